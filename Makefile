@@ -1,0 +1,33 @@
+# Everything runs in .venv, built once from pyproject.toml and constraints.txt.
+VERSION_FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c '$(VERSION_FITS)' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+CLIP := examples/tears-to-laughter.mp4
+
+.PHONY: setup demo test lint clean
+
+setup: .venv/.ready
+
+# uv resolves and installs several times faster than pip does.  The editable
+# install keeps one copy of the code: this one.
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c '$(VERSION_FITS)' 2>/dev/null || \
+		{ echo "emoscribe needs Python 3.11 or 3.12: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip install --quiet --constraint constraints.txt --editable '.[offline,dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/emoscribe analyze $(CLIP) --config embedded --out out/demo --formats json,srt,html
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf .venv out build dist *.egg-info

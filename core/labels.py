@@ -1,0 +1,103 @@
+"""Label sets: which answers there are, in which order, and in which words.
+
+Prompt, scorer, metrics and report read these tuples; nothing spells a label a
+second time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import SettingsError
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """A closed set of answers.
+
+    Attributes:
+        name: how settings and files refer to it.
+        labels: the answers, in the order of scores, confusion matrices and
+            checkpoints.
+        constituents: for compound labels, the basic emotions each is made of.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    constituents: Mapping[str, tuple[str, str]] | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels) or not self.labels:
+            raise SettingsError(f"label set {self.name!r} needs distinct labels, got {list(self.labels)}")
+
+
+# MELD's order (Poria et al., ACL 2019): Ekman's six and neutral.
+BASIC = LabelSet("basic", ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"))
+
+# C-EXPR-DB's order (Kollias, CVPRW 2023).  Its eighth class, "Other", is
+# annotated but not scored, so it is no answer here.
+COMPOUND = LabelSet(
+    "compound",
+    (
+        "fearfully surprised",
+        "happily surprised",
+        "sadly surprised",
+        "disgustedly surprised",
+        "angrily surprised",
+        "sadly fearful",
+        "sadly angry",
+    ),
+    constituents={
+        "fearfully surprised": ("fear", "surprise"),
+        "happily surprised": ("joy", "surprise"),
+        "sadly surprised": ("sadness", "surprise"),
+        "disgustedly surprised": ("disgust", "surprise"),
+        "angrily surprised": ("anger", "surprise"),
+        "sadly fearful": ("sadness", "fear"),
+        "sadly angry": ("sadness", "anger"),
+    },
+)
+
+LABEL_SETS: Mapping[str, LabelSet] = {s.name: s for s in (BASIC, COMPOUND)}
+
+
+def label_set(name: str) -> LabelSet:
+    """The label set of that name.
+
+    Raises:
+        SettingsError: there is none; the message lists those there are.
+    """
+    if name not in LABEL_SETS:
+        raise SettingsError(f"unknown label set {name!r}; there are: {', '.join(LABEL_SETS)}")
+    return LABEL_SETS[name]
+
+
+def compound_from_basic(scores: Mapping[str, float]) -> dict[str, float]:
+    """Scores for the compound labels from those for the basic ones.
+
+    A compound label gets the geometric mean of its two constituents, so that
+    it is strong only where both are; the seven are then normalised to sum
+    to 1.  This reads a mixture of basic emotions as a compound one: a rule,
+    not a trained judgement.
+
+    Args:
+        scores: a probability for each label of `BASIC`.
+
+    Raises:
+        SettingsError: a constituent has no score.
+    """
+    assert COMPOUND.constituents is not None
+    raw = {}
+    for label, (first, second) in COMPOUND.constituents.items():
+        missing = [part for part in (first, second) if part not in scores]
+        if missing:
+            raise SettingsError(
+                f"compound labels need scores for the basic emotions; {missing[0]!r} is not among {', '.join(scores)}"
+            )
+        raw[label] = math.sqrt(scores[first] * scores[second])
+    total = sum(raw.values())
+    if total == 0.0:
+        return {label: 1.0 / len(raw) for label in raw}
+    return {label: value / total for label, value in raw.items()}

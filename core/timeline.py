@@ -1,0 +1,262 @@
+"""The records that travel between the stages.
+
+Times are seconds from the start of the video.  A signal that was not looked
+for is `None`; one that was looked for and not found is an empty record.  The
+two are worded differently all the way to the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+Evidence = Literal["none", "weak", "enough"]
+
+
+# ── what was perceived ───────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Media:
+    """A file as decoded.
+
+    A sound file has no `width`; a still picture has `duration_s` 0.
+    `width` and `height` are in pixels after rotation; `fps` is the mean rate.
+    """
+
+    path: str
+    duration_s: float
+    sha256: str
+    fps: float | None = None
+    width: int | None = None
+    height: int | None = None
+    has_audio: bool = False
+
+    @property
+    def has_video(self) -> bool:
+        return self.width is not None
+
+
+@dataclass(frozen=True)
+class Word:
+    """One recognised word; `probability` in 0–1, `None` where none was given."""
+
+    start_s: float
+    end_s: float
+    text: str
+    probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """An uninterrupted stretch of speech by one speaker.
+
+    `words` may be empty (subtitles have no word times).
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    speaker: str | None = None
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said, in order of time.  `source` names what heard it."""
+
+    utterances: tuple[Utterance, ...]
+    language: str | None
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class FaceTrack:
+    """What faces did: one row a detected face a sampled frame, N rows.
+
+    Attributes:
+        source: the extractor that saw them; how far a unit is trusted and so
+            spoken depends on it.
+        names: the A action units, FACS codes such as `AU12`.
+        times_s: (N,) seconds.
+        person: (N,) int, identity within the video, 0 for the first seen.
+        boxes: (N, 4) pixels: left, top, right, bottom.
+        action_units: (N, A) in 0–1.
+        frame_times_s: (F,) seconds of every frame looked at, with or without
+            a face.
+        geometry_names, geometry: the G measures the units were computed from,
+            (N, G), in inter-ocular distances unless the name says otherwise.
+        pose: (N, 3) degrees: pitch (up positive), yaw (to the viewer's right
+            positive), roll; NaN where unknown.
+        emotion_names, emotions: (N, E) in 0–1, of extractors that classify.
+        valence, arousal: (N,) in −1–1, of extractors that rate.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    times_s: np.ndarray
+    person: np.ndarray
+    boxes: np.ndarray
+    action_units: np.ndarray
+    frame_times_s: np.ndarray
+    geometry_names: tuple[str, ...] = ()
+    geometry: np.ndarray | None = None
+    pose: np.ndarray | None = None
+    emotion_names: tuple[str, ...] = ()
+    emotions: np.ndarray | None = None
+    valence: np.ndarray | None = None
+    arousal: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class VoiceTrack:
+    """How the voice sounded: one row a spoken window, W rows.
+
+    Attributes:
+        names: the K measures, unit in the name (`pitch_hz`, `hnr_db`, …).
+        start_s, end_s: (W,) seconds.
+        speaker: a name a row, `None` where unknown.
+        values: (W, K) float; NaN where the window is too short or unvoiced.
+    """
+
+    names: tuple[str, ...]
+    start_s: np.ndarray
+    end_s: np.ndarray
+    speaker: tuple[str | None, ...]
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """Features over time for the feature-based models: values (T, D)."""
+
+    names: tuple[str, ...]
+    times_s: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Cues:
+    """All that was perceived of one clip; `None` is “not looked for”.
+
+    `provenance` says for each part which extractor, version, weights and
+    settings produced it.
+    """
+
+    media: Media
+    transcript: Transcript | None = None
+    face: FaceTrack | None = None
+    voice: VoiceTrack | None = None
+    sequences: Mapping[str, Sequence] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+# ── what was put into words ──────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One stretch of time, in words.
+
+    `text`, `face` and `voice` are `None` where that signal was not looked
+    for.  `text` is empty where nothing was said; `face` and `voice` always
+    hold words otherwise, also for nothing (“no face seen”).
+
+    Attributes:
+        face: the words for the speaker's, or else the most prominent, face.
+        faces: words for every person seen, by person.
+        evidence: how much there is to judge by: `none` where nothing was
+            heard or seen, `weak` for a single weak cue, otherwise `enough`.
+    """
+
+    start_s: float
+    end_s: float
+    speaker: str | None = None
+    text: str | None = None
+    face: str | None = None
+    voice: str | None = None
+    faces: Mapping[int, str] = field(default_factory=dict)
+    evidence: Evidence = "enough"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The exact text a model reads.
+
+    `spans` are character ranges of `text`: `target` is the moment to be
+    judged, `context`, where there is any, what came before it.
+    """
+
+    id: str
+    text: str
+    spans: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A probability for each label; they sum to 1."""
+
+    id: str
+    scores: Mapping[str, float]
+
+    @property
+    def label(self) -> str:
+        return max(self.scores, key=self.scores.__getitem__)
+
+
+# ── what comes out ───────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A moment and the scores the model gave it."""
+
+    moment: Moment
+    scores: Mapping[str, float]
+
+    @property
+    def label(self) -> str:
+        return max(self.scores, key=self.scores.__getitem__)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTranscript:
+    """A video's moments in order of time, each with its scores.
+
+    `tracks` (optional) holds what pages draw: face boxes and action units
+    over time, as plain lists.
+    """
+
+    media: Media
+    label_set: str
+    labels: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    tracks: Mapping[str, Any] | None = None
+
+
+# ── what a corpus gives ──────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled stretch of a corpus.
+
+    Attributes:
+        source: what must not be shared between splits: source video, actor.
+        target: a label, a set of labels, a number, or nothing.
+    """
+
+    id: str
+    media: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    text: str | None = None
+    speaker: str | None = None
+    dialogue: str | None = None
+    source: str | None = None
+    split: str | None = None
+    target: str | frozenset[str] | float | None = None

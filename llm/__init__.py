@@ -1,0 +1,1 @@
+"""From prompts to label scores: base models, heads, adapters, training."""

@@ -1,0 +1,1 @@
+"""From a labelled transcript to the files people open."""

@@ -1,0 +1,1 @@
+"""From words and their context to the exact text a model reads."""

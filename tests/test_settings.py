@@ -1,0 +1,95 @@
+"""Settings: what ships is valid, and what is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from emoscribe.core.errors import SettingsError
+from emoscribe.core.labels import BASIC, COMPOUND, LABEL_SETS, compound_from_basic, label_set
+from emoscribe.core.settings import AnalyzeSettings, load, shipped_configs
+
+
+@pytest.mark.parametrize("name", ["default", "embedded"])
+def test_shipped_configs_are_valid(name: str) -> None:
+    assert name in shipped_configs()
+    settings = load(AnalyzeSettings, name)
+    assert settings.model.run == "meld-minilm"
+    assert settings.offline == (name == "embedded")
+
+
+def test_assignments_and_arguments_override_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("face: {sampling_fps: 2, max_faces: 1}\nlabels: basic\n")
+    settings = load(AnalyzeSettings, file, ["face.sampling_fps=10"], labels="compound", windows__window_s=2.0)
+    assert (settings.face.sampling_fps, settings.face.max_faces) == (10, 1)
+    assert (settings.labels, settings.windows.window_s) == ("compound", 2.0)
+    assert load(AnalyzeSettings, file, labels=None).labels == "basic"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("face.samplng_fps=3", r"unknown key 'face.samplng_fps'; did you mean 'face.sampling_fps'\?"),
+        ("sampling_fps=3", r"unknown key 'sampling_fps'; did you mean 'face.sampling_fps'\?"),
+        ("face.quux=3", r"unknown key 'face.quux'; there are: engine, sampling_fps"),
+        ("face.engine=haar", r"face.engine: .*'auto', 'mediapipe', 'py-feat' or 'none', got 'haar'"),
+        ("face.max_faces=0", r"face.max_faces: .*greater than or equal to 1, got 0"),
+        ("face.sampling_fps=0", r"sampling_fps must be auto or from 0.1 to 240"),
+        ("modalities=TX", r"modalities must be letters of TVA"),
+        ("windows.hop_s=1", r"hop_s needs window_s"),
+        ("windows.window_s=-1", r"windows.window_s: .*got -1"),
+        ("labels", r"--set takes KEY=VALUE"),
+        ("labels=[", r"is not a YAML value"),
+    ],
+)
+def test_what_is_wrong_is_named(assignment: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as error:
+        load(AnalyzeSettings, "default", [assignment])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("face: [", r"mine\.yaml is not readable YAML, line 1"),
+        ("- a\n- b", "must be a mapping of settings, got a list"),
+        ("fase: {}", r"config mine\.yaml: unknown key 'fase'; did you mean 'face'\?"),
+        ("!!python/object/apply:os.system ['true']", "is not readable YAML"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=message):
+        load(AnalyzeSettings, file)
+
+
+def test_an_unknown_config_lists_those_that_ship() -> None:
+    with pytest.raises(SettingsError, match=r"no config 'fancy': .*default, embedded"):
+        load(AnalyzeSettings, "fancy")
+
+
+def test_compound_scores_are_high_only_where_both_parts_are() -> None:
+    scores = dict.fromkeys(BASIC.labels, 0.02) | {"sadness": 0.5, "anger": 0.4}
+    compound = compound_from_basic(scores)
+    assert list(compound) == list(COMPOUND.labels)
+    assert sum(compound.values()) == pytest.approx(1)
+    assert max(compound, key=compound.__getitem__) == "sadly angry"
+    assert compound["sadly surprised"] / compound["angrily surprised"] == pytest.approx((0.5 / 0.4) ** 0.5)
+
+
+def test_compound_scores_of_pure_neutral_are_even() -> None:
+    scores = dict.fromkeys(BASIC.labels, 0.0) | {"neutral": 1.0}
+    assert set(compound_from_basic(scores).values()) == {1 / 7}
+
+
+def test_compound_scores_need_basic_ones() -> None:
+    with pytest.raises(SettingsError, match="'fear' is not among joy"):
+        compound_from_basic({"joy": 1.0})
+
+
+def test_label_sets() -> None:
+    assert len(BASIC.labels) == len(COMPOUND.labels) == 7
+    with pytest.raises(SettingsError, match=f"unknown label set 'moods'; there are: {', '.join(LABEL_SETS)}"):
+        label_set("moods")

@@ -1,0 +1,1 @@
+"""From cues to words: moments in time, each with what was said, seen and heard."""
