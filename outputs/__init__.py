@@ -1,1 +1,8 @@
 """From a labelled transcript to the files people open."""
+
+from .formats import FORMATS, Writer, write_outputs
+from .lines import segment_line
+from .schema import read_transcript
+from .tracks import face_tracks
+
+__all__ = ["FORMATS", "Writer", "face_tracks", "read_transcript", "segment_line", "write_outputs"]

@@ -77,3 +77,67 @@ def write_media(
 @pytest.fixture(scope="session")
 def make_media():
     return write_media
+
+
+@pytest.fixture(scope="session")
+def labelled(feat_media: Path):
+    """A labelled transcript as an analysis leaves it: two speakers, two faces,
+    three scripts, silence, a moment without evidence, somebody's idea of a joke."""
+    from emoscribe.core.labels import BASIC
+    from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
+    from emoscribe.outputs.tracks import face_tracks
+
+    crying = "brow lowerer (frown), lip corner depressor, slight chin raiser"
+    shocked = "jaw drop, strong outer brow raiser, upper lid raiser (wide eyes)"
+    smiling = "strong lip corner puller (smile), cheek raiser, lips part"
+    joke = "</script><script>alert(1)</script> & <b>=1+1</b>"
+    one, two = {0: smiling}, {0: smiling, 1: "lips part"}
+    moments = [
+        Moment(0.0, 3.1, "Clara", "I really thought he would come back.", crying, "low, soft, slow", {0: crying}),
+        Moment(3.1, 5.4, None, "", crying, "no voice", {0: crying}, "weak"),
+        Moment(6.2, 9.8, "Clara", "wait, what?", shocked, "loud, high", {0: shocked}),
+        Moment(9.8, 11.3, "ליאור", "הוא כבר כאן!", "no face seen", "loud, fast", {}, "weak"),
+        Moment(11.3, 14.96, "Clara", "¡No me lo creo! 信じられない…", smiling, "high, varied in pitch, fast", two),
+        Moment(15.2, 17.0, None, joke, smiling, "an even, medium voice", one),
+        Moment(17.0, 19.68, None, "", "no face seen", "no voice", {}, "none"),
+    ]
+    scores = [  # neutral, surprise, fear, sadness, joy, disgust, anger
+        (0.16, 0.05, 0.07, 0.59, 0.02, 0.05, 0.06),
+        (0.31, 0.04, 0.08, 0.45, 0.03, 0.05, 0.04),
+        (0.08, 0.71, 0.09, 0.03, 0.05, 0.02, 0.02),
+        (0.22, 0.33, 0.03, 0.02, 0.34, 0.02, 0.04),
+        (0.05, 0.22, 0.01, 0.01, 0.68, 0.01, 0.02),
+        (0.30, 0.06, 0.02, 0.03, 0.52, 0.03, 0.04),
+        (0.83, 0.04, 0.02, 0.03, 0.05, 0.01, 0.02),
+    ]
+    times_s = np.concatenate([np.arange(0, 9.8, 0.2), np.arange(11.4, 17, 0.2), np.arange(11.4, 17, 0.2)])
+    person = np.repeat([0, 0, 1], [49, 28, 28])
+    units = np.sin(times_s[:, None] * (0.4, 0.9, 0.3)) ** 2 * (1.0, 0.8, 0.1)
+    units[3] = np.nan
+    face = FaceTrack(
+        source="mediapipe",
+        names=("AU12", "AU26", "AU04"),
+        times_s=times_s,
+        person=person,
+        boxes=np.array([(230, 60, 380, 250), (410, 60, 560, 250)])[person] + times_s[:, None],
+        action_units=units,
+        frame_times_s=np.arange(0, 19.68, 0.2),
+    )
+    return LabelledTranscript(
+        media=Media(str(feat_media / "WolfgangLanger_Pexels.mp4"), 19.6863, "0f" * 32, 23.976, 640, 360, True),
+        label_set="basic",
+        labels=BASIC.labels,
+        segments=tuple(
+            Segment(moment, dict(zip(BASIC.labels, row, strict=True)))
+            for moment, row in zip(moments, scores, strict=True)
+        ),
+        provenance={
+            "emoscribe": "0.1.0",
+            "speech": {"engine": "pocketsphinx", "version": "5.0.4", "settings": {"language": None}, "seconds": 4.1},
+            "face": {"engine": "mediapipe", "version": "0.10.21", "sampling_fps": 5.0},
+            "voice": {"engine": "opensmile", "features": "eGeMAPSv02"},
+            "model": {"run": "meld-minilm", "base": "all-MiniLM-L6-v2"},
+            "choices": ["face: mediapipe on cpu, 5 frames a second (no GPU)"],
+        },
+        tracks=face_tracks(face, {"AU12": "lip corner puller (smile)", "AU26": "jaw drop", "AU04": "brow lowerer"}),
+    )

@@ -1,0 +1,65 @@
+"""A moment as a line of text: on the terminal, and in subtitles."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from ..core.timeline import Segment
+
+# Escape sequences that a terminal acts on: CSI (colours, cursor), OSC and its
+# kin (titles, links) up to BEL or ST, and two-character ones.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+)
+# What is left of controls, and the embeddings and overrides that could make a
+# line read in another order than it is stored.  The marks that right-to-left
+# and joined scripts need (LRM, RLM, ZWJ, ZWNJ) stay.
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, without anything that a terminal or a parser acts on."""
+    return " ".join(_CONTROLS.sub("", _ESCAPES.sub("", text)).split())
+
+
+def clock(time_s: float) -> str:
+    """`00:06.2`, or `1:02:03.4` from an hour on; never 60.0 seconds."""
+    tenths = round(time_s * 10)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:" if hours else "") + f"{minutes:02d}:{tenths // 10:02d}.{tenths % 10}"
+
+
+def reading(segment: Segment) -> str:
+    """`surprise 0.71`, or `no evidence`: a score for nothing is no confidence."""
+    if segment.moment.evidence == "none":
+        return "no evidence"
+    return f"{segment.label} {segment.scores[segment.label]:.2f}"
+
+
+def segment_line(segment: Segment, width: int | None = None) -> str:
+    """The line the terminal shows for a moment.
+
+    >>> print(segment_line(segment))
+    [00:06.2 → 00:09.8] surprise 0.71  "wait, what?"  face: jaw drop, brows raised · voice: loud, high
+
+    Args:
+        width: columns to wrap at, further lines being indented; `None` keeps
+            it one line.
+    """
+    moment = segment.moment
+    times = f"[{clock(moment.start_s)} → {clock(moment.end_s)}]"
+    # As wide as the longest label, so that what is said stands in a column.
+    judged = reading(segment).ljust(max(len(one_line(label)) for label in segment.scores) + len(" 0.00"))
+    said = None if moment.text is None else f'"{one_line(moment.text)}"' if moment.text else "(no words)"
+    if said is not None and moment.speaker:
+        said = f"{one_line(moment.speaker)}: {said}"
+    cues = [f"{name}: {one_line(words)}" for name, words in (("face", moment.face), ("voice", moment.voice)) if words]
+    parts = [f"{times} {judged}", said, " · ".join(cues), "(weak evidence)" if moment.evidence == "weak" else None]
+    line = "  ".join(part for part in parts if part).rstrip()
+    if width is None:
+        return line
+    return "\n".join(textwrap.wrap(line, max(width, 40), subsequent_indent=" " * (len(times) + 1)))

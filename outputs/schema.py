@@ -1,0 +1,100 @@
+"""A labelled transcript as one JSON object, and back.
+
+    {"media": {"path", "duration_s", "fps", "width", "height", "sha256"},
+     "labels": [...],
+     "segments": [{"start_s", "end_s", "speaker", "text", "face", "voice",
+                   "faces", "evidence", "label", "scores": {label: probability}}],
+     "tracks": {...},       only where there are any
+     "provenance": {...}}
+
+Times are rounded to the millisecond; scores are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import MediaError
+from ..core.files import plain, read_json
+from ..core.labels import LABEL_SETS
+from ..core.timeline import LabelledTranscript, Media, Moment, Segment
+
+
+def to_json(transcript: LabelledTranscript) -> dict[str, Any]:
+    """The transcript as a JSON object of the form above."""
+    media = transcript.media
+    tracks = {} if transcript.tracks is None else {"tracks": transcript.tracks}
+    return plain(
+        {
+            "media": {
+                "path": media.path,
+                "duration_s": round(media.duration_s, 3),
+                "fps": media.fps and round(media.fps, 3),
+                "width": media.width,
+                "height": media.height,
+                "sha256": media.sha256,
+            },
+            "labels": transcript.labels,
+            "segments": [_segment_json(segment, transcript.labels) for segment in transcript.segments],
+            **tracks,
+            "provenance": transcript.provenance,
+        }
+    )
+
+
+def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
+    """The transcript that `to_json` made the object from.
+
+    The object does not say whether the file has sound, nor what the label set
+    is called: sound is taken to be there, and a set that is not one of ours is
+    `custom`.
+
+    Raises:
+        KeyError, TypeError, ValueError: the object has another form.
+    """
+    labels = tuple(value["labels"])
+    return LabelledTranscript(
+        media=Media(**value["media"], has_audio=True),
+        label_set=next((known.name for known in LABEL_SETS.values() if known.labels == labels), "custom"),
+        labels=labels,
+        segments=tuple(_segment(segment) for segment in value["segments"]),
+        provenance=value["provenance"],
+        tracks=value.get("tracks"),
+    )
+
+
+def read_transcript(path: str | Path) -> LabelledTranscript:
+    """A labelled transcript from a JSON file, to be written in other forms.
+
+    Raises:
+        MediaError: the file cannot be read, or holds something else.
+    """
+    value = read_json(path)
+    try:
+        return from_json(value)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MediaError(f"{path} is not a labelled transcript in JSON ({type(error).__name__}: {error})") from None
+
+
+def _segment_json(segment: Segment, labels: tuple[str, ...]) -> dict[str, Any]:
+    moment = segment.moment
+    return {
+        "start_s": round(float(moment.start_s), 3),
+        "end_s": round(float(moment.end_s), 3),
+        "speaker": moment.speaker,
+        "text": moment.text,
+        "face": moment.face,
+        "voice": moment.voice,
+        "faces": moment.faces,
+        "evidence": moment.evidence,
+        "label": segment.label,
+        "scores": {label: segment.scores[label] for label in labels},
+    }
+
+
+def _segment(value: Mapping[str, Any]) -> Segment:
+    moment = {name: item for name, item in value.items() if name not in ("label", "scores")}
+    moment["faces"] = {int(person): words for person, words in moment["faces"].items()}
+    return Segment(Moment(**moment), scores=value["scores"])
