@@ -1,14 +1,10 @@
-"""What reaches the terminal: our lines and bars, not the chatter of libraries.
-
-TensorFlow Lite and FFmpeg write straight to file descriptor 2, others to
-`sys.stderr` or through `warnings` and `logging`; all of it is turned away
-here, once, at the only door.
-"""
+"""What reaches the terminal: our lines and bars, not the chatter of libraries."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -18,6 +14,10 @@ from typing import TextIO
 def quiet(debug: bool = False) -> Iterator[TextIO]:
     """Turn away what others write to standard error; yields the real one.
 
+    TensorFlow Lite and FFmpeg write straight to file descriptor 2, others to
+    `sys.stderr`, by way of `warnings` and `logging` too: all are shut out
+    here, at the one door.
+
     Args:
         debug: let everything through.
     """
@@ -25,19 +25,51 @@ def quiet(debug: bool = False) -> Iterator[TextIO]:
         yield sys.stderr
         return
     sys.stderr.flush()
-    theirs = sys.stderr
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8", errors="replace", buffering=1) as console:
-            with open(os.devnull, "w") as silence:
-                sys.stderr = silence
-                try:
-                    yield console
-                finally:
-                    sys.stderr = theirs
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    theirs, kept = sys.stderr, os.dup(2)
+    with (
+        os.fdopen(os.dup(kept), "w", encoding="utf-8", errors="replace", buffering=1) as console,
+        open(os.devnull, "w") as silence,
+    ):
+        os.dup2(silence.fileno(), 2)
+        sys.stderr = silence
+        try:
+            yield console
+        finally:
+            sys.stderr = theirs
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+class Bars:
+    """A line on a terminal that says how far each running stage is.
+
+    Does nothing where the output is not a terminal.  Stages run side by
+    side, so they share the line.
+    """
+
+    WIDTH = 12
+
+    def __init__(self, console: TextIO) -> None:
+        self._console = console if console.isatty() else None
+        self._lock = threading.Lock()
+        self._done: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: float) -> None:
+        if self._console is None:
+            return
+        with self._lock:
+            self._done[stage] = min(max(done, 0.0), 1.0)
+            running = "   ".join(f"{name} {self._bar(part)}" for name, part in self._done.items())
+            self._console.write(f"\r\x1b[2K{running}")
+            self._console.flush()
+
+    def clear(self) -> None:
+        """Wipe the line, before something else is printed."""
+        if self._console is not None and self._done:
+            self._done.clear()
+            self._console.write("\r\x1b[2K")
+            self._console.flush()
+
+    def _bar(self, part: float) -> str:
+        full = round(part * self.WIDTH)
+        return f"{'━' * full}{'┈' * (self.WIDTH - full)} {part:4.0%}"

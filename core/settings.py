@@ -63,6 +63,9 @@ class VoiceSettings(Settings):
     """How the sound of the voice is measured."""
 
     engine: Literal["opensmile", "none"] = "opensmile"
+    # Shorter utterances are not measured: MELD's published voice measurements
+    # leave them out as well.
+    min_utterance_s: float = Field(default=0.5, ge=0.1)
 
 
 # ── putting into words ───────────────────────────────────────────────────────
@@ -257,9 +260,7 @@ def _hint(model: type[Settings], key: str) -> str:
     """What the writer of an unknown key may have meant."""
     known = list(_dotted(model))
     section, _, name = key.rpartition(".")
-    siblings = [dotted for dotted in known if dotted.rpartition(".")[0] == section]
-    close = difflib.get_close_matches(key, siblings, n=1, cutoff=0.8)
-    close += [dotted for dotted in known if dotted.rpartition(".")[2] == name]
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are: {', '.join(dotted.rpartition('.')[2] for dotted in siblings)}"
+    siblings = [dotted.rpartition(".")[2] for dotted in known if dotted.rpartition(".")[0] == section]
+    meant = [f"{section}.{near}".lstrip(".") for near in difflib.get_close_matches(name, siblings, n=1, cutoff=0.7)]
+    meant += [dotted for dotted in known if dotted.rpartition(".")[2] == name]
+    return f"; did you mean {meant[0]!r}?" if meant else f"; there are: {', '.join(siblings)}"

@@ -71,17 +71,27 @@ def probe(path: str | Path) -> Media:
             fps = None if still or not video.average_rate else float(video.average_rate)
         if not still and end_s <= 0.0:
             raise MediaError(f"{path} holds no decodable data: it is empty or cut off")
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Media(
         path=str(path),
         duration_s=end_s,
-        sha256=sha256,
+        sha256=sha256_of(path),
         fps=fps,
         width=width,
         height=height,
         has_audio=audio is not None,
     )
+
+
+def sha256_of(path: str | Path) -> str:
+    """The file's identity, whatever its name: the SHA-256 of its content.
+
+    Raises:
+        MediaError: missing, empty or unreadable.
+    """
+    path = Path(path)
+    _check_readable(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def frames(path: str | Path, sampling_fps: float | None = None) -> Iterator[Frame]:
@@ -215,21 +225,27 @@ def _spool_audio(container: InputContainer, spool: Any) -> int:
 # ── PyAV, at the door ────────────────────────────────────────────────────────
 
 
+def _check_readable(path: Path) -> None:
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder; give the video files in it")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise MediaError(f"{path} is empty (0 bytes)")
+    except FileNotFoundError:
+        raise MediaError(f"no file {path}") from None
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}") from None
+
+
 @contextmanager
 def _open(path: Path) -> Iterator[InputContainer]:
     import av
     from av.error import FFmpegError
 
-    if not path.exists():
-        raise MediaError(f"no file {path}")
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder; give the video files in it")
+    _check_readable(path)
     try:
-        if path.stat().st_size == 0:
-            raise MediaError(f"{path} is empty (0 bytes)")
         container = av.open(str(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
-    except PermissionError:
-        raise MediaError(f"{path} cannot be read: permission denied") from None
     except (FFmpegError, OSError):
         raise MediaError(
             f"{path} cannot be decoded: it is damaged, cut off, or not a video, sound or picture file"

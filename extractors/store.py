@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import EmoscribeError
+from ..core.files import atomic_path, make_folder
 from ..core.timeline import FaceTrack, Media, Sequence, Transcript, Utterance, VoiceTrack, Word
 
 Part = Media | Transcript | FaceTrack | VoiceTrack | Sequence
@@ -45,13 +46,7 @@ class CueStore:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._folder = Path(folder)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EmoscribeError(
-                f"cannot make the cue store {folder}: {error.strerror}; choose another --store"
-            ) from None
+        self._folder = make_folder(folder)
         self._places: dict[tuple, tuple[Path, int]] = {}
         for shard in sorted(self._folder.glob("*.parquet")):
             self._index(shard)
@@ -79,16 +74,8 @@ class CueStore:
         key = (sha256, *interval, part, settings)
         row = dict(zip(_KEY_COLUMNS, key, strict=True)) | _to_row(value)
         shard = self._folder / f"{part}-{uuid.uuid4().hex}.parquet"
-        partial = shard.with_suffix(".partial")
-        try:
+        with atomic_path(shard) as partial:
             pq.write_table(pa.Table.from_pylist([row], schema=_schema()), partial)
-            partial.replace(shard)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise EmoscribeError(
-                f"cannot write to the cue store {self._folder}: {error.strerror or error}; "
-                "free some space or choose another --store"
-            ) from None
         self._places[key] = (shard, 0)
 
     def _index(self, shard: Path) -> None:
