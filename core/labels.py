@@ -37,7 +37,7 @@ class LabelSet:
 BASIC = LabelSet("basic", ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"))
 
 # C-EXPR-DB's order (Kollias, CVPRW 2023).  Its eighth class, "Other", is
-# annotated but not scored, so it is no answer here.
+# annotated but not scored, so it is no answer here (see `COMPOUND_OTHER`).
 COMPOUND = LabelSet(
     "compound",
     (
@@ -60,7 +60,31 @@ COMPOUND = LabelSet(
     },
 )
 
-LABEL_SETS: Mapping[str, LabelSet] = {s.name: s for s in (BASIC, COMPOUND)}
+# C-EXPR-DB with its eighth class: whatever is none of the seven.
+COMPOUND_OTHER = LabelSet("compound-other", (*COMPOUND.labels, "other"))
+
+# MELD's coarser annotation, from worst to best.
+SENTIMENT = LabelSet("sentiment", ("negative", "neutral", "positive"))
+
+LABEL_SETS: Mapping[str, LabelSet] = {s.name: s for s in (BASIC, COMPOUND, COMPOUND_OTHER, SENTIMENT)}
+
+# What other corpora call the basic emotions.  Only words for the same emotion:
+# excitement is not joy, nor frustration anger.
+_BASIC_BY_WORD: Mapping[str, str] = {
+    **{label: label for label in BASIC.labels},
+    **dict.fromkeys(("calm", "no emotion"), "neutral"),
+    **dict.fromkeys(("surprised", "astonishment"), "surprise"),
+    **dict.fromkeys(("fearful", "afraid", "scared"), "fear"),
+    **dict.fromkeys(("sad", "unhappy"), "sadness"),
+    **dict.fromkeys(("happy", "happiness", "joyful"), "joy"),
+    **dict.fromkeys(("disgusted",), "disgust"),
+    **dict.fromkeys(("angry", "mad"), "anger"),
+}
+
+
+def as_basic(word: str) -> str | None:
+    """The basic emotion that another corpus calls `word`; `None` where there is none."""
+    return _BASIC_BY_WORD.get(word.strip().casefold())
 
 
 def label_set(name: str) -> LabelSet:

@@ -1,0 +1,139 @@
+"""What every reader is and gives: the contract of the corpora.
+
+A clip's `id` is unique within a split; the same id in two splits is the same
+clip.  Clips of one dialogue stand in the order in which they were spoken.  A
+clip without a `target` is annotated but not to be learnt or scored.  A clip's
+`media` is a file that is there, or `None`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..core.errors import MediaError, SettingsError
+from ..core.labels import LabelSet
+from ..core.timeline import Clip
+
+SPLITS = ("train", "dev", "test")
+
+# How a corpus is cut into splits: as published, or anew with no source shared.
+FOLDS = ("published", "source")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The clips of the splits that were asked for, and what else is known of them.
+
+    Attributes:
+        clips: split by split in the order of `SPLITS`.
+        label_set: the possible targets; `None` where targets are numbers.
+        metric: what to select on, as `evaluate` names it.
+        folds, fold: which division into splits this is.
+        missing: by clip id, the file that should be there and is not.
+        broken: by clip id, what is known to be wrong with the recording.
+        identity: by clip id, a name for what was recorded that is the same
+            wherever it turns up again, in this corpus or another; empty
+            where only the recording itself can tell.
+        voice: by clip id, published measurements of the voice, named as in
+            `VoiceTrack.names`; NaN where something could not be measured.
+    """
+
+    name: str
+    clips: tuple[Clip, ...]
+    label_set: LabelSet | None
+    metric: str
+    folds: str = "published"
+    fold: int = 0
+    missing: Mapping[str, str] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
+    identity: Mapping[str, str] = field(default_factory=dict)
+    voice: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        there = {clip.split for clip in self.clips}
+        return tuple(split for split in SPLITS if split in there)
+
+    def split(self, name: str) -> tuple[Clip, ...]:
+        """The clips of one split; none where the corpus lacks it."""
+        return tuple(clip for clip in self.clips if clip.split == name)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of a corpus.
+
+    Attributes:
+        splits: those that have to be there; `None` for all that are.
+        task: a key of the reader's `tasks`.
+        fold: which of the published folds.
+        columns: for tables, what the columns are called, by their role.
+        labels: for tables, the possible targets; `None` to take them from the data.
+    """
+
+    task: str
+    splits: tuple[str, ...] | None = None
+    folds: str = "published"
+    fold: int = 0
+    columns: Mapping[str, str] = field(default_factory=dict)
+    labels: LabelSet | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a dataset is read, and what a person has to know of it.
+
+    Attributes:
+        layout: the files and folders that are read, a line each.
+        obtain: how to come by the data, to follow “get it …”.
+        tasks: what can be predicted, by name, the usual first; `None` where
+            the labels are not known beforehand.
+        published_folds: how many divisions into splits were published.
+        read: the loader; raises `MediaError` for files that are missing or
+            not as they should be.
+    """
+
+    name: str
+    description: str
+    citation: str
+    licence: str
+    layout: str
+    obtain: str
+    tasks: Mapping[str, LabelSet | None]
+    metric: str
+    read: Callable[[Path, Request], Corpus]
+    published_folds: int = 1
+
+
+def wanted_splits(request: Request, there: Callable[[str], bool], missing: Callable[[str], str]) -> list[str]:
+    """The splits to read: those asked for, or else all that are there.
+
+    Args:
+        there: whether a split is on disk.
+        missing: the message for a split that is not.
+
+    Raises:
+        MediaError: one that was asked for is not there, or none is.
+    """
+    if request.splits is not None:
+        for split in request.splits:
+            if not there(split):
+                raise MediaError(missing(split))
+        return [split for split in SPLITS if split in request.splits]
+    found = [split for split in SPLITS if there(split)]
+    if not found:
+        raise MediaError(missing("train"))
+    return found
+
+
+def known(name: str, names: Mapping[str, object] | tuple[str, ...], what: str) -> str:
+    """`name`, if it is one of `names`.
+
+    Raises:
+        SettingsError: it is not; the message lists those there are.
+    """
+    if name not in names:
+        raise SettingsError(f"unknown {what} {name!r}; there are: {', '.join(names)}")
+    return name

@@ -1,0 +1,173 @@
+"""What a reader sees of a corpus, before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import SettingsError
+from ..core.labels import LabelSet
+from ..core.timeline import Clip
+from .corpus import Corpus
+from .folds import FOLD_COUNT, grouped_by_source
+from .identity import Shared, overlap_within
+from .registry import read_corpus, reader
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split in figures; `sources` is how many there are."""
+
+    clips: int
+    labels: Mapping[str, int]
+    missing_media: int
+    sources: int
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One way of dividing the corpus: clips by split, and the sources that splits share."""
+
+    folds: str
+    fold: int
+    clips: Mapping[str, int]
+    overlap: tuple[Shared, ...]
+
+
+@dataclass(frozen=True)
+class Description:
+    """A corpus in figures."""
+
+    corpus: Corpus
+    splits: Mapping[str, Split]
+    overlap: tuple[Shared, ...]
+    folds: tuple[Fold, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"corpus", "splits", "overlap", "folds"}` in JSON's own types."""
+        return {
+            "corpus": self.corpus.name,
+            "splits": {name: asdict(split) for name, split in self.splits.items()},
+            "overlap": [asdict(shared) for shared in self.overlap],
+            "folds": [asdict(fold) for fold in self.folds],
+        }
+
+    def as_text(self) -> str:
+        """A table to read."""
+        return "\n".join([*_figures(self), *_shared(self), *_divisions(self), *_caveats(self.corpus)])
+
+
+def describe(
+    name: str,
+    data: str | Path,
+    *,
+    folds: str = "published",
+    fold: int = 0,
+    columns: Mapping[str, str] | None = None,
+    labels: LabelSet | str | Sequence[str] | None = None,
+    task: str | None = None,
+) -> Description:
+    """What there is of a corpus; the arguments are those of `read_corpus`.
+
+    Raises:
+        SettingsError, MediaError: as for `read_corpus`.
+    """
+
+    def corpus(folds: str, fold: int) -> Corpus:
+        return read_corpus(name, data, folds=folds, fold=fold, columns=columns, labels=labels, task=task)
+
+    seen = corpus(folds, fold)
+    divisions = [corpus("published", k) for k in range(count)] if (count := reader(name).published_folds) > 1 else []
+    if any(clip.target is not None for clip in seen.clips):
+        try:
+            pool = corpus("source", 0) if count > 1 else seen
+            divisions += [grouped_by_source(pool, k) for k in range(FOLD_COUNT)]
+        except SettingsError:
+            pass  # too few sources, or none known
+    return Description(
+        corpus=seen,
+        splits={split: _split(seen, seen.split(split)) for split in seen.splits},
+        overlap=tuple(overlap_within(seen)),
+        folds=tuple(_fold(division) for division in divisions),
+    )
+
+
+def _split(corpus: Corpus, clips: Sequence[Clip]) -> Split:
+    counts = Counter(label for clip in clips for label in _targets(clip))
+    labels = corpus.label_set.labels if corpus.label_set is not None else ()
+    return Split(
+        clips=len(clips),
+        labels={label: counts[label] for label in labels},
+        missing_media=sum(clip.id in corpus.missing for clip in clips),
+        sources=len({clip.source for clip in clips} - {None}),
+    )
+
+
+def _targets(clip: Clip) -> frozenset[str]:
+    if isinstance(clip.target, str):
+        return frozenset({clip.target})
+    return clip.target if isinstance(clip.target, frozenset) else frozenset()
+
+
+def _fold(corpus: Corpus) -> Fold:
+    return Fold(
+        folds=corpus.folds,
+        fold=corpus.fold,
+        clips={split: len(corpus.split(split)) for split in corpus.splits},
+        overlap=tuple(overlap_within(corpus, ["source"])),
+    )
+
+
+# ── to read ──────────────────────────────────────────────────────────────────
+
+
+def _figures(description: Description) -> list[str]:
+    splits = description.splits
+    rows = [("", list(splits)), ("clips", [str(split.clips) for split in splits.values()])]
+    rows += [("sources", [str(split.sources) for split in splits.values()])]
+    rows += [("missing media", [str(split.missing_media) for split in splits.values()])]
+    for label in next(iter(splits.values())).labels:
+        rows.append((f"  {label}", [str(split.labels[label]) for split in splits.values()]))
+    without = [split.clips - sum(split.labels.values()) for split in splits.values()]
+    if any(count > 0 for count in without) and description.corpus.label_set is not None:
+        rows.append(("  (not scored)", [str(count) for count in without]))
+    width = max(len(head) for head, _ in rows)
+    about = reader(description.corpus.name)
+    title = [f"{about.name}: {about.description}", f"Licence: {about.licence}", f"Cite: {about.citation}", ""]
+    return [*title, *(f"{head:{width}}" + "".join(f"{cell:>9}" for cell in cells) for head, cells in rows)]
+
+
+def _shared(description: Description) -> list[str]:
+    if len(description.splits) < 2:
+        return []
+    lines = [f"  {_together(shared)}" for shared in description.overlap if shared.shared]
+    return ["", "What splits share:", *(lines or ["  nothing"])]
+
+
+def _divisions(description: Description) -> list[str]:
+    if not description.folds:
+        return []
+    lines = ["", "Folds (clips; sources of a split that are in one before it):"]
+    for fold in description.folds:
+        clips = ", ".join(f"{name} {count}" for name, count in fold.clips.items())
+        shared = "; ".join(f"{each.b} {each.shared}/{each.of} in {each.a}" for each in fold.overlap if each.shared)
+        lines.append(f"  {fold.folds} {fold.fold}: {clips}; {shared or 'no source shared'}")
+    return lines
+
+
+def _caveats(corpus: Corpus) -> list[str]:
+    lines = []
+    if corpus.broken:
+        lines += ["", "Known to be broken:", *(f"  {id}: {why}" for id, why in corpus.broken.items())]
+    if corpus.missing:
+        lines += ["", f"Missing: {next(iter(corpus.missing.values()))}" + (" …" if len(corpus.missing) > 1 else "")]
+    if corpus.voice:
+        lines += ["", f"Published voice measurements for {len(corpus.voice)} of {len(corpus.clips)} clips"]
+    return lines
+
+
+def _together(shared: Shared) -> str:
+    return f"{shared.b} with {shared.a}: {shared.shared} of {shared.of} {shared.what}s"

@@ -1,0 +1,194 @@
+"""A table of one's own: a file a split, a row a clip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..core.errors import MediaError, SettingsError
+from ..core.labels import LABEL_SETS, LabelSet, as_basic
+from ..core.timeline import Clip
+from .corpus import Corpus, Reader, Request, wanted_splits
+from .rows import Row, Table, csv_table, jsonl_table, parquet_table, read_utf8
+
+DESCRIPTION = (
+    "Your own data: a label a row, for what was said, or for a video, a sound file or a picture, or a stretch of one."
+)
+
+CITATION = "your own"
+
+LICENCE = "your own"
+
+LAYOUT = """\
+{train,dev,test}.{csv,jsonl,parquet}, with the columns
+label, and text or video or both; relative paths are relative to the folder
+speaker, dialogue, source, start_s, end_s (optional)"""
+
+OBTAIN = "write one with the columns label, and text or video"
+
+ROLES = ("label", "text", "video", "speaker", "dialogue", "source", "start_s", "end_s")
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+
+# The name of label sets that are taken from data and are none of the known.
+CUSTOM = "custom"
+
+
+def column_names(assignments: Sequence[str]) -> dict[str, str]:
+    """`ROLE=COLUMN` each, as in `text=Utterance`, as a mapping.
+
+    Raises:
+        SettingsError: another form, or an unknown role.
+    """
+    names = {}
+    for assignment in assignments:
+        role, equals, column = assignment.partition("=")
+        if not equals or not column.strip():
+            raise SettingsError(f"--column takes ROLE=COLUMN (as in text=Utterance), got {assignment!r}")
+        if role.strip() not in ROLES:
+            raise SettingsError(f"--column {assignment}: unknown role {role.strip()!r}; there are: {', '.join(ROLES)}")
+        names[role.strip()] = column.strip()
+    return names
+
+
+def read(data: Path, request: Request) -> Corpus:
+    """The rows in order; see `Reader.read`."""
+    splits = wanted_splits(
+        request,
+        lambda split: bool(_files(data, split)),
+        lambda split: f"no {split}.csv, {split}.jsonl or {split}.parquet in {data}{_what_there_is(data)}; {OBTAIN}",
+    )
+    tables = {split: _table(data, split) for split in splits}
+    roles = {split: _roles(table, request.columns) for split, table in tables.items()}
+    labels = request.labels or _labels_in((tables[split].rows, roles[split]["label"]) for split in splits)
+    clips = []
+    missing = {}
+    for split in splits:
+        for row in tables[split].rows:
+            clip, video = _clip(data, row, roles[split], split, labels)
+            clips.append(clip)
+            if video is not None and clip.media is None:
+                missing[clip.id] = video
+    return Corpus(READER.name, tuple(clips), labels, READER.metric, missing=missing)
+
+
+# ── files and columns ────────────────────────────────────────────────────────
+
+
+def _files(data: Path, split: str) -> list[Path]:
+    return [path for suffix in SUFFIXES if (path := data / f"{split}{suffix}").is_file()]
+
+
+def _what_there_is(data: Path) -> str:
+    names = sorted(path.name for path in data.iterdir() if path.suffix in SUFFIXES)
+    return f" (there is {', '.join(names[:6])})" if names else ""
+
+
+def _table(data: Path, split: str) -> Table:
+    path, *others = _files(data, split)
+    if others:
+        raise MediaError(f"{path} and {others[0].name} both hold the {split} split; keep one")
+    if path.suffix == ".parquet":
+        return parquet_table(path)
+    text = read_utf8(path)
+    return csv_table(path, text) if path.suffix == ".csv" else jsonl_table(path, text)
+
+
+def _roles(table: Table, given: Mapping[str, str]) -> dict[str, str]:
+    """The column of each role that the table has."""
+    if not table.rows:
+        raise MediaError(f"{table.file} has no rows")
+    there = ", ".join(table.columns)
+    for role, column in given.items():
+        if column not in table.columns:
+            raise MediaError(f"{table.file} has no column {column!r} for {role}; there are: {there}")
+    roles = {role: given.get(role, role) for role in ROLES if given.get(role, role) in table.columns}
+    if "label" not in roles:
+        raise MediaError(f"{table.file} has no column 'label'; there are: {there}; name it with --column label=…")
+    if "text" not in roles and "video" not in roles:
+        raise MediaError(
+            f"{table.file} has neither a column 'text' nor one 'video'; there are: {there}; "
+            "name one with --column text=… or --column video=…"
+        )
+    return roles
+
+
+# ── labels ───────────────────────────────────────────────────────────────────
+
+
+def _labels_in(rows: Iterable[tuple[Sequence[Row], str]]) -> LabelSet:
+    """The labels that occur, in the order of a known label set that has them all, or else of the alphabet."""
+    # One label in two cases is one label.
+    found: dict[str, str] = {}
+    for of_split, column in rows:
+        for row in of_split:
+            label = _label(row, column)
+            found.setdefault(label.casefold(), label)
+    known = next((known for known in LABEL_SETS.values() if set(found) <= set(known.labels)), None)
+    if known is None:
+        return LabelSet(CUSTOM, tuple(sorted(found.values())))
+    if len(found) == len(known.labels):
+        return known
+    return LabelSet(CUSTOM, tuple(label for label in known.labels if label in found))
+
+
+def _target(row: Row, column: str, labels: LabelSet) -> str:
+    label = _label(row, column)
+    if label in labels.labels:
+        return label
+    same = [one for one in labels.labels if one.casefold() == label.casefold()]
+    if same:
+        return same[0]
+    meant = as_basic(label)
+    hint = f"; did you mean {meant!r}?" if meant in labels.labels else ""
+    raise row.wrong(column, f"unknown label {label!r}; there are: {', '.join(labels.labels)}{hint}")
+
+
+def _label(row: Row, column: str) -> str:
+    label = row.text(column)
+    if label is None:
+        raise row.wrong(column, "no label; fill it in or remove the row")
+    return label
+
+
+# ── rows ─────────────────────────────────────────────────────────────────────
+
+
+def _clip(data: Path, row: Row, roles: Mapping[str, str], split: str, labels: LabelSet) -> tuple[Clip, str | None]:
+    """The clip, and the file that the row names."""
+
+    def cell(role: str) -> str | None:
+        return row.text(roles[role]) if role in roles else None
+
+    start_s, end_s = (row.seconds(roles[role]) if role in roles else None for role in ("start_s", "end_s"))
+    if end_s is not None and end_s <= (start_s or 0.0):
+        raise row.wrong(roles["end_s"], f"{end_s:g} s is not after the start, {start_s or 0.0:g} s")
+    named = cell("video")
+    video = os.path.join(data, named) if named is not None else None
+    clip = Clip(
+        id=f"{split}-{row.number}",
+        media=video if video is not None and os.path.isfile(video) else None,
+        start_s=start_s,
+        end_s=end_s,
+        text=(cell("text") or "") if "text" in roles else None,
+        speaker=cell("speaker"),
+        dialogue=cell("dialogue"),
+        source=cell("source"),
+        split=split,
+        target=_target(row, roles["label"], labels),
+    )
+    return clip, video
+
+
+READER = Reader(
+    name="table",
+    description=DESCRIPTION,
+    citation=CITATION,
+    licence=LICENCE,
+    layout=LAYOUT,
+    obtain=OBTAIN,
+    tasks={"labels": None},
+    metric="macro_f1",
+    read=read,
+)

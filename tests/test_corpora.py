@@ -1,0 +1,395 @@
+"""The contract of the corpora, over every reader and a miniature tree of each."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from emoscribe.core.errors import EmoscribeError, MediaError, SettingsError
+from emoscribe.core.labels import BASIC, LabelSet
+from emoscribe.core.timeline import Clip
+from emoscribe.corpora.corpus import SPLITS, Corpus
+from emoscribe.corpora.describe import describe
+from emoscribe.corpora.folds import FOLD_COUNT, assign, grouped_by_source
+from emoscribe.corpora.identity import fingerprint, overlap, overlap_within, traces
+from emoscribe.corpora.registry import READERS, read_corpus, reader
+
+# ── miniature trees ──────────────────────────────────────────────────────────
+
+
+def write_csv(path: Path, *rows: list) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def a_file(path: Path, content: str = "") -> None:
+    """A file whose content no other has, unless it is given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content or str(path))
+
+
+def meld(data: Path) -> None:
+    header = [
+        "Sr No.",
+        "Utterance",
+        "Speaker",
+        "Emotion",
+        "Sentiment",
+        "Dialogue_ID",
+        "Utterance_ID",
+        "Season",
+        "Episode",
+    ]
+    for split in SPLITS:
+        write_csv(
+            data / f"{split}_sent_emo.csv",
+            [*header, "StartTime", "EndTime"],
+            [1, f"What, {split}?", "Ross", "surprise", "negative", 0, 0, 4, 7, "00:20:57,256", "00:21:00,049"],
+            [2, "It’s fine.", "Monica", "neutral", "neutral", 0, 2, 4, 7, "0:21:01,92", "00:21:03,261"],
+        )
+    a_file(data / "train_splits" / "dia0_utt0.mp4")
+
+
+def c_expr_db(data: Path) -> None:
+    labels = [
+        "Fearfully Surprised",
+        "Happily Surprised",
+        "Sadly Surprised",
+        "Disgustedly Surprised",
+        "Angrily Surprised",
+    ]
+    header = ["Begin Time - hh:mm:ss.ms", "End Time - hh:mm:ss.ms", *labels, "Sadly Fearful", "Sadly Angry", "Other"]
+    for video in range(1, 7):
+        rows = [["00:00:00.500", "00:00:01.250", "1", *[""] * 7], ["00:00:02.000", "00:00:03.000", *[""] * 7, "1"]]
+        write_csv(data / "annotation" / f"{video:02}.csv", header, *rows)
+    for split in range(5):
+        lines = {"train": [f"Fearfully-Surprised/{v:02}_Fearfully-Surprised_0,0" for v in range(1, 5)]}
+        lines["val"] = lines["test"] = ["Fearfully-Surprised/05_Fearfully-Surprised_0,0", "Other/01_Other_0,7"]
+        for name, content in lines.items():
+            a_file(data / "folds" / f"split-{split}" / f"{name}.txt", "\n".join(content) + "\n")
+    a_file(data / "trimmed_videos" / "Other" / "01_Other_0.mp4")
+
+
+def c_expr_db_challenge(data: Path) -> None:
+    a_file(data / "videos" / "01.mp4")
+    a_file(data / "videos" / "02.mp4")
+
+
+def ravdess(data: Path) -> None:
+    for actor in range(1, 25):
+        for emotion in (1, 2, 5):
+            a_file(data / f"Actor_{actor:02}" / f"03-01-{emotion:02}-01-02-01-{actor:02}.wav")
+
+
+def table(data: Path) -> None:
+    for split in SPLITS:
+        rows = [[f"{split} {n}", "joy" if n % 2 else "anger", f"{split}{n}"] for n in range(4)]
+        write_csv(data / f"{split}.csv", ["text", "label", "source"], *rows)
+
+
+MINIATURES = {
+    "meld": meld,
+    "c-expr-db": c_expr_db,
+    "c-expr-db-challenge": c_expr_db_challenge,
+    "ravdess": ravdess,
+    "table": table,
+}
+
+
+@pytest.fixture(params=sorted(READERS))
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def data(name: str, tmp_path: Path) -> Path:
+    MINIATURES[name](tmp_path / "data")
+    return tmp_path / "data"
+
+
+# ── every reader ─────────────────────────────────────────────────────────────
+
+
+def test_a_reader_says_what_a_person_has_to_know(name: str) -> None:
+    about = reader(name)
+    for text in (about.description, about.citation, about.licence, about.layout, about.obtain, about.metric):
+        assert text.strip() == text and text
+    assert about.metric in ("weighted_f1", "macro_f1")
+
+
+def test_clips_keep_the_contract(name: str, data: Path) -> None:
+    corpus = read_corpus(name, data)
+    assert corpus.name == name and corpus.clips
+    order = [SPLITS.index(str(clip.split)) for clip in corpus.clips]
+    assert order == sorted(order)
+    for split in corpus.splits:
+        ids = [clip.id for clip in corpus.split(split)]
+        assert len(set(ids)) == len(ids)
+    for clip in corpus.clips:
+        assert isinstance(clip, Clip)
+        assert clip.media is None or Path(clip.media).is_file()
+        assert clip.media is not None or clip.text is not None or clip.id in corpus.missing
+        assert clip.end_s is None or 0 <= (clip.start_s or 0) < clip.end_s
+        assert clip.target is None or (corpus.label_set is not None and clip.target in corpus.label_set.labels)
+    ids = {clip.id for clip in corpus.clips}
+    assert ids >= set(corpus.missing) | set(corpus.broken) | set(corpus.identity) | set(corpus.voice)
+    assert not any(Path(path).exists() for path in corpus.missing.values())
+
+
+def test_reading_twice_gives_the_same(name: str, data: Path) -> None:
+    assert read_corpus(name, data) == read_corpus(name, data)
+
+
+def test_only_the_split_asked_for_is_needed(name: str, data: Path) -> None:
+    whole = read_corpus(name, data)
+    for split in whole.splits:
+        assert read_corpus(name, data, splits=[split]).clips == whole.split(split)
+
+
+def test_a_missing_folder_names_what_to_get(name: str, tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"no folder .*nowhere; (get|write) "):
+        read_corpus(name, tmp_path / "nowhere")
+
+
+def test_an_empty_folder_names_the_file_and_how_to_get_it(name: str, tmp_path: Path) -> None:
+    expected = {"meld": "train_sent_emo.csv", "c-expr-db": "split-0/train.txt", "c-expr-db-challenge": "videos/01.mp4"}
+    expected |= {"ravdess": "03-01-05-01-02-01-12.wav", "table": "train.csv"}
+    with pytest.raises(MediaError) as error:
+        read_corpus(name, tmp_path)
+    assert expected[name] in str(error.value) and "; " + reader(name).obtain in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_what_cannot_be_is_refused_with_what_can(name: str, data: Path) -> None:
+    with pytest.raises(SettingsError, match="unknown split 'valid'; there are: train, dev, test"):
+        read_corpus(name, data, splits=["valid"])
+    with pytest.raises(SettingsError, match="unknown kind of folds 'mine'; there are: published, source"):
+        read_corpus(name, data, folds="mine")
+    with pytest.raises(SettingsError, match=f"fold 5 of {name} is not there"):
+        read_corpus(name, data, fold=5)
+    tasks = ", ".join(reader(name).tasks)
+    with pytest.raises(SettingsError, match=f"unknown task of {name} 'mood'; there are: {tasks}"):
+        read_corpus(name, data, task="mood")
+
+
+def test_folds_by_source_share_no_source_and_lose_no_clip(name: str, data: Path) -> None:
+    if name == "meld":
+        pytest.skip("the miniature has a single episode")
+    if name == "c-expr-db-challenge":
+        with pytest.raises(SettingsError, match="5 folds by source need as many sources, and there are 2"):
+            read_corpus(name, data, folds="source")
+        return
+    tested: Counter[str] = Counter()
+    for fold in range(FOLD_COUNT):
+        corpus = read_corpus(name, data, folds="source", fold=fold)
+        sources = {split: {clip.source for clip in corpus.split(split)} for split in SPLITS}
+        assert sum(map(len, sources.values())) == len(set().union(*sources.values()))
+        tested.update(clip.id for clip in corpus.split("test"))
+        assert read_corpus(name, data, folds="source", fold=fold, splits=["test"]).clips == corpus.split("test")
+    assert set(tested.values()) == {1}
+    assert set(tested) >= {clip.id for clip in read_corpus(name, data).clips}
+    with pytest.raises(SettingsError, match="fold 5 is not there: folds by source are 0 to 4"):
+        read_corpus(name, data, folds="source", fold=5)
+
+
+def test_the_fingerprint_is_of_the_data_not_of_their_place(name: str, data: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(data, elsewhere)
+    first = fingerprint(read_corpus(name, data))
+    assert first == fingerprint(read_corpus(name, elsewhere)) and len(first) == 64
+    change = {"meld": "train_splits/dia0_utt0.mp4", "c-expr-db": "trimmed_videos/Other/01_Other_0.mp4"}
+    change |= {
+        "c-expr-db-challenge": "videos/01.mp4",
+        "ravdess": "Actor_01/03-01-05-01-02-01-01.wav",
+        "table": "dev.csv",
+    }
+    third = tmp_path / "third"
+    shutil.copytree(data, third)
+    with (third / change[name]).open("a") as file:
+        file.write("more, joy, new\n" if name != "table" else "more,joy,new\n")
+    assert fingerprint(read_corpus(name, third)) != first
+
+
+def test_the_description_has_exactly_the_promised_form(name: str, data: Path) -> None:
+    description = describe(name, data)
+    said = json.loads(json.dumps(description.as_json()))
+    assert set(said) == {"corpus", "splits", "overlap", "folds"} and said["corpus"] == name
+    corpus = read_corpus(name, data)
+    for split, figures in said["splits"].items():
+        clips = corpus.split(split)
+        assert set(figures) == {"clips", "labels", "missing_media", "sources"}
+        assert figures["clips"] == len(clips)
+        assert Counter(figures["labels"]) == Counter(clip.target for clip in clips if clip.target)
+        assert figures["missing_media"] == sum(clip.id in corpus.missing for clip in clips)
+        assert figures["sources"] == len({clip.source for clip in clips} - {None})
+    for shared in said["overlap"]:
+        assert set(shared) == {"a", "b", "what", "shared", "of"} and 0 <= shared["shared"] <= shared["of"]
+    text = description.as_text()
+    for word in (name, *said["splits"], "clips", "missing media", *next(iter(said["splits"].values()))["labels"]):
+        assert word in text
+
+
+# ── the registry ─────────────────────────────────────────────────────────────
+
+
+def test_an_unknown_corpus_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="unknown corpus 'melt'; there are: meld, c-expr-db, c-expr-db-challenge"):
+        read_corpus("melt", tmp_path)
+
+
+def test_every_reader_is_known_by_its_own_name_and_has_a_miniature() -> None:
+    assert set(READERS) == set(MINIATURES)
+    assert all(reader(name).name == name for name in READERS)
+
+
+def test_columns_are_for_tables(tmp_path: Path) -> None:
+    meld(tmp_path)
+    with pytest.raises(SettingsError, match="--column goes with table"):
+        read_corpus("meld", tmp_path, columns={"text": "Utterance"})
+
+
+def test_the_labels_of_a_run_choose_the_task_and_the_order(tmp_path: Path) -> None:
+    meld(tmp_path)
+    turned = LabelSet("mine", ("positive", "negative", "neutral"))
+    corpus = read_corpus("meld", tmp_path, labels=turned)
+    assert corpus.label_set == turned and {clip.target for clip in corpus.clips} == {"negative", "neutral"}
+    assert read_corpus("meld", tmp_path, labels="sentiment").label_set != turned
+    with pytest.raises(MediaError, match=r"meld, clip train_dia0_utt0: label 'surprise' is none of neutral, joy"):
+        read_corpus("meld", tmp_path, labels=["neutral", "joy"])
+    with pytest.raises(SettingsError, match="unknown label set 'moods'"):
+        read_corpus("meld", tmp_path, labels="moods")
+
+
+def test_a_split_asked_for_must_not_be_empty(tmp_path: Path) -> None:
+    meld(tmp_path)
+    header = (tmp_path / "test_sent_emo.csv").read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "test_sent_emo.csv").write_text(header + "\n")
+    with pytest.raises(MediaError, match=r"the test split of meld in .* is empty"):
+        read_corpus("meld", tmp_path, splits=["test"])
+
+
+# ── what splits share ────────────────────────────────────────────────────────
+
+
+def corpus_of(*clips: Clip, **known) -> Corpus:
+    return Corpus("table", clips, BASIC, "macro_f1", **known)
+
+
+def found_within(corpus: Corpus) -> dict[tuple[str, str, str], tuple[int, int]]:
+    return {(each.a, each.b, each.what): (each.shared, each.of) for each in overlap_within(corpus)}
+
+
+def test_overlap_counts_clips_and_texts_by_clip_and_the_rest_once() -> None:
+    corpus = corpus_of(
+        Clip("a", text="Yes.", speaker="Ann", source="one", dialogue="d1", split="train"),
+        Clip("b", text="No.", speaker="Bob", source="two", dialogue="d1", split="train"),
+        Clip("c", text="Yes.", speaker="Ann", source="one", split="test"),
+        Clip("d", text="Yes.", speaker="Ann", source="one", split="test"),
+        Clip("e", text="yes.", speaker="Cid", source="three", split="test"),
+        Clip("f", text="", split="test"),
+        identity={"a": "x", "b": "y", "c": "z", "d": "x", "e": "w"},
+    )
+    assert found_within(corpus) == {
+        ("train", "test", "clip"): (1, 4),
+        ("train", "test", "source"): (1, 2),
+        ("train", "test", "speaker"): (1, 2),
+        ("train", "test", "text"): (2, 3),
+    }
+
+
+def test_the_same_recording_is_found_under_another_name(tmp_path: Path) -> None:
+    for name, content in {"a": "one", "b": "one", "c": "two"}.items():
+        (tmp_path / name).write_text(content)
+    clips = [
+        Clip(name, media=str(tmp_path / name), split=split)
+        for name, split in (("a", "train"), ("b", "dev"), ("c", "dev"))
+    ]
+    assert found_within(corpus_of(*clips)) == {("train", "dev", "clip"): (1, 2)}
+    # Two stretches of one video are two clips.
+    stretches = [
+        Clip(split, media=str(tmp_path / "a"), start_s=s, end_s=s + 1, split=split)
+        for split, s in (("train", 0), ("dev", 1))
+    ]
+    assert found_within(corpus_of(*stretches)) == {("train", "dev", "clip"): (0, 1)}
+
+
+def test_a_run_can_tell_overlap_from_its_traces_alone() -> None:
+    learnt = corpus_of(Clip("a", text="Half a \ud800 pair", speaker="Ann", split="train"))
+    kept = json.loads(json.dumps(traces(learnt, "train")))
+    assert "Ann" not in json.dumps(kept)
+    tested = corpus_of(Clip("z", text="Half a \ud800 pair", speaker="Ann", split="test"))
+    found = {each.what: (each.a, each.shared, each.of) for each in overlap(kept, tested, "test", "the training data")}
+    assert found == {"speaker": ("the training data", 1, 1), "text": ("the training data", 1, 1)}
+
+
+# ── folds ────────────────────────────────────────────────────────────────────
+
+
+def test_folds_spread_labels_as_evenly_as_sources_allow() -> None:
+    clips = [
+        Clip(f"{s}-{n}", source=f"s{s:02}", target="joy" if s < 10 else "fear")
+        for s in range(20)
+        for n in range(1 + s % 3)
+    ]
+    fold_of = assign(clips)
+    for label, total in Counter(clip.target for clip in clips).items():
+        per_fold = Counter(fold_of[str(clip.source)] for clip in clips if clip.target == label)
+        assert max(per_fold.values()) - min(per_fold.values()) <= 2 and sum(per_fold.values()) == total
+    assert assign(clips[::-1]) == fold_of
+
+
+def test_folds_take_sets_of_labels_and_numbers_too() -> None:
+    sets = [Clip(str(n), source=str(n), target=frozenset({"joy", "fear"} if n % 2 else {"fear"})) for n in range(10)]
+    numbers = [Clip(str(n), source=str(n), target=n / 10) for n in range(10)]
+    assert Counter(assign(sets).values()) == Counter(assign(numbers).values()) == dict.fromkeys(range(5), 2)
+
+
+def test_folds_by_source_need_sources() -> None:
+    with pytest.raises(SettingsError, match="need the source of every clip, and a has none"):
+        grouped_by_source(corpus_of(Clip("a", split="train")), 0)
+
+
+# ── the real things ──────────────────────────────────────────────────────────
+
+
+def test_the_real_corpora_are_what_was_published(shared: Path) -> None:
+    said = {name: describe(name, shared / name).as_json() for name in ("meld", "c-expr-db", "ravdess")}
+    assert {split: figures["clips"] for split, figures in said["meld"]["splits"].items()} == {
+        "train": 9989,
+        "dev": 1109,
+    }
+    assert said["meld"]["splits"]["dev"]["labels"]["fear"] == 40
+    published = [fold for fold in said["c-expr-db"]["folds"] if fold["folds"] == "published"]
+    assert [sum(fold["clips"][split] for split in ("train", "dev")) for fold in published] == [125] * 5
+    in_train = [
+        (each["shared"], each["of"])
+        for fold in published
+        for each in fold["overlap"]
+        if (each["a"], each["b"]) == ("train", "dev")
+    ]
+    # As counted from the published files: the leak that folds by source avoid.
+    assert in_train == [(18, 22), (12, 22), (19, 22), (13, 17), (12, 17)]
+    assert {split: figures["clips"] for split, figures in said["ravdess"]["splits"].items()} == {
+        "train": 900,
+        "dev": 180,
+    }
+    assert all(
+        each["shared"] == 0
+        for name in said
+        for fold in said[name]["folds"]
+        for each in fold["overlap"]
+        if fold["folds"] == "source"
+    )
+
+
+def test_every_message_is_one_line(tmp_path: Path) -> None:
+    table(tmp_path)
+    (tmp_path / "dev.csv").write_text('label,text\n"jo\ny","a\nb"\n')
+    with pytest.raises(EmoscribeError) as error:
+        read_corpus("table", tmp_path, labels="basic")
+    assert "\n" not in str(error.value)

@@ -1,0 +1,221 @@
+"""Tables of one's own: three formats, renamed columns, and every way a cell can be wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from emoscribe.core.errors import MediaError, SettingsError
+from emoscribe.core.labels import BASIC, LabelSet
+from emoscribe.corpora.corpus import Corpus
+from emoscribe.corpora.registry import read_corpus
+from emoscribe.corpora.table import column_names
+
+
+def csv_of(data: Path, content: str, split: str = "train") -> Path:
+    (data / f"{split}.csv").write_text(content, encoding="utf-8")
+    return data
+
+
+def read(data: Path, **how) -> Corpus:
+    return read_corpus("table", data, **how)
+
+
+ROWS = [
+    {"text": "Hi, all.", "label": "joy", "speaker": "Ann", "dialogue": "d", "source": "v", "start_s": 0.5, "end_s": 2},
+    {"text": "No.", "label": "anger", "speaker": None, "dialogue": None, "source": "v", "start_s": None, "end_s": None},
+]
+
+
+def test_three_formats_give_the_same_clips(tmp_path: Path) -> None:
+    for name in ("csv", "jsonl", "parquet"):
+        (tmp_path / name).mkdir()
+    lines = ["text,label,speaker,dialogue,source,start_s,end_s", '"Hi, all.",joy,Ann,d,v,0.5,2', "No.,anger,,,v,,"]
+    csv_of(tmp_path / "csv", "\n".join(lines))
+    (tmp_path / "jsonl" / "train.jsonl").write_text("\n".join(map(json.dumps, ROWS)) + "\n\n")
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "parquet" / "train.parquet")
+    clips = read(tmp_path / "csv").clips
+    assert clips == read(tmp_path / "jsonl").clips == read(tmp_path / "parquet").clips
+    first, second = clips
+    assert (first.id, first.text, first.target, first.start_s, first.end_s) == ("train-1", "Hi, all.", "joy", 0.5, 2.0)
+    assert (second.id, second.speaker, second.dialogue, second.start_s) == ("train-2", None, None, None)
+
+
+def test_columns_can_be_called_anything(tmp_path: Path) -> None:
+    csv_of(tmp_path, "Utterance,Emotion\nHi.,joy\n")
+    corpus = read(tmp_path, columns=column_names(["text=Utterance", "label=Emotion"]))
+    assert (corpus.clips[0].text, corpus.clips[0].target) == ("Hi.", "joy")
+    with pytest.raises(MediaError, match="has no column 'Uterance' for text; there are: Utterance, Emotion"):
+        read(tmp_path, columns={"text": "Uterance", "label": "Emotion"})
+    with pytest.raises(SettingsError, match="unknown role 'words'; there are: label, text, video, speaker"):
+        column_names(["words=Utterance"])
+    with pytest.raises(SettingsError, match=r"--column takes ROLE=COLUMN \(as in text=Utterance\), got 'text'"):
+        column_names(["text"])
+
+
+def test_a_byte_order_mark_and_semicolons_of_spreadsheets_are_read(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_bytes("label;text\r\njoy;Hi, all.\r\n".encode("utf-8-sig"))
+    assert read(tmp_path).clips[0].text == "Hi, all."
+
+
+def test_text_keeps_its_line_breaks_and_rows_their_lines(tmp_path: Path) -> None:
+    csv_of(tmp_path, 'label,text,start_s\njoy,"one\ntwo\x85",1\n\njoy,three,x\n')
+    with pytest.raises(MediaError, match=r"train.csv, row 2 \(line 5\), column 'start_s'"):
+        read(tmp_path)
+    csv_of(tmp_path, 'label,text\njoy,"one\ntwo\u2028three"\n')
+    assert read(tmp_path).clips[0].text == "one\ntwo\u2028three"
+
+
+# ── labels ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (BASIC.labels[::-1], BASIC),
+        (("joy", "anger", "Sadness"), LabelSet("custom", ("sadness", "joy", "anger"))),
+        (("zeal", "Awe"), LabelSet("custom", ("Awe", "zeal"))),
+        (("joy", "awe"), LabelSet("custom", ("awe", "joy"))),
+        (("2", "10"), LabelSet("custom", ("10", "2"))),
+    ],
+)
+def test_labels_come_from_the_data_in_a_known_order_where_there_is_one(tmp_path: Path, found, expected) -> None:
+    csv_of(tmp_path, "label,text\n" + "".join(f"{label},x\n" for label in found))
+    corpus = read(tmp_path)
+    assert corpus.label_set == expected
+    assert {clip.target for clip in corpus.clips} == set(expected.labels)
+
+
+def test_labels_of_all_splits_read_count(tmp_path: Path) -> None:
+    csv_of(tmp_path, "label,text\nawe,x\n")
+    csv_of(tmp_path, "label,text\nzeal,x\n", "dev")
+    assert read(tmp_path).label_set == LabelSet("custom", ("awe", "zeal"))
+
+
+def test_one_label_in_two_cases_is_one_label(tmp_path: Path) -> None:
+    csv_of(tmp_path, "label,text\nHappy,x\n happy ,y\n")
+    assert [clip.target for clip in read(tmp_path).clips] == ["Happy", "Happy"]
+    assert [clip.target for clip in read(tmp_path, labels=["sad", "happy"]).clips] == ["happy", "happy"]
+
+
+def test_labels_that_are_numbers_are_labels(tmp_path: Path) -> None:
+    rows = [{"label": 1, "text": "x"}, {"label": 2, "text": "y"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+    assert [clip.target for clip in read(tmp_path).clips] == ["1", "2"]
+
+
+def test_given_labels_stay_possible_answers(tmp_path: Path) -> None:
+    csv_of(tmp_path, "label,text\njoy,x\n")
+    assert read(tmp_path, labels="basic").label_set == BASIC
+
+
+def test_an_unknown_label_is_named_with_what_may_be_meant(tmp_path: Path) -> None:
+    csv_of(tmp_path, "label,text\njoy,x\nhappy,y\n")
+    with pytest.raises(MediaError) as error:
+        read(tmp_path, labels="basic")
+    said = str(error.value)
+    assert "train.csv, row 2 (line 3), column 'label': unknown label 'happy'; there are: neutral, surprise" in said
+    assert said.endswith("did you mean 'joy'?")
+
+
+# ── media ────────────────────────────────────────────────────────────────────
+
+
+def test_media_are_found_from_the_folder_and_their_lack_is_no_error(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "clips").mkdir(parents=True)
+    inside, outside = data / "clips" / "a.mp4", tmp_path / "b.png"
+    inside.write_text("a")
+    outside.write_text("b")
+    csv_of(data, f"label,video\njoy,clips/a.mp4\njoy,{outside}\njoy,clips/gone.wav\njoy,\n")
+    corpus = read(data)
+    assert [clip.media for clip in corpus.clips] == [str(inside), str(outside), None, None]
+    assert corpus.missing == {"train-3": str(data / "clips" / "gone.wav")}
+    assert {clip.text for clip in corpus.clips} == {None}
+
+
+def test_an_empty_text_is_nothing_said(tmp_path: Path) -> None:
+    csv_of(tmp_path, "label,text\njoy,\n")
+    assert read(tmp_path).clips[0].text == ""
+
+
+# ── what can be wrong ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("label,text\n,x\n", r"train.csv, row 1 \(line 2\), column 'label': no label; fill it in or remove the row"),
+        (
+            "label,text,start_s\njoy,x,soon\n",
+            r"row 1 \(line 2\), column 'start_s': expected seconds as a number from 0, got 'soon'",
+        ),
+        ("label,text,start_s\njoy,x,nan\n", r"column 'start_s': expected seconds as a number from 0, got 'nan'"),
+        ("label,text,end_s\njoy,x,-1\n", r"column 'end_s': expected seconds as a number from 0, got '-1'"),
+        ("label,text,start_s,end_s\njoy,x,3,2.5\n", r"column 'end_s': 2.5 s is not after the start, 3 s"),
+        (
+            "label,text\njoy,Hi, all\n",
+            r"row 1 \(line 2\): 3 cells under 2 columns; text that holds commas or quotes has to be quoted",
+        ),
+        ("text\nx\n", "train.csv has no column 'label'; there are: text; name it with --column label="),
+        (
+            "label,speaker\njoy,Ann\n",
+            "has neither a column 'text' nor one 'video'; there are: label, speaker; name one with --column text=",
+        ),
+        ("label,text,text\njoy,x,y\n", "has two columns called 'text'; rename one"),
+        ("label,text\n", "train.csv has no rows"),
+        ("", "train.csv is empty; its first line has to name the columns"),
+        ("label,text\njoy," + "x" * 200_000, "line 2: not CSV"),
+    ],
+)
+def test_errors_name_the_place(tmp_path: Path, content: str, message: str) -> None:
+    csv_of(tmp_path, content)
+    with pytest.raises(MediaError, match=message):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"label": "joy", "text": "x"}\nhello\n', r"train.jsonl, row 2 \(line 2\): not JSON"),
+        ("[1, 2]\n", r"train.jsonl, row 1 \(line 1\): expected an object, got '\[1, 2\]'"),
+        (
+            '{"label": ["joy"], "text": "x"}\n',
+            r"row 1 \(line 1\), column 'label': expected text or a number, got a list",
+        ),
+        (
+            '{"label": "joy", "text": {"a": 1}}\n',
+            r"row 1 \(line 1\), column 'text': expected text or a number, got a dict",
+        ),
+    ],
+)
+def test_errors_name_the_place_in_jsonl(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "train.jsonl").write_text(content)
+    with pytest.raises(MediaError, match=message):
+        read(tmp_path)
+
+
+def test_files_that_are_not_what_they_are_called(tmp_path: Path) -> None:
+    (tmp_path / "train.parquet").write_bytes(b"label,text\n")
+    with pytest.raises(MediaError, match=r"train.parquet cannot be read as Parquet"):
+        read(tmp_path)
+    (tmp_path / "train.parquet").unlink()
+    (tmp_path / "train.csv").write_bytes("label,text\njoy,caf\xe9\n".encode("latin-1"))
+    with pytest.raises(MediaError, match=r"train.csv, line 2: not UTF-8; save the file in that encoding"):
+        read(tmp_path)
+
+
+def test_two_files_for_a_split_are_one_too_many(tmp_path: Path) -> None:
+    csv_of(tmp_path, "label,text\njoy,x\n")
+    (tmp_path / "train.jsonl").write_text('{"label": "joy", "text": "x"}\n')
+    with pytest.raises(MediaError, match=r"train.csv and train.jsonl both hold the train split; keep one"):
+        read(tmp_path)
+
+
+def test_a_missing_split_says_what_there_is(tmp_path: Path) -> None:
+    csv_of(tmp_path, "label,text\njoy,x\n")
+    with pytest.raises(MediaError, match=r"no test.csv, test.jsonl or test.parquet in .* \(there is train.csv\)"):
+        read(tmp_path, splits=["test"])
