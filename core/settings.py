@@ -151,10 +151,18 @@ class AnalyzeSettings(Settings):
 
     @model_validator(mode="after")
     def _known_modalities(self) -> AnalyzeSettings:
-        letters = set(self.modalities)
-        if not letters or letters - set("TVA") or len(letters) != len(self.modalities):
-            raise ValueError("modalities must be letters of TVA (T what was said, V the face, A the voice), each once")
+        check_modalities(self.modalities)
         return self
+
+
+def check_modalities(letters: str) -> None:
+    """Raises:
+    SettingsError: not letters of TVA, each at most once.
+    """
+    if not letters or set(letters) - set("TVA") or len(set(letters)) != len(letters):
+        raise SettingsError(
+            f"modalities must be letters of TVA (T what was said, V the face, A the voice), each once, got {letters!r}"
+        )
 
 
 # ── from YAML, and from the command line ─────────────────────────────────────

@@ -1,0 +1,153 @@
+"""How long a video takes to become a labelled transcript, and how much memory.
+
+    python benchmarks/analyze.py [VIDEO] [--seconds 60] [--long-seconds 600]
+
+Makes a video of `--seconds` by looping VIDEO (the example clip unless told
+otherwise), analyses it with the embedded configuration, and prints the
+seconds of each stage, the real-time factor and the peak memory.  The plain
+way it is compared with does the same stages one after another.  With
+`--long-seconds`, the peak memory of a longer loop is set against that of the
+short one.
+
+Every measurement is a process of its own: peak memory never goes down again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def loop(source: Path, target: Path, seconds: float) -> None:
+    """Repeat `source` until it lasts `seconds`; packets are copied, not re-encoded."""
+    import av
+
+    with av.open(str(target), "w") as out:
+        streams: dict[int, Any] = {}
+        offset_s = 0.0
+        while offset_s < seconds:
+            end_s = offset_s
+            with av.open(str(source)) as container:
+                for packet in container.demux():
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    kind = packet.stream.index
+                    if kind not in streams:
+                        streams[kind] = out.add_stream_from_template(packet.stream)
+                    end_s = max(end_s, offset_s + float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                    shift = round(offset_s / packet.time_base)
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, streams[kind]
+                    out.mux(packet)
+            offset_s = end_s
+
+
+def ours(video: Path) -> dict[str, float]:
+    """The pipeline as it ships: looking and listening side by side."""
+    from emoscribe.core.settings import AnalyzeSettings, load
+    from emoscribe.pipeline import analyze_each, make_plan
+
+    start = time.perf_counter()
+    ((_, result),) = analyze_each([video], make_plan(load(AnalyzeSettings, "embedded")))
+    if isinstance(result, Exception):
+        raise result
+    all_s = time.perf_counter() - start
+    stages = {"listening": "speech", "measuring voices": "voice", "looking": "face", "reading": "model"}
+    return {"all": all_s, **{stage: result.provenance[part]["seconds"] for stage, part in stages.items()}}
+
+
+def plain(video: Path) -> dict[str, float]:
+    """The same stages, one after another."""
+    from emoscribe.core.settings import AnalyzeSettings, load
+    from emoscribe.extractors.perceive import identify, perceive
+    from emoscribe.pipeline import label, load_model, make_plan
+
+    start = time.perf_counter()
+    seconds: dict[str, float] = {}
+
+    def timed(stage: str, do: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = do()
+        seconds[stage] = time.perf_counter() - began
+        return result
+
+    def plan(modalities: str) -> Any:
+        return make_plan(load(AnalyzeSettings, "embedded", modalities=modalities))
+
+    heard = timed("listening", lambda: perceive(identify(video), plan("TA").settings))
+    seen = timed("looking", lambda: perceive(identify(video), plan("V").settings))
+    reader = timed("loading", lambda: load_model(plan("TVA")))
+    from dataclasses import replace
+
+    timed("reading", lambda: label(replace(heard, face=seen.face), plan("TVA"), reader))
+    return {"all": time.perf_counter() - start, **seconds}
+
+
+def measure(way: str, video: Path) -> dict[str, float]:
+    """One way over one video, in a process of its own."""
+    command = [sys.executable, __file__, "--measure", way, str(video)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", nargs="?", type=Path, default=next(EXAMPLES.glob("*.mp4"), None))
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--long-seconds", type=float, help="also: peak memory of a loop this long")
+    parser.add_argument("--measure", choices=["ours", "plain"], help=argparse.SUPPRESS)
+    args = parser.parse_args()
+
+    if args.measure:
+        seconds = {"ours": ours, "plain": plain}[args.measure](args.video)
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(seconds | {"peak_mib": peak_mib}))
+        return
+
+    with tempfile.TemporaryDirectory() as folder:
+        short = Path(folder) / "short.mp4"
+        loop(args.video, short, args.seconds)
+        rows = {way: measure(way, short) for way in ("ours", "plain")}
+        for way, row in rows.items():
+            stages = "  ".join(
+                f"{name} {value:.1f} s" for name, value in row.items() if name not in ("all", "peak_mib")
+            )
+            print(
+                f"{way:6} {row['all']:6.1f} s for {args.seconds:.0f} s of video: real-time factor "
+                f"{row['all'] / args.seconds:.2f}, peak {row['peak_mib']:.0f} MiB   ({stages})"
+            )
+        if args.long_seconds:
+            long = Path(folder) / "long.mp4"
+            loop(args.video, long, args.long_seconds)
+            row = measure("ours", long)
+            print(
+                f"{args.long_seconds:.0f} s: real-time factor {row['all'] / args.long_seconds:.2f}, peak "
+                f"{row['peak_mib']:.0f} MiB, {row['peak_mib'] / rows['ours']['peak_mib']:.2f} × the short one's"
+            )
+    print(
+        json.dumps(
+            {
+                "name": "analyze",
+                "ratio": round(rows["plain"]["all"] / rows["ours"]["all"], 3),
+                "ours": round(rows["ours"]["all"] / args.seconds, 3),
+                "plain": round(rows["plain"]["all"] / args.seconds, 3),
+                "unit": "seconds a second of video",
+                "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

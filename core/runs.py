@@ -1,0 +1,148 @@
+"""Runs: a trained adapter and all that has to be known to use it.
+
+A run is a folder.  `run.json` describes it, `adapter_config.json` and
+`adapter_model.safetensors` are PEFT's own, `head.safetensors` is the head
+where there is one beside the adapter, and `norms.json` says what is usual for
+voices.  Adapters that ship are runs too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from .errors import MediaError, SettingsError
+from .files import make_folder, plain, read_json, write_json
+from .settings import FaceSettings, PromptSettings, Settings, SpeechSettings, VoiceSettings, WordingSettings, validate
+
+SHIPPED = Path(__file__).parent.parent / "llm" / "adapters"
+
+DESCRIPTION = "run.json"
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER = "adapter_model.safetensors"
+HEAD = "head.safetensors"
+NORMS = "norms.json"
+VERSION = 1
+
+
+class Base(Settings):
+    """The model under an adapter: a portable id, never a path, and its weights' hash."""
+
+    id: str = Field(min_length=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Head(Settings):
+    """What turns the model's reading into scores.
+
+    Attributes:
+        kind: `classification` is a linear layer over the label set.
+        pooling: what it sees: the mean over the target's tokens beside the
+            model's pooled first token.
+    """
+
+    kind: Literal["classification"] = "classification"
+    pooling: Literal["target-mean+pooler"] = "target-mean+pooler"
+
+
+class Extractors(Settings):
+    """Whose cues the run was trained on."""
+
+    speech: SpeechSettings | None = None
+    face: FaceSettings | None = None
+    voice: VoiceSettings | None = None
+
+
+class Run(Settings):
+    """A trained adapter, as described.
+
+    Attributes:
+        folder: where it lies; not part of the description.
+        norms: of voices, in the form of `norms.json`; likewise.
+        label_set: the name of it; `labels` are in the order of the scores.
+        temperature: what logits are divided by, fitted on `dev`.
+        metrics: what was measured, by data and seed.
+        training: the settings and data it was trained with.
+    """
+
+    version: Literal[1] = VERSION
+    folder: Path = Field(exclude=True)
+    norms: Mapping[str, Any] | None = Field(default=None, exclude=True)
+    base: Base
+    head: Head = Head()
+    label_set: str
+    labels: tuple[str, ...] = Field(min_length=2)
+    prompt: PromptSettings
+    wording: WordingSettings = WordingSettings()
+    extractors: Extractors = Extractors()
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    licence: str = ""
+    seeds: tuple[int, ...] = ()
+    metrics: Mapping[str, Any] = {}
+    training: Mapping[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _distinct_labels(self) -> Run:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must be distinct")
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+
+def shipped_runs() -> list[str]:
+    """Names of the adapters in the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}"))
+
+
+def find_run(run: str | Path) -> Run:
+    """The run of that name, or in that folder.
+
+    Raises:
+        SettingsError: there is none, or its description is not one.
+    """
+    shipped = shipped_runs()
+    if str(run) in shipped:
+        return load_run(SHIPPED / str(run))
+    if (Path(run) / DESCRIPTION).is_file():
+        return load_run(run)
+    what = "holds no run.json" if Path(run).is_dir() else "is neither a folder nor an adapter that ships"
+    raise SettingsError(f"run {str(run)!r} {what}; there are: {', '.join(shipped) or 'none'}")
+
+
+def load_run(folder: str | Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        SettingsError: the description is missing, damaged, or of a newer
+            version.
+    """
+    folder = Path(folder)
+    path = folder / DESCRIPTION
+    try:
+        described = read_json(path)
+        norms = read_json(folder / NORMS) if (folder / NORMS).is_file() else None
+    except MediaError as error:
+        raise SettingsError(str(error)) from None
+    if not isinstance(described, dict):
+        raise SettingsError(f"{path} must be a mapping, got a {type(described).__name__}")
+    if isinstance(version := described.get("version"), int) and version > VERSION:
+        raise SettingsError(f"{path} is version {version}, this emoscribe reads up to {VERSION}; update emoscribe")
+    return validate(Run, {**described, "folder": folder, "norms": norms}, str(path))
+
+
+def save_run(run: Run) -> None:
+    """Write the description (and norms) into the run's folder.
+
+    Raises:
+        EmoscribeError: the folder cannot be written to.
+    """
+    folder = make_folder(run.folder)
+    if run.norms is not None:
+        write_json(folder / NORMS, run.norms)
+    write_json(folder / DESCRIPTION, plain(run.model_dump(mode="json")))

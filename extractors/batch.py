@@ -1,0 +1,45 @@
+"""The cues of many clips, one at a time, as a corpus cuts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ..core.errors import MediaError
+from ..core.settings import AnalyzeSettings
+from ..core.timeline import Clip, Cues, Media, Transcript, Utterance
+from .perceive import identify, perceive
+from .store import CueStore
+
+
+def cues_of(
+    clips: Sequence[Clip],
+    settings: AnalyzeSettings,
+    *,
+    store: CueStore | None = None,
+    progress: Callable[[float], None] = lambda done: None,
+) -> Iterator[tuple[Clip, Cues | MediaError]]:
+    """Each clip that has a file, with its cues or why there are none.
+
+    Where a corpus gives the words they are taken as said throughout the
+    clip, and the voice is measured over all of it; where it does not, they
+    are recognised.
+
+    Args:
+        settings: as `perceive.decide` leaves them.
+    """
+    with_media = [clip for clip in clips if clip.media is not None]
+    for done, clip in enumerate(with_media, 1):
+        try:
+            found = identify(str(clip.media), store)
+            yield clip, perceive(found, settings, transcript=_as_published(clip, found), store=store)
+        except MediaError as error:
+            yield clip, error
+        progress(done / len(with_media))
+
+
+def _as_published(clip: Clip, found: Media) -> Transcript | None:
+    if clip.text is None:
+        return None
+    end_s = clip.end_s if clip.end_s is not None else found.duration_s
+    said = Utterance(clip.start_s or 0.0, end_s, clip.text, clip.speaker)
+    return Transcript((said,), language=None, source="corpus")

@@ -1,0 +1,209 @@
+"""Faces by py-feat 2: RetinaFace finds them, one network rates all there is to rate.
+
+The parts of py-feat's `Detectorv2` are put together here rather than the
+detector used whole: boxes can be bounded between the two networks, the faces
+are not identified by a third one that would have to be fetched too, and
+nothing is asked of the hub once the weights are on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import UnavailableError
+from ..core.settings import FaceSettings
+from ..core.timeline import FaceTrack
+from .face_identity import Identities, look
+from .face_pyfeat_weights import Weights, device, find_weights, how_to_get
+from .media import Frame, frames, probe
+
+SOURCE = "py-feat"
+
+# RetinaFace's own threshold in `Detectorv2`.
+_LEAST_CONFIDENCE = 0.5
+
+# py-feat's emotions in the words of our labels.
+_EMOTIONS = {"happy": "joy", "sad": "sadness"}
+
+
+def track_faces(path: str | Path, settings: FaceSettings, progress: Callable[[float], None]) -> FaceTrack:
+    """As `extractors.face.track_faces`; `settings` are resolved.
+
+    Raises:
+        MediaError: the file cannot be read.
+        UnavailableError: py-feat or its weights are not here.
+    """
+    media = probe(path)
+    weights = find_weights()
+    seen: list[_Seen] = []
+    frame_times_s: list[float] = []
+    fps = None if settings.sampling_fps == "auto" else settings.sampling_fps
+    people = Identities()
+    with _Networks.loaded(weights, device(settings.device)) as networks:
+        for batch in _batches(frames(path, fps), settings.batch_size):
+            frame_times_s += [frame.time_s for frame in batch]
+            for frame, faces in zip(batch, networks.rate(batch, settings.max_faces), strict=True):
+                looks = [look(frame.image, face.box) for face in faces]
+                persons = people.assign(frame.time_s, [face.box for face in faces], looks)
+                seen += [_Seen(frame.time_s, person, face) for person, face in zip(persons, faces, strict=True)]
+            progress(min(batch[-1].time_s / media.duration_s, 1.0) if media.duration_s else 1.0)
+        names, emotion_names = networks.unit_names, networks.emotion_names
+    return _track(seen, frame_times_s, names, emotion_names)
+
+
+# ── py-feat, at the door ─────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, eq=False)
+class _Face:
+    """One rated face: box (4,) pixels, units (A,), emotions (E,), pose (3,) degrees."""
+
+    box: np.ndarray
+    units: np.ndarray
+    emotions: np.ndarray
+    valence: float
+    arousal: float
+    pose: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    time_s: float
+    person: int
+    face: _Face
+
+
+class _Networks:
+    """RetinaFace and the multitask network on one device."""
+
+    def __init__(self, weights: Weights, device: str) -> None:
+        from feat.face_detectors.Retinaface.Retinaface_test import Retinaface
+        from feat.multitask.inference import MultitaskModel
+        from safetensors.torch import load_file
+
+        self._device = device
+        self._detector = Retinaface(device=device, detection_threshold=_LEAST_CONFIDENCE, pretrained="none")
+        self._detector.net.load_state_dict(load_file(weights.detector, device=device), strict=True)
+        self._rater = MultitaskModel(device=device, weights_path=str(weights.rater))
+        self.unit_names: tuple[str, ...] = tuple(self._rater.au_names)
+        names = [name.lower() for name in self._rater.emotion_names]
+        self.emotion_names: tuple[str, ...] = tuple(_EMOTIONS.get(name, name) for name in names)
+
+    @classmethod
+    @contextmanager
+    def loaded(cls, weights: Weights, device: str) -> Iterator[_Networks]:
+        """Loaded, with torch left as it was found.
+
+        Importing py-feat sets `OMP_NUM_THREADS` to 1, from which torch takes
+        its number of threads, and building its detector turns gradients off.
+        """
+        import torch
+
+        threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
+        variable = os.environ.get("OMP_NUM_THREADS")
+        try:
+            try:
+                networks = cls(weights, device)
+            except (RuntimeError, OSError, ValueError) as error:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise UnavailableError(
+                    f"face.engine py-feat cannot load its weights ({reason}); {how_to_get()}"
+                ) from None
+            finally:
+                if variable is None:
+                    os.environ.pop("OMP_NUM_THREADS", None)
+                torch.set_num_threads(threads)
+            yield networks
+        finally:
+            torch.set_grad_enabled(gradients)
+
+    def rate(self, batch: Sequence[Frame], max_faces: int) -> list[list[_Face]]:
+        """The largest faces of each frame; frames of a batch are of one size."""
+        import torch
+        from feat.multitask.inference import CHIP_SIZE, EXPAND_BBOX
+        from feat.utils.image_operations import extract_face_square_pad_torch
+
+        with torch.inference_mode():
+            pictures = torch.from_numpy(np.stack([frame.image for frame in batch])).to(self._device)
+            pictures = pictures.permute(0, 3, 1, 2).float()
+            shape = pictures.shape[-2:]
+            boxes = [_largest(found, max_faces, shape) for found in self._detector(pictures)]
+            frame_of = torch.tensor([i for i, found in enumerate(boxes) for _ in found], device=self._device)
+            if not len(frame_of):
+                return [[] for _ in batch]
+            every = torch.from_numpy(np.concatenate(boxes)).float().to(self._device)
+            chips, _ = extract_face_square_pad_torch(
+                pictures / 255.0, every, face_size=CHIP_SIZE, expand_bbox=EXPAND_BBOX, frame_idx=frame_of
+            )
+            rated = self._rater(chips)
+        faces: Iterator[_Face] = (_face(box, rated, i) for i, box in enumerate(np.concatenate(boxes)))
+        return [[next(faces) for _ in found] for found in boxes]
+
+
+def _largest(found: list[list[float]], max_faces: int, shape: Sequence[int]) -> np.ndarray:
+    """(K, 4) boxes of RetinaFace's rows, the largest first, at most `max_faces`.
+
+    RetinaFace bounds neither their number nor their size; a face that is cut
+    off by the edge may reach beyond it, but not by more than half a picture.
+    """
+    height, width = shape
+    picture = np.array([width, height, width, height], dtype=float)
+    boxes = np.nan_to_num(np.array(found, dtype=float).reshape(-1, 5)[:, :4])
+    boxes = np.clip(boxes, -0.5 * picture, 1.5 * picture)
+    inside = np.clip(boxes, 0.0, picture)
+    area = np.prod(inside[:, 2:] - inside[:, :2], axis=1)
+    order = np.argsort(-area, kind="stable")[:max_faces]
+    return boxes[order[area[order] > 0]]
+
+
+def _face(box: np.ndarray, rated: Any, row: int) -> _Face:
+    # py-feat's network gives pitch with down positive and yaw with the
+    # person's right positive, which is the viewer's left; radians.
+    pitch, yaw, roll = np.degrees(rated.pose[row, :3])
+    return _Face(
+        box=box,
+        units=rated.au[row],
+        emotions=rated.emotion[row],
+        valence=float(rated.valence[row]),
+        arousal=float(rated.arousal[row]),
+        pose=np.array([-pitch, -yaw, -roll]),
+    )
+
+
+def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    """Frames in batches of at most `size`, those of a batch of one shape."""
+    batch: list[Frame] = []
+    for frame in stream:
+        if batch and (len(batch) == size or batch[0].image.shape != frame.image.shape):
+            yield batch
+            batch = []
+        batch.append(frame)
+    if batch:
+        yield batch
+
+
+def _track(
+    seen: Sequence[_Seen], frame_times_s: Sequence[float], names: tuple[str, ...], emotion_names: tuple[str, ...]
+) -> FaceTrack:
+    count, faces = len(seen), [each.face for each in seen]
+    return FaceTrack(
+        source=SOURCE,
+        names=names,
+        times_s=np.array([each.time_s for each in seen], dtype=float),
+        person=np.array([each.person for each in seen], dtype=int),
+        boxes=np.array([face.box for face in faces], dtype=float).reshape(count, 4),
+        action_units=np.array([face.units for face in faces], dtype=float).reshape(count, len(names)),
+        frame_times_s=np.array(frame_times_s, dtype=float),
+        pose=np.array([face.pose for face in faces], dtype=float).reshape(count, 3),
+        emotion_names=emotion_names,
+        emotions=np.array([face.emotions for face in faces], dtype=float).reshape(count, len(emotion_names)),
+        valence=np.array([face.valence for face in faces], dtype=float),
+        arousal=np.array([face.arousal for face in faces], dtype=float),
+    )

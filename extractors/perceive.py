@@ -1,0 +1,168 @@
+"""A video to its cues: what was said, what the faces did, how the voices sounded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..core.settings import AnalyzeSettings
+from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
+from . import face, media, speech, subtitles, voice
+from .store import CueStore, Part, settings_hash
+
+# Told the name of a stage and how much of it is done, in 0–1.
+Progress = Callable[[str, float], None]
+
+
+def unwatched(stage: str, done: float) -> None:
+    """Progress that nobody watches."""
+
+
+def decide(settings: AnalyzeSettings) -> tuple[AnalyzeSettings, list[str]]:
+    """The settings with every `auto` resolved, and what was chosen, a line each.
+
+    Raises:
+        UnavailableError: an engine that was asked for by name is not here.
+    """
+    choices = []
+    if set(settings.modalities) & set("TA"):
+        speech_settings, why = speech.resolve(settings.speech, offline=settings.offline)
+        settings = settings.model_copy(update={"speech": speech_settings})
+        choices.append(f"speech: {why}")
+    if "V" in settings.modalities:
+        face_settings, why = face.resolve(settings.face, offline=settings.offline)
+        settings = settings.model_copy(update={"face": face_settings})
+        choices.append(f"face: {why}")
+    return settings, choices
+
+
+def identify(video: str | Path, store: CueStore | None = None) -> Media:
+    """What the file is: told by the store, or else probed.
+
+    Raises:
+        MediaError: it cannot be read as video, sound or picture.
+    """
+    if store is None:
+        return media.probe(video)
+    sha256 = media.sha256_of(video)
+    known = _kept(store, sha256, "media", {}, lambda: media.probe(video))
+    # The same content may lie under another name today.
+    return replace(known, path=str(video))
+
+
+def perceive(
+    clip: Media,
+    settings: AnalyzeSettings,
+    *,
+    transcript: str | Path | Transcript | None = None,
+    store: CueStore | None = None,
+    progress: Progress = unwatched,
+) -> Cues:
+    """What was said, seen and heard; looking and listening run side by side.
+
+    What the store holds is not perceived again: a video whose cues are all
+    there is hashed, not opened.
+
+    Args:
+        clip: as `identify` found it.
+        settings: as `decide` leaves them.
+        transcript: what was said, or a subtitle or JSON file that tells, instead of
+            recognised speech.
+
+    Raises:
+        MediaError: the video or the transcript cannot be read.
+        UnavailableError: an engine cannot be loaded.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="looking") as pool:
+        looking = pool.submit(_look, clip, settings, store, partial(progress, "looking"))
+        said, voices, heard = _listen(clip, settings, transcript, store, partial(progress, "listening"))
+        faces, seen = looking.result()
+    return Cues(clip, said, faces, voices, provenance=heard | seen)
+
+
+def _look(
+    clip: Media, settings: AnalyzeSettings, store: CueStore | None, progress: Callable[[float], None]
+) -> tuple[FaceTrack | None, dict[str, Any]]:
+    if "V" not in settings.modalities or settings.face.engine == "none":
+        return None, {}
+    if not clip.has_video:
+        return None, {"face": {"missing": "the file has no picture"}}
+    began = time.perf_counter()
+    source = face.describe(settings.face)
+    track = _kept(
+        store, clip.sha256, "face", source, lambda: face.track_faces(clip.path, settings.face, progress=progress)
+    )
+    return track, {"face": source | _took(began)}
+
+
+def _listen(
+    clip: Media,
+    settings: AnalyzeSettings,
+    given: str | Path | Transcript | None,
+    store: CueStore | None,
+    progress: Callable[[float], None],
+) -> tuple[Transcript | None, VoiceTrack | None, dict[str, Any]]:
+    """The words and, where they were said, the voices; the sound is decoded once, if at all."""
+    if not set(settings.modalities) & set("TA") or (settings.speech.engine == "none" and given is None):
+        return None, None, {}
+    with ExitStack() as stack:
+        sound = cache(lambda: stack.enter_context(media.sound(clip.path)))
+
+        began = time.perf_counter()
+        source: dict[str, Any]
+        if isinstance(given, Transcript):
+            source, said = {"engine": given.source}, given
+        elif given is not None:
+            source, said = {"engine": "file", "file": Path(given).name}, subtitles.read_transcript(given)
+        elif clip.has_audio:
+            source = speech.describe(settings.speech)
+            said = _kept(
+                store,
+                clip.sha256,
+                "transcript",
+                source,
+                lambda: speech.transcribe(sound(), settings.speech, offline=settings.offline, progress=progress),
+            )
+        else:
+            source = {"missing": "the file has no sound"}
+            said = Transcript((), language=None, source="no sound")
+        provenance = {"speech": source | _took(began)}
+        if "A" not in settings.modalities or settings.voice.engine == "none" or not clip.has_audio:
+            return said, None, provenance
+
+        began = time.perf_counter()
+        source = voice.describe(settings.voice)
+        voices = _kept(
+            store,
+            clip.sha256,
+            "voice",
+            # Voices are measured where somebody speaks, so they hang on the words.
+            source | {"transcript": asdict(said)},
+            lambda: voice.measure_voice(sound(), said, settings.voice),
+        )
+        return said, voices, provenance | {"voice": source | _took(began)}
+
+
+def _took(began: float) -> dict[str, float]:
+    return {"seconds": round(time.perf_counter() - began, 2)}
+
+
+P = TypeVar("P", bound=Part)
+
+
+def _kept(store: CueStore | None, sha256: str, part: str, source: Mapping[str, Any], make: Callable[[], P]) -> P:
+    """The part from the store, or else made, and kept there."""
+    if store is None:
+        return make()
+    key = settings_hash(source)
+    found = store.get(sha256, part, key)
+    if found is None:
+        found = make()
+        store.put(sha256, part, key, found)
+    return found  # type: ignore[return-value]

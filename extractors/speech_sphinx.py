@@ -1,0 +1,92 @@
+"""PocketSphinx: the embedded recogniser, English, its model in the wheel.
+
+A floor, not a standard: it hears about half the words of clean speech.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import EmoscribeError, UnavailableError
+from ..core.timeline import Utterance, Word
+from .media import Sound
+from .vad import Stretch
+
+# How the decoder deviates from its defaults.
+DECODER: dict[str, Any] = {}
+
+FRAME_S = 0.01
+# A little silence at either end, which its language model expects there.
+_SILENCE = np.zeros(1600, dtype="<i2")
+
+
+def require() -> None:
+    """Raises:
+    UnavailableError: PocketSphinx is not installed.
+    """
+    if importlib.util.find_spec("pocketsphinx") is None:
+        raise UnavailableError("PocketSphinx is not installed; pip install 'emoscribe[offline]'")
+
+
+class Sphinx:
+    """The recogniser, running until closed."""
+
+    source = "pocketsphinx en-us"
+    language = "en"
+
+    def __init__(self) -> None:
+        require()
+        # -P: the folder of a script must not come before installed packages.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(Path(__file__).with_name("sphinx_worker.py")), json.dumps(DECODER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def hear(self, sound: Sound, stretches: Iterable[Stretch]) -> Iterator[Utterance]:
+        """An utterance a stretch.
+
+        Raises:
+            EmoscribeError: the decoder's process has died.
+        """
+        for stretch in stretches:
+            words = self._decode(sound.read(stretch.start_s, stretch.end_s), stretch)
+            yield Utterance(stretch.start_s, stretch.end_s, " ".join(word.text for word in words), words=words)
+
+    def _decode(self, samples: np.ndarray, stretch: Stretch) -> tuple[Word, ...]:
+        raw = np.concatenate([_SILENCE, (samples * 32767).astype("<i2"), _SILENCE]).tobytes()
+        try:
+            assert self._process.stdin and self._process.stdout
+            self._process.stdin.write(struct.pack("<I", len(raw)) + raw)
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+            segments = json.loads(line)
+        except (OSError, ValueError):
+            raise EmoscribeError("the process that runs PocketSphinx has died; it needs 200 MB of memory") from None
+        origin_s = stretch.start_s - len(_SILENCE) / 16_000
+        return tuple(
+            Word(
+                max(stretch.start_s, round(origin_s + first * FRAME_S, 3)),
+                min(stretch.end_s, round(origin_s + (last + 1) * FRAME_S, 3)),
+                re.sub(r"\(\d+\)$", "", text),
+                round(min(probability, 1.0), 4),
+            )
+            for text, first, last, probability in segments
+            # Silence and noises: <s>, <sil>, [NOISE].
+            if not text.startswith(("<", "[", "+"))
+        )

@@ -1,0 +1,272 @@
+"""A transcript that somebody already has: subtitles (.srt, .vtt, .ass, .ssa) or JSON."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import MediaError
+from ..core.timeline import Transcript, Utterance, Word
+
+# A cue that gives no end is read at this many characters a second, and takes
+# a second at least.
+READING_SPEED = 15.0
+MIN_READING_S = 1.0
+
+
+def read_transcript(path: str | Path) -> Transcript:
+    """The utterances in a file, in order of time; cues without words are left out.
+
+    JSON is a list of utterances, or an object with such a list under
+    `segments` or `utterances` and perhaps a `language`; an utterance has
+    `start_s` and `end_s` (or `start` and `end`), `text`, and perhaps a
+    `speaker` and `words`.  Whisper's own JSON is such a file.
+
+    A speaker is who the format names (`<v Clara>`, the ASS name field), or a
+    `CLARA:` in front of the text.  Formatting is taken off; whatever else is
+    in pointed brackets stays as it is written.
+
+    Raises:
+        MediaError: the file is missing, of another kind, or malformed.
+    """
+    path = Path(path)
+    readers: Mapping[str, Callable[[Path, str], tuple[list[Utterance], str | None]]] = {
+        ".srt": _read_srt,
+        ".vtt": _read_vtt,
+        ".ass": _read_ass,
+        ".ssa": _read_ass,
+        ".json": _read_json,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise MediaError(f"{path} is not a transcript that can be read; give one of {', '.join(readers)}")
+    found, language = reader(path, _text_of(path))
+    for utterance in found:
+        if utterance.end_s < utterance.start_s:
+            raise MediaError(
+                f"{path}: the cue at {utterance.start_s:g} s ends before it begins, at {utterance.end_s:g} s"
+            )
+    spoken = sorted((u for u in found if u.text), key=lambda u: (u.start_s, u.end_s))
+    return Transcript(_with_lengths(_with_speakers(spoken)), language, f"file {path.name}")
+
+
+def _text_of(path: Path) -> str:
+    """The file as text: UTF-8, UTF-16, or else what Windows wrote before them."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise MediaError(f"no transcript {path}") from None
+    except OSError as error:
+        raise MediaError(f"the transcript {path} cannot be read: {error.strerror}") from None
+    if not raw.strip():
+        raise MediaError(f"the transcript {path} is empty")
+    utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252", "latin-1"):
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise MediaError(f"the transcript {path} is not a text file")
+
+
+# ── SubRip and WebVTT ────────────────────────────────────────────────────────
+
+_CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
+_VOICE = re.compile(r"<v(?:\.[\w.-]*)?\s+([^>]*)>")
+_FORMATTING = re.compile(r"</?(?:b|c|font|i|lang|rt|ruby|s|u|v)(?:[.\s][^>]*)?>|<[\d:.]+>|\{\\[^}]*\}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Cue:
+    start_s: float
+    end_s: float
+    lines: list[str]
+
+
+def _read_srt(path: Path, text: str) -> tuple[list[Utterance], None]:
+    return [
+        Utterance(cue.start_s, cue.end_s, _plain("\n".join(cue.lines))) for cue in _cues(path, text, blank_ends=False)
+    ], None
+
+
+def _read_vtt(path: Path, text: str) -> tuple[list[Utterance], None]:
+    utterances = []
+    for cue in _cues(path, text, blank_ends=True):
+        unnamed, *voices = _VOICE.split("\n".join(cue.lines))
+        for speaker, part in [("", unnamed), *zip(voices[::2], voices[1::2], strict=True)]:
+            said = html.unescape(_plain(part))
+            utterances.append(Utterance(cue.start_s, cue.end_s, said, _name(html.unescape(speaker))))
+    return utterances, None
+
+
+def _cues(path: Path, text: str, *, blank_ends: bool) -> list[_Cue]:
+    """The cues as written.
+
+    Args:
+        blank_ends: a blank line ends a cue, and until the next time come
+            names of cues and comments; else it is part of what is said.
+    """
+    cues: list[_Cue] = []
+    inside = False
+    # Not splitlines(): that also splits at characters that are said.
+    for number, line in enumerate(re.split(r"\r\n?|\n", text), start=1):
+        if "-->" in line and re.match(r"\s*-?\d", line):
+            timing = _TIMING.fullmatch(line)
+            if timing is None:
+                raise MediaError(
+                    f"{path}, line {number}: {line.strip()[:60]!r} is not a time as in 00:00:01,000 --> 00:00:02,500"
+                )
+            if cues and not blank_ends and cues[-1].lines and cues[-1].lines[-1].strip().isdecimal():
+                cues[-1].lines.pop()  # the number of this cue
+            cues.append(_Cue(_clock_s(timing.groups()[:4]), _clock_s(timing.groups()[4:]), []))
+            inside = True
+        elif blank_ends and not line.strip():
+            inside = False
+        elif inside:
+            cues[-1].lines.append(line)
+    if not cues:
+        raise MediaError(f"{path} holds no subtitles: no line is a time as in 00:00:01,000 --> 00:00:02,500")
+    return cues
+
+
+def _clock_s(parts: tuple[str | None, ...]) -> float:
+    hours, minutes, seconds, fraction = parts
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(f"0.{fraction}")
+
+
+def _plain(text: str) -> str:
+    return " ".join(_FORMATTING.sub("", text).split())
+
+
+# ── SubStation Alpha ─────────────────────────────────────────────────────────
+
+
+def _read_ass(path: Path, text: str) -> tuple[list[Utterance], None]:
+    from pysubs2 import SSAFile
+    from pysubs2.exceptions import Pysubs2Error
+
+    try:
+        events = SSAFile.from_string(text, format_=path.suffix.lower().lstrip(".")).events
+    except (Pysubs2Error, ValueError, LookupError) as error:
+        raise MediaError(f"{path} is not readable as {path.suffix}: {' '.join(str(error).split())}") from None
+    if not events:
+        raise MediaError(f"{path} holds no subtitles: no line begins with Dialogue:")
+    return [
+        Utterance(event.start / 1000, event.end / 1000, " ".join(event.plaintext.split()), _name(event.name))
+        for event in events
+        if not event.is_comment and not event.is_drawing
+    ], None
+
+
+# ── JSON ─────────────────────────────────────────────────────────────────────
+
+
+def _read_json(path: Path, text: str) -> tuple[list[Utterance], str | None]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MediaError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    except RecursionError:
+        raise MediaError(f"{path} is nested too deeply to be a transcript") from None
+    items, language = content, None
+    if isinstance(content, dict):
+        items = content.get("segments", content.get("utterances"))
+        language = content.get("language")
+    if not isinstance(items, list):
+        raise MediaError(f"{path} must be a list of utterances, or an object with one under 'segments' or 'utterances'")
+    found = [_utterance(f"{path}, utterance {number}", item) for number, item in enumerate(items, start=1)]
+    return found, language if isinstance(language, str) else None
+
+
+def _utterance(where: str, item: Any) -> Utterance:
+    if not isinstance(item, dict):
+        raise MediaError(f"{where}: must be an object with start_s, end_s and text, got {str(item)[:40]!r}")
+    text, speaker = item.get("text"), item.get("speaker")
+    if not isinstance(text, str | None):
+        raise MediaError(f"{where}: text must be a string, got {str(text)[:40]!r}")
+    return Utterance(
+        _seconds(where, item, "start"),
+        _seconds(where, item, "end"),
+        " ".join((text or "").split()),
+        _name(speaker) if isinstance(speaker, str) else None,
+        tuple(_words(where, item.get("words"))),
+    )
+
+
+def _words(where: str, items: Any) -> Iterator[Word]:
+    """The words with their times; none where any lacks one (aligners give numerals none)."""
+    if not isinstance(items, list) or not all(isinstance(item, dict) and _timed(item) for item in items):
+        return
+    for item in items:
+        text = str(item.get("text", item.get("word", ""))).strip()
+        probability = item.get("probability")
+        known = isinstance(probability, int | float) and 0 <= probability <= 1
+        if text:
+            start_s, end_s = _seconds(where, item, "start"), _seconds(where, item, "end")
+            yield Word(start_s, end_s, text, float(probability) if known else None)
+
+
+def _timed(item: Mapping[str, Any]) -> bool:
+    return ("start_s" in item or "start" in item) and ("end_s" in item or "end" in item)
+
+
+def _seconds(where: str, item: Mapping[str, Any], name: str) -> float:
+    value = item.get(f"{name}_s", item.get(name))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise MediaError(f"{where}: {name}_s must be a number of seconds from 0, got {value!r}")
+    return float(value)
+
+
+# ── who says it, and for how long ────────────────────────────────────────────
+
+# `CLARA:`, `MR. JONES:`, `Clara:`, `- Clara:`, `>> CLARA:`
+_PREFIX = re.compile(r"(?:[->]+\s*)?((?:[^\W\d_][\w.'’-]*)(?: [^\W\d_][\w.'’-]*){0,2})\s?:\s+(?=\S)")
+
+
+def _with_speakers(utterances: list[Utterance]) -> list[Utterance]:
+    """Speakers taken from the front of the text, where that is surely a name.
+
+    Capitals before words that are not, or a capitalised name that comes more
+    than once: “Note: …” and “But then: …” are said, not names.
+    """
+    prefixes = [None if u.speaker or u.words else _PREFIX.match(u.text) for u in utterances]
+    named = Counter(prefix[1] for prefix in prefixes if prefix)
+
+    def is_name(prefix: re.Match[str]) -> bool:
+        name, said = prefix[1], prefix.string[prefix.end() :]
+        if named[name] > 1:
+            return all(part[0].isupper() for part in name.split())
+        return name.isupper() and len(name) > 1 and not said.isupper()
+
+    return [
+        replace(u, speaker=prefix[1], text=u.text[prefix.end() :]) if prefix and is_name(prefix) else u
+        for u, prefix in zip(utterances, prefixes, strict=True)
+    ]
+
+
+def _with_lengths(utterances: list[Utterance]) -> tuple[Utterance, ...]:
+    """A cue without length lasts as long as it takes to read, or until the next."""
+    timed = []
+    for utterance, following in itertools.zip_longest(utterances, utterances[1:]):
+        if utterance.end_s == utterance.start_s:
+            end_s = utterance.start_s + max(MIN_READING_S, len(utterance.text) / READING_SPEED)
+            if following is not None and following.start_s > utterance.start_s:
+                end_s = min(end_s, following.start_s)
+            utterance = replace(utterance, end_s=end_s)
+        timed.append(utterance)
+    return tuple(timed)
+
+
+def _name(text: str) -> str | None:
+    return " ".join(text.split()) or None

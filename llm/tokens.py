@@ -1,0 +1,169 @@
+"""Prompts as tokens, and tokens in batches.
+
+The tokenizer is read with `tokenizers` alone: `transformers` takes seconds to
+import and would add nothing here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import UnavailableError
+from ..core.files import read_json
+from ..core.timeline import Prompt
+
+if TYPE_CHECKING:
+    import torch
+
+# Of models that name no limit.
+DEFAULT_MAX_TOKENS = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A prompt of T tokens.
+
+    Attributes:
+        ids: (T,) int, with the model's own special tokens around.
+        target: (T,) bool, the tokens of the moment to be judged.
+    """
+
+    ids: np.ndarray
+    target: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class PromptTokenizer:
+    """Prompts to tokens, at most as many each as the model has positions for.
+
+    Strings that look like special tokens (“[SEP]”, “</s>”) are spelled out:
+    somebody said them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        path = folder / "tokenizer.json"
+        if not path.is_file():
+            raise UnavailableError(f"no tokenizer.json in {folder}; save the tokenizer as a fast one")
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.encode_special_tokens = True
+        # Some are stored with a cut and padding of their own.
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        config = read_json(folder / "config.json")
+        self.max_tokens = _max_tokens(folder, config)
+        # Padding is never attended to: any id will do.
+        self.padding_id = config.get("pad_token_id") or 0
+
+    def __call__(self, prompts: Sequence[Prompt]) -> list[Tokens]:
+        encodings = self._tokenizer.encode_batch([prompt.text for prompt in prompts])
+        return [self._tokens(prompt, encoding) for prompt, encoding in zip(prompts, encodings, strict=True)]
+
+    def _tokens(self, prompt: Prompt, encoding) -> Tokens:
+        while len(encoding.ids) > self.max_tokens:
+            prompt = _shortened(prompt, _spoken_offsets(encoding), len(encoding.ids) - self.max_tokens)
+            encoding = self._tokenizer.encode(prompt.text)
+        start, end = prompt.spans["target"]
+        offsets = np.array(encoding.offsets)
+        spoken = ~np.array(encoding.special_tokens_mask, dtype=bool)
+        target = spoken & (offsets[:, 0] < end) & (offsets[:, 1] > start)
+        # A target of characters that the model has no token for is read as a whole.
+        return Tokens(np.array(encoding.ids), target if target.any() else np.ones_like(target))
+
+
+def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Indices in batches of similar length that hold at most `batch_tokens`, padding included.
+
+    A prompt longer than that is a batch of its own.
+    """
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        # The first of a batch is its longest.
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= batch_tokens:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def shuffled_batches(lengths: Sequence[int], size: int, seed: int) -> list[list[int]]:
+    """Indices in random batches of `size`, each of similar length."""
+    rng = random.Random(seed)
+    order = sorted(range(len(lengths)), key=lambda i: (lengths[i], rng.random()))
+    batches = [order[first : first + size] for first in range(0, len(order), size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def collate(tokens: Sequence[Tokens], padding_id: int, device: str) -> dict[str, torch.Tensor]:
+    """B prompts as (B, T) tensors: `ids` int64, `attended` and `target` bool; padded to the longest of them."""
+    import torch
+
+    longest = max(map(len, tokens))
+    ids = np.full((len(tokens), longest), padding_id, dtype=np.int64)
+    attended = np.zeros((len(tokens), longest), dtype=bool)
+    target = np.zeros((len(tokens), longest), dtype=bool)
+    for row, each in enumerate(tokens):
+        ids[row, : len(each)] = each.ids
+        attended[row, : len(each)] = True
+        target[row, : len(each)] = each.target
+    return {
+        name: torch.from_numpy(array).to(device)
+        for name, array in (("ids", ids), ("attended", attended), ("target", target))
+    }
+
+
+def _spoken_offsets(encoding) -> list[tuple[int, int]]:
+    """Character ranges of the tokens that are text."""
+    return [o for o, special in zip(encoding.offsets, encoding.special_tokens_mask, strict=True) if not special]
+
+
+def _shortened(prompt: Prompt, offsets: list[tuple[int, int]], excess: int) -> Prompt:
+    """The prompt without about `excess` of its tokens (one at least).
+
+    Context goes first, from its end that is further from the target; then the
+    middle of the target itself, so that its first words and how face and
+    voice were at its end stay.
+    """
+    target_start, target_end = prompt.spans["target"]
+    context = prompt.spans.get("context")
+    if context is not None and context[0] < context[1]:
+        inside = [o for o in offsets if o[0] >= context[0] and o[1] <= context[1]]
+        if len(inside) <= excess:
+            cut = context
+        elif context[0] >= target_end:
+            cut = (inside[-excess][0], context[1])
+        else:
+            cut = (context[0], inside[excess][0])
+    else:
+        inside = [o for o in offsets if o[0] >= target_start and o[1] <= target_end]
+        middle = (len(inside) - excess) // 2
+        cut = (inside[middle][0], inside[min(middle + excess, len(inside) - 1)][0])
+    return _without(prompt, cut)
+
+
+def _without(prompt: Prompt, cut: tuple[int, int]) -> Prompt:
+    start, end = cut
+
+    def moved(position: int) -> int:
+        return position if position <= start else max(start, position - (end - start))
+
+    spans = {name: (moved(a), moved(b)) for name, (a, b) in prompt.spans.items()}
+    return replace(prompt, text=prompt.text[:start] + prompt.text[end:], spans=spans)
+
+
+def _max_tokens(folder: Path, config: dict[str, Any]) -> int:
+    """What both the model and its tokenizer can take: some models keep positions for themselves."""
+    tokenizer = folder / "tokenizer_config.json"
+    limits = [config.get("max_position_embeddings")]
+    limits.append(read_json(tokenizer).get("model_max_length") if tokenizer.is_file() else None)
+    return int(min([limit for limit in limits if limit], default=DEFAULT_MAX_TOKENS))

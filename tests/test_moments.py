@@ -1,0 +1,96 @@
+"""Cues into moments: what is said of each signal, and how much there is to judge by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from emoscribe.core.settings import WindowSettings, WordingSettings
+from emoscribe.core.timeline import Clip, Cues, FaceTrack, Media, Transcript, Utterance, VoiceTrack, Word
+from emoscribe.textualize.clips import moments_of_clips
+from emoscribe.textualize.face import NO_FACE
+from emoscribe.textualize.moments import clear_text, moments_of
+
+MEDIA = Media("v.mp4", 10.0, "0", 25.0, 640, 360, True)
+SMILE = "lip corner puller (smile)"
+
+
+def smiling(*times_s: float, looked_s: tuple[float, ...] = ()) -> FaceTrack:
+    n = len(times_s)
+    return FaceTrack(
+        source="mediapipe-mesh",
+        names=("AU12", "AU06"),
+        times_s=np.array(times_s),
+        person=np.zeros(n, int),
+        boxes=np.tile([100.0, 100.0, 300.0, 300.0], (n, 1)),
+        action_units=np.full((n, 2), 0.9),
+        frame_times_s=np.array(sorted({*times_s, *looked_s})),
+    )
+
+
+def said(*utterances: Utterance) -> Transcript:
+    return Transcript(utterances, "en", "test")
+
+
+def only(cues: Cues, **given):
+    (moment,) = moments_of(cues, WindowSettings(), WordingSettings(unclear_below=0.5), **given)
+    return moment
+
+
+def test_doubted_words_become_one_unclear_a_run() -> None:
+    words = [Word(0, 1, "i", 0.9), Word(1, 2, "love", 0.1), Word(2, 3, "ewe", 0.2), Word(3, 4, "too", 0.9)]
+    assert clear_text(words, 0.5) == "i [unclear] too"
+    assert clear_text([Word(0, 1, "subtitle", None)], 0.5) == "subtitle"
+    assert clear_text([Word(0, 1, "", 0.0)], 0.5) == "[unclear]"
+
+
+def test_what_was_not_looked_for_is_none_and_what_was_not_found_is_said() -> None:
+    nothing = only(Cues(MEDIA))
+    assert (nothing.text, nothing.face, nothing.voice, nothing.evidence) == (None, None, None, "none")
+    in_vain = only(Cues(MEDIA, said(), smiling(looked_s=(0.0, 5.0))))
+    assert (in_vain.text, in_vain.face, in_vain.evidence) == ("", NO_FACE, "none")
+
+
+@pytest.mark.parametrize(
+    ("words", "face", "evidence"),
+    [
+        ("we won the game", None, "enough"),
+        ("oh", None, "weak"),
+        ("oh", smiling(1.0), "enough"),
+        ("", smiling(1.0), "enough"),
+    ],
+)
+def test_evidence(words: str, face: FaceTrack | None, evidence: str) -> None:
+    assert only(Cues(MEDIA, said(Utterance(0, 9.5, words)), face)).evidence == evidence
+
+
+def test_modalities_that_are_not_asked_for_are_left_out() -> None:
+    cues = Cues(MEDIA, said(Utterance(0, 9.5, "we won the game")), smiling(1.0))
+    moment = only(cues, modalities="V")
+    assert moment.text is None and SMILE in (moment.face or "")
+    assert only(cues, modalities="T").face is None
+
+
+def test_a_speakers_voice_is_compared_with_their_other_clips() -> None:
+    """Ann's sixth clip is loud for Ann, though Ben is louder still."""
+    clips = [Clip(f"a{i}", text="well", speaker="Ann") for i in range(6)]
+    clips += [Clip(f"b{i}", text="well", speaker="Ben") for i in range(6)]
+    measured = {f"a{i}": {"loudness": 1.0 + 0.01 * i, "pitch_hz": 200.0 + i} for i in range(5)}
+    measured |= {"a5": {"loudness": 2.0, "pitch_hz": 202.0}}
+    measured |= {f"b{i}": {"loudness": 5.0 + 0.01 * i, "pitch_hz": 110.0 + i} for i in range(6)}
+    moments = moments_of_clips(clips, {}, measured, WordingSettings())
+    assert "very loud" in (moments[5].voice or "")
+    assert "loud" not in (moments[8].voice or "")
+
+
+def test_a_clip_of_a_longer_recording_gets_what_lies_in_it() -> None:
+    track = VoiceTrack(
+        ("pitch_hz", "voiced_fraction"), np.array([0.0, 5.0]), np.array([4.0, 9.0]), (None, None), np.ones((2, 2))
+    )
+    seen = Cues(
+        MEDIA,
+        said(Utterance(1, 2, "before"), Utterance(6, 7, "within the clip")),
+        smiling(1.0, looked_s=(6.0, 6.5)),
+        track,
+    )
+    (moment,) = moments_of_clips([Clip("c", media="v.mp4", start_s=5.0, end_s=9.0)], {"c": seen}, {}, WordingSettings())
+    assert (moment.text, moment.face) == ("within the clip", NO_FACE)

@@ -1,0 +1,92 @@
+"""Moments: for each window, what was said, seen and heard in it, in words."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable
+
+from ..core.settings import WindowSettings, WordingSettings
+from ..core.timeline import Cues, Evidence, FaceTrack, Moment, Word
+from .face import absence, face_evidence, face_words
+from .levels import PopulationNorms
+from .voice import VoiceWords, voice_words
+from .windows import Window, cut
+
+UNCLEAR = "[unclear]"
+
+# Fewer clear words are as likely a mishearing as a sentence.
+FEW_WORDS = 3
+
+
+def moments_of(
+    cues: Cues,
+    windows: WindowSettings,
+    wording: WordingSettings,
+    norms: PopulationNorms | None = None,
+    modalities: Collection[str] = "TVA",
+) -> list[Moment]:
+    """The clip's moments in order of time; at least one.
+
+    Args:
+        norms: what is usual for voices, for speakers with few utterances.
+        modalities: those to put into words: T, V, A.  Speech that is not to
+            be put into words still says when somebody speaks.
+    """
+    moments = []
+    for window in cut(cues, windows):
+        text = voice = None
+        if "T" in modalities and cues.transcript is not None:
+            text = clear_text(window.words, wording.unclear_below)
+        if "A" in modalities and cues.voice is not None:
+            voice = voice_words(cues.voice, window.start_s, window.end_s, norms, wording.voice_scope)
+        moments.append(moment_of(window, text, cues.face if "V" in modalities else None, voice, wording))
+    return moments
+
+
+def moment_of(
+    window: Window, text: str | None, face: FaceTrack | None, voice: VoiceWords | None, wording: WordingSettings
+) -> Moment:
+    """What was said and heard in a window, and what the faces did in it, weighed as evidence."""
+    evidence: list[Evidence] = [] if text is None else [_text_evidence(text)]
+    faces: dict[int, str] = {}
+    seen = None
+    if face is not None:
+        faces = face_words(face, window.start_s, window.end_s, wording)
+        seen = next(iter(faces.values()), absence(face, window.start_s, window.end_s))
+        evidence.append(face_evidence(seen))
+    if voice is not None:
+        evidence.append("weak" if voice.heard else "none")
+    return Moment(
+        start_s=window.start_s,
+        end_s=window.end_s,
+        speaker=window.speaker,
+        text=text,
+        face=seen,
+        voice=voice.text if voice is not None else None,
+        faces=faces,
+        evidence=_together(evidence),
+    )
+
+
+def clear_text(words: Iterable[Word], unclear_below: float) -> str:
+    """The words in a row, those the recogniser doubts as one `[unclear]` a run."""
+    said = (
+        UNCLEAR if word.probability is not None and word.probability < unclear_below else word.text for word in words
+    )
+    return " ".join(
+        text for text, run in itertools.groupby(said) for text in ([UNCLEAR] if text == UNCLEAR else list(run))
+    )
+
+
+def _text_evidence(text: str) -> Evidence:
+    clear = len(text.replace(UNCLEAR, "").split())
+    if clear >= FEW_WORDS:
+        return "enough"
+    return "weak" if text else "none"
+
+
+def _together(cues: list[Evidence]) -> Evidence:
+    """One cue that says much is enough, and so are two weak ones."""
+    if "enough" in cues or cues.count("weak") >= 2:
+        return "enough"
+    return "weak" if "weak" in cues else "none"
