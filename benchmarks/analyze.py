@@ -27,6 +27,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# Between rounds: packets of a round are decoded a little before they are shown.
+SEAM_S = 0.25
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
@@ -34,23 +37,26 @@ def loop(source: Path, target: Path, seconds: float) -> None:
     """Repeat `source` until it lasts `seconds`; packets are copied, not re-encoded."""
     import av
 
-    with av.open(str(target), "w") as out:
-        streams: dict[int, Any] = {}
+    with av.open(str(target), "w") as out, av.open(str(source)) as container:
+        streams = [out.add_stream_from_template(stream) for stream in container.streams]
         offset_s = 0.0
-        while offset_s < seconds:
+        while True:
             end_s = offset_s
-            with av.open(str(source)) as container:
-                for packet in container.demux():
-                    if packet.dts is None or packet.pts is None:
-                        continue
-                    kind = packet.stream.index
-                    if kind not in streams:
-                        streams[kind] = out.add_stream_from_template(packet.stream)
-                    end_s = max(end_s, offset_s + float((packet.pts + (packet.duration or 0)) * packet.time_base))
-                    shift = round(offset_s / packet.time_base)
-                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, streams[kind]
-                    out.mux(packet)
-            offset_s = end_s
+            container.seek(0)
+            for packet in container.demux():
+                if packet.dts is None or packet.pts is None or packet.time_base is None:
+                    continue
+                shown_s = offset_s + float(packet.pts * packet.time_base)
+                if shown_s >= seconds:
+                    continue
+                end_s = max(end_s, shown_s + float((packet.duration or 0) * packet.time_base))
+                shift = round(offset_s / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[packet.stream.index]
+                out.mux(packet)
+            if end_s >= seconds - SEAM_S:
+                return
+            offset_s = end_s + SEAM_S
 
 
 def ours(video: Path) -> dict[str, float]:

@@ -153,7 +153,7 @@ def _untrained(base: Path, run: Run, settings: TrainingSettings) -> Reader:
 def _save(reader: Reader, base: str, folder: Path) -> None:
     """PEFT's two files and the head.  The base is named by its id: PEFT would write this machine's path."""
     from peft import get_peft_model_state_dict
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     model: Any = reader.encoder.model
     config = model.peft_config["default"].to_dict()
@@ -161,7 +161,7 @@ def _save(reader: Reader, base: str, folder: Path) -> None:
     write_json(folder / ADAPTER_CONFIG, {key: getattr(value, "value", value) for key, value in config.items()})
     for name, state in ((ADAPTER, get_peft_model_state_dict(model)), (HEAD, reader.head.state_dict())):
         with atomic_path(folder / name) as partial:
-            save_file({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}, partial)
+            partial.write_bytes(save({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}))
 
 
 # ── the loop ─────────────────────────────────────────────────────────────────

@@ -76,8 +76,10 @@ UNPLEASANT = ("unpleasant", "very unpleasant")
 AROUSAL = {"neutral": ("calm", "very calm"), "sadness": ("calm", "moderately aroused")}
 AROUSED = ("moderately aroused", "aroused", "very aroused")
 
-NO_FACE = ("no face seen", "no face seen", "neutral face")
-NO_VOICE = ("too short to tell", "nothing to compare it with", "an even, medium voice")
+NO_FACE = ("no face seen", "no face seen", "not looked at")
+FACE_AT_REST = "neutral face"
+NO_VOICE = ("too short to tell", "nothing to compare it with", "not listened to", "no speech")
+EVEN_VOICE = "an even, medium voice"
 SILENT = "no speech"
 UNCLEAR = "[unclear]"
 
@@ -186,7 +188,7 @@ class Mixer:
         """A voice by itself, or saying something that says nothing."""
         label = self._label(self.corpora.voices)
         voice = self.rng.choice(self.corpora.voices[label])
-        face = self.rng.choices((None, *NO_FACE), (6, 1, 1, 1))[0]
+        face = self.rng.choice((None, None, *NO_FACE))
         return example(label, text=self._says_nothing(voice), face=face, voice=self._words(voice))
 
     def face_and_voice(self) -> Example:
@@ -198,8 +200,8 @@ class Mixer:
         """Nothing to judge by: the labels as often as people give them."""
         label = self.rng.choice(self.corpora.lines).label
         text = self.rng.choice((None, "", UNCLEAR))
-        face = self.rng.choice((None, *NO_FACE[:2]))
-        voice = self.rng.choice((None, SILENT, *NO_VOICE))
+        face = self.rng.choice((None, *NO_FACE))
+        voice = self.rng.choice((None, *NO_VOICE))
         return example(label, text=text, face=face, voice=voice)
 
     def _label(self, having: dict[str, list[Any]]) -> str:
@@ -210,15 +212,15 @@ class Mixer:
     def _face_for(self, label: str) -> str:
         kind = self.rng.choices(("same", "other", "none"), (60, 18, 22))[0]
         if kind == "none":
-            return self.rng.choice(NO_FACE)
+            return self.rng.choice((*NO_FACE, FACE_AT_REST))
         return self._face(label if kind == "same" else self._label(self.corpora.faces))
 
     def _voice_for(self, line: Line) -> str:
-        kind = self.rng.choices(("own", "same", "other", "none"), (40, 35, 10, 15))[0]
+        kind = self.rng.choices(("own", "same", "other", "none"), (58, 20, 7, 15))[0]
         if kind == "own" and line.voice is not None:
             return line.voice
         if kind == "none":
-            return self.rng.choice(NO_VOICE)
+            return self.rng.choice((*NO_VOICE, EVEN_VOICE))
         label = self._label(self.corpora.voices) if kind == "other" else line.label
         return self._words(self.rng.choice(self.corpora.voices[label]))
 

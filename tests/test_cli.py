@@ -220,7 +220,7 @@ def test_help_is_instant() -> None:
     assert ours < max(0.5, bare) and ours < 5 * bare
 
 
-@pytest.mark.parametrize("command", ["analyze", "prompt", "doctor"])
+@pytest.mark.parametrize("command", ["analyze", "prompt", "doctor", "corpus", "evaluate"])
 def test_every_command_has_help_and_is_in_the_readme(command: str) -> None:
     assert emoscribe(command, "--help").returncode == 0
     assert f"emoscribe {command}" in (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")

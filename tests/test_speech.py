@@ -1,0 +1,315 @@
+"""Hearing: the voice activity detector, both recognisers, and what `auto` settles for."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
+from emoscribe.core.settings import SpeechSettings
+from emoscribe.core.timeline import Transcript
+from emoscribe.extractors import media, speech_whisper, vad
+from emoscribe.extractors.speech import describe, resolve, transcribe
+from emoscribe.extractors.speech_sphinx import Sphinx
+from emoscribe.extractors.subtitles import read_transcript
+
+SPHINX = SpeechSettings(engine="pocketsphinx")
+
+
+def words_of(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
+
+
+@pytest.fixture(scope="module")
+def truth(example: Path) -> Transcript:
+    return read_transcript(example.with_suffix(".srt"))
+
+
+@pytest.fixture(scope="module")
+def heard(example: Path) -> tuple[Transcript, list[float]]:
+    """The example as PocketSphinx hears it, and the progress that was told."""
+    told: list[float] = []
+    with media.sound(example) as sound:
+        return transcribe(sound, SPHINX, offline=True, progress=told.append), told
+
+
+# ── where somebody speaks ────────────────────────────────────────────────────
+
+
+def test_utterances_lie_where_the_lines_are_spoken(heard: tuple[Transcript, list[float]], truth: Transcript) -> None:
+    utterances = heard[0].utterances
+    assert len(utterances) == len(truth.utterances)
+    for utterance, line in zip(utterances, truth.utterances, strict=True):
+        assert utterance.start_s == pytest.approx(line.start_s, abs=0.25)
+        assert utterance.end_s == pytest.approx(line.end_s, abs=0.25)
+
+
+def test_probabilities_are_those_of_the_wheels_own_model(example: Path) -> None:
+    """Ours against Silero's TorchScript, both with the weights of the latter."""
+    import torch
+
+    model = torch.jit.load(vad_file("silero_vad.jit"))
+    names = vad.silero_weights().keys()
+    theirs = {key: value for key, value in model.state_dict().items() if key.startswith("_model.")}
+    by_order = ["stft_conv.weight", *(f"conv{i}.{kind}" for i in range(1, 5) for kind in ("weight", "bias"))]
+    by_order += [f"lstm_cell.{kind}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    by_order += ["final_conv.weight", "final_conv.bias"]
+    assert set(by_order) == set(names)
+    weights = {name: value.numpy() for name, value in zip(by_order, theirs.values(), strict=True)}
+    with media.sound(example) as sound, torch.inference_mode():
+        ours = list(vad.probabilities(sound, weights))
+        samples = sound.read(0.0, 12.0)  # into the second block
+        frames = torch.from_numpy(samples[: len(samples) // 512 * 512]).split(512)
+        expected = [model(frame, 16_000).item() for frame in frames]
+    assert max(expected) > 0.9
+    np.testing.assert_allclose(ours[: len(expected)], expected, atol=1e-4)
+
+
+def vad_file(name: str) -> str:
+    import importlib.util
+
+    spec = importlib.util.find_spec("silero_vad")
+    assert spec and spec.origin
+    return str(Path(spec.origin).parent / "data" / name)
+
+
+def test_endless_speech_is_cut(example: Path, truth: Transcript, make_media, tmp_path: Path) -> None:
+    with media.sound(example) as sound:
+        line = sound.read(truth.utterances[4].start_s, truth.utterances[4].end_s)
+    with media.sound(make_media(tmp_path / "endless.wav", sound=np.tile(line, 20))) as sound:
+        found = list(vad.stretches(sound))
+        assert len(found) >= 3
+        assert all(stretch.end_s - stretch.start_s <= vad.MAX_STRETCH_S + 0.2 for stretch in found)
+        # Nothing is lost between the pieces.
+        assert all(after.start_s == before.end_s for before, after in itertools.pairwise(found))
+        assert found[-1].end_s == pytest.approx(sound.duration_s, abs=0.3)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.05], ids=["silence", "noise"])
+def test_where_nobody_speaks_nothing_is_heard(level: float, make_media, tmp_path: Path) -> None:
+    samples = level * np.random.default_rng(0).standard_normal(3 * 16_000)
+    with media.sound(make_media(tmp_path / "nobody.wav", sound=samples)) as sound:
+        assert transcribe(sound, SPHINX, offline=True).utterances == ()
+
+
+def test_a_video_without_sound_has_no_utterances(make_media, tmp_path: Path) -> None:
+    with media.sound(make_media(tmp_path / "mute.mp4", frame_times_s=np.arange(5) / 10)) as sound:
+        assert transcribe(sound, SPHINX, offline=True).utterances == ()
+
+
+# ── PocketSphinx ─────────────────────────────────────────────────────────────
+
+
+def test_most_words_are_heard_and_the_rest_doubted(heard: tuple[Transcript, list[float]], truth: Transcript) -> None:
+    transcript = heard[0]
+    assert (transcript.language, transcript.source) == ("en", "pocketsphinx en-us")
+    said = [word for line in truth.utterances for word in words_of(line.text)]
+    words = [word for utterance in transcript.utterances for word in utterance.words]
+    matches = difflib.SequenceMatcher(None, said, [word.text for word in words], autojunk=False).get_matching_blocks()
+    right = {match.b + i for match in matches for i in range(match.size)}
+    assert len(right) >= 0.75 * len(said)
+    sure = [word.probability for i, word in enumerate(words) if i in right]
+    unsure = [word.probability for i, word in enumerate(words) if i not in right]
+    assert np.mean(sure) > 0.6
+    assert not unsure or np.mean(unsure) < np.mean(sure)
+
+
+def test_words_are_in_order_within_their_utterance(heard: tuple[Transcript, list[float]]) -> None:
+    for utterance in heard[0].utterances:
+        times = [time_s for word in utterance.words for time_s in (word.start_s, word.end_s)]
+        assert times == sorted(times)
+        assert utterance.start_s <= times[0] and times[-1] <= utterance.end_s
+        assert utterance.text == " ".join(word.text for word in utterance.words)
+        assert all("(" not in word.text and "<" not in word.text for word in utterance.words)
+
+
+def test_progress_rises_to_the_end(heard: tuple[Transcript, list[float]]) -> None:
+    told = heard[1]
+    assert told == sorted(told) and len(told) > 5 and told[-1] == 1.0
+
+
+def test_the_decoder_runs_in_another_process(heard: tuple[Transcript, list[float]]) -> None:
+    """It holds the interpreter lock while it decodes: faces were looked at only afterwards."""
+    assert heard[0].utterances and "pocketsphinx" not in sys.modules
+
+
+def test_a_decoder_that_dies_is_one_line(example: Path) -> None:
+    sphinx = Sphinx()
+    sphinx.close()
+    with media.sound(example) as sound, pytest.raises(EmoscribeError, match="PocketSphinx has died"):
+        list(sphinx.hear(sound, vad.stretches(sound)))
+
+
+def test_a_real_voice(shared: Path) -> None:
+    with media.sound(shared / "media" / "jfk.flac") as sound:
+        transcript = transcribe(sound, SPHINX, offline=True)
+    words = words_of(" ".join(utterance.text for utterance in transcript.utterances))
+    assert {"fellow", "your", "country"} <= set(words)
+
+
+# ── Whisper ──────────────────────────────────────────────────────────────────
+
+
+def save_whisper(path: Path, *, speechless: bool = False) -> Path:
+    """A tiny Whisper with random weights, as openai-whisper stores its models.
+
+    The short text context bounds how much nonsense it says before it stops;
+    a speechless one ends every text at once.
+    """
+    import torch
+    import whisper
+
+    torch.manual_seed(0)
+    dims = whisper.ModelDimensions(
+        n_mels=80, n_audio_ctx=1500, n_audio_state=64, n_audio_head=2, n_audio_layer=1,
+        n_vocab=51865, n_text_ctx=32, n_text_state=64, n_text_head=2, n_text_layer=1,
+    )  # fmt: skip
+    model = whisper.model.Whisper(dims)
+    with torch.no_grad():
+        for weights in (model.encoder.positional_embedding, model.decoder.positional_embedding):
+            weights.normal_(0, 0.1)
+        if speechless:
+            end_of_text = whisper.tokenizer.get_tokenizer(multilingual=True).eot
+            model.decoder.ln.weight.zero_()
+            model.decoder.ln.bias.copy_(100 * model.decoder.token_embedding.weight[end_of_text])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"dims": vars(dims), "model_state_dict": model.state_dict()}, path)
+    return path
+
+
+def whisper_settings(model: Path | str) -> SpeechSettings:
+    return SpeechSettings(engine="whisper", model=str(model), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_whisper(tmp_path_factory.mktemp("whisper") / "tiny-random.pt")
+
+
+def test_whisper_hears_from_a_checkpoint_file(example: Path, checkpoint: Path) -> None:
+    settings = whisper_settings(checkpoint)
+    with media.sound(example) as sound:
+        first, second = (transcribe(sound, settings, offline=True) for _ in range(2))
+    assert first == second, "what it draws by chance is not the same each time"
+    assert first.source == "whisper tiny-random" and first.language
+    words = [word for utterance in first.utterances for word in utterance.words if word.text]
+    assert words and all(word.text == word.text.strip() for word in words)
+    assert all(word.probability is not None and 0 <= word.probability <= 1 for word in words)
+    with media.sound(example) as sound:
+        found = list(vad.stretches(sound))
+    assert [(u.start_s, u.end_s) for u in first.utterances] == [(s.start_s, s.end_s) for s in found]
+
+
+def test_speech_without_an_understood_word_stays_speech(example: Path, tmp_path: Path) -> None:
+    settings = whisper_settings(save_whisper(tmp_path / "speechless.pt", speechless=True))
+    with media.sound(example) as sound:
+        transcript = transcribe(sound, settings, offline=True)
+    assert len(transcript.utterances) == 7
+    for utterance in transcript.utterances:
+        (word,) = utterance.words
+        assert (utterance.text, word.text, word.probability) == ("", "", 0.0)
+        assert (word.start_s, word.end_s) == (utterance.start_s, utterance.end_s)
+
+
+def test_weights_on_disk_are_what_auto_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "whisper").mkdir()
+    (tmp_path / "whisper" / "base.pt").write_bytes(b"weights")
+    settings, why = resolve(SpeechSettings(device="cpu"), offline=True)
+    assert (settings.engine, settings.model, settings.device) == ("whisper", "base", "cpu")
+    assert why == "Whisper base on cpu"
+
+
+def test_provenance_knows_the_weights(checkpoint: Path, tmp_path: Path) -> None:
+    other = save_whisper(tmp_path / "tiny-random.pt", speechless=True)
+    mine, theirs = (describe(whisper_settings(path))["sha256"] for path in (checkpoint, other))
+    assert len(mine) == 64 and mine != theirs
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04 broken"], ids=["empty", "text", "zip"])
+def test_a_file_that_is_no_checkpoint(content: bytes, example: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(content)
+    with media.sound(example) as sound, pytest.raises(UnavailableError, match=r"model\.pt cannot be loaded") as error:
+        transcribe(sound, whisper_settings(path), offline=True)
+    assert "\n" not in str(error.value)
+
+
+# ── what is not here ─────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "whisper"
+
+
+def test_missing_weights_offline_are_told_at_once(no_weights: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(UnavailableError) as error:
+        resolve(SpeechSettings(engine="whisper", model="small"), offline=True)
+    assert time.monotonic() - began < 2
+    assert str(error.value) == (
+        f"the weights of Whisper 'small' are not in {no_weights} and are not fetched offline; "
+        "give tiny, base, small, medium, large or turbo, or a checkpoint file"
+    )
+
+
+def test_auto_without_weights_settles_for_pocketsphinx(no_weights: Path) -> None:
+    began = time.monotonic()
+    settings, why = resolve(SpeechSettings(), offline=True)
+    assert time.monotonic() - began < 2
+    assert (settings.engine, settings.model, settings.language) == ("pocketsphinx", "en-us", "en")
+    assert "half the words" in why and str(no_weights) in why and "\n" not in why
+
+
+def test_auto_does_not_let_pocketsphinx_hear_german(no_weights: Path) -> None:
+    with pytest.raises(UnavailableError, match="PocketSphinx hears English only, not 'de'"):
+        resolve(SpeechSettings(language="de"), offline=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"engine": "whisper", "model": "models/mine.pt"}, "no checkpoint file models/mine.pt"),
+        ({"engine": "whisper", "language": "klingon"}, "Whisper does not know 'klingon'"),
+        ({"engine": "pocketsphinx", "model": "turbo"}, "PocketSphinx has en-us only, got 'turbo'"),
+    ],
+)
+def test_settings_that_no_recogniser_has(given: dict[str, str], words: str, no_weights: Path) -> None:
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        resolve(SpeechSettings(**given), offline=True)  # type: ignore[arg-type]
+
+
+def test_switched_off_asks_for_nothing() -> None:
+    assert resolve(SpeechSettings(engine="none"))[1] == "none (switched off)"
+
+
+def test_a_host_that_never_answers_costs_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        began = time.monotonic()
+        assert speech_whisper._status(f"http://127.0.0.1:{server.getsockname()[1]}/base.pt") is None
+        assert time.monotonic() - began < 4
+
+
+def test_a_host_that_answers_is_heard() -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(403)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        assert speech_whisper._status(f"http://127.0.0.1:{server.server_port}/base.pt") == 403
