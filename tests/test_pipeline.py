@@ -1,0 +1,72 @@
+"""The library, as somebody imports it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import emoscribe
+import pytest
+from emoscribe.core.labels import COMPOUND
+from emoscribe.core.settings import AnalyzeSettings, load
+from emoscribe.pipeline import analyze_each, make_plan
+
+
+@pytest.fixture(scope="module")
+def smiling(feat_media: Path) -> emoscribe.LabelledTranscript:
+    return emoscribe.analyze(feat_media / "single_face.jpg", config="embedded", labels="compound")
+
+
+def test_analyze_returns_a_labelled_transcript(smiling: emoscribe.LabelledTranscript) -> None:
+    assert isinstance(smiling, emoscribe.LabelledTranscript)
+    (segment,) = smiling.segments
+    assert (segment.moment.start_s, segment.moment.end_s) == (0.0, 0.0)
+    assert segment.moment.face and segment.moment.evidence in ("weak", "enough")
+    assert smiling.tracks is not None
+
+
+def test_compound_scores_say_where_they_come_from(smiling: emoscribe.LabelledTranscript) -> None:
+    assert (smiling.label_set, smiling.labels) == ("compound", COMPOUND.labels)
+    assert list(smiling.segments[0].scores) == list(COMPOUND.labels)
+    assert smiling.provenance["model"]["rule"] == "compound scores from basic ones"
+    assert smiling.provenance["model"]["label_set"] == "basic"
+
+
+def test_provenance_names_what_perceived(smiling: emoscribe.LabelledTranscript) -> None:
+    face, model = smiling.provenance["face"], smiling.provenance["model"]
+    assert (face["engine"], face["version"], face["sampling_fps"]) == ("mediapipe", "0.10.21", 5.0)
+    assert len(model["sha256"]) == 64 and not Path(model["base"]).is_absolute()
+    assert smiling.provenance["speech"] == {"missing": "the file has no sound"} | {
+        "seconds": smiling.provenance["speech"]["seconds"]
+    }
+
+
+def test_what_cannot_be_read_raises_one_line() -> None:
+    with pytest.raises(emoscribe.EmoscribeError, match=r"no file nowhere\.mp4"):
+        emoscribe.analyze("nowhere.mp4", config="embedded")
+
+
+def test_one_bad_video_does_not_stop_the_others(feat_media: Path) -> None:
+    plan = make_plan(load(AnalyzeSettings, "embedded", modalities="V"))
+    good = feat_media / "single_face.jpg"
+    results = dict(analyze_each(["nowhere.mp4", good], plan))
+    assert isinstance(results["nowhere.mp4"], emoscribe.EmoscribeError)
+    assert isinstance(results[good], emoscribe.LabelledTranscript)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("wording.face_pooling=max", r"wording\.face_pooling=max contradicts run meld-minilm, .*choose another --run"),
+        ("prompt.template=paper", r"prompt\.template=paper contradicts run meld-minilm"),
+        ("labels=sentiment", r"run meld-minilm scores basic labels .* cannot give 'sentiment' ones"),
+    ],
+)
+def test_what_contradicts_the_run_is_refused_by_name(assignment: str, message: str) -> None:
+    with pytest.raises(emoscribe.EmoscribeError, match=message):
+        make_plan(load(AnalyzeSettings, "embedded", [assignment]))
+
+
+def test_saying_what_the_run_says_is_no_contradiction() -> None:
+    plan = make_plan(load(AnalyzeSettings, "embedded"))
+    same = load(AnalyzeSettings, "embedded", [f"prompt.template={plan.prompt.template}"])
+    assert make_plan(same).prompt == plan.prompt
