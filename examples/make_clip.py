@@ -65,7 +65,7 @@ def silent_video() -> Path:
 
 def speak(line: Line) -> np.ndarray:
     """The line as samples (N,) int16 at 16 kHz, without silence around it."""
-    from ttspico import TtsEngine
+    from ttspico import TtsEngine  # builds from source, so only here
 
     marked = (
         f'<volume level="{line.volume}"><speed level="{line.speed}"><pitch level="{line.pitch}">'

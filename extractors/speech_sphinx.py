@@ -22,8 +22,10 @@ from ..core.timeline import Utterance, Word
 from .media import Sound
 from .vad import Stretch
 
-# How the decoder deviates from its defaults.
-DECODER: dict[str, Any] = {}
+# How the decoder deviates from its defaults: with at most this many states a
+# frame (of 30,000) it hears as much of clean speech and takes 60 % of the time
+# for noisy speech, where it would follow everything at once.
+DECODER: dict[str, Any] = {"maxhmmpf": 5000}
 
 FRAME_S = 0.01
 # A little silence at either end, which its language model expects there.

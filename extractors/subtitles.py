@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import itertools
 import json
-import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -81,7 +81,7 @@ def _text_of(path: Path) -> str:
 
 # ── SubRip and WebVTT ────────────────────────────────────────────────────────
 
-_CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_CLOCK = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[\w.-]*)?\s+([^>]*)>")
 _FORMATTING = re.compile(r"</?(?:b|c|font|i|lang|rt|ruby|s|u|v)(?:[.\s][^>]*)?>|<[\d:.]+>|\{\\[^}]*\}", re.IGNORECASE)
@@ -146,7 +146,7 @@ def _clock_s(parts: tuple[str | None, ...]) -> float:
 
 
 def _plain(text: str) -> str:
-    return " ".join(_FORMATTING.sub("", text).split())
+    return _line(_FORMATTING.sub("", text))
 
 
 # ── SubStation Alpha ─────────────────────────────────────────────────────────
@@ -163,7 +163,7 @@ def _read_ass(path: Path, text: str) -> tuple[list[Utterance], None]:
     if not events:
         raise MediaError(f"{path} holds no subtitles: no line begins with Dialogue:")
     return [
-        Utterance(event.start / 1000, event.end / 1000, " ".join(event.plaintext.split()), _name(event.name))
+        Utterance(event.start / 1000, event.end / 1000, _line(event.plaintext), _name(event.name))
         for event in events
         if not event.is_comment and not event.is_drawing
     ], None
@@ -177,8 +177,8 @@ def _read_json(path: Path, text: str) -> tuple[list[Utterance], str | None]:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise MediaError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
-    except RecursionError:
-        raise MediaError(f"{path} is nested too deeply to be a transcript") from None
+    except (ValueError, RecursionError) as error:  # numbers too long, lists too deep
+        raise MediaError(f"{path} is not a transcript: {error}") from None
     items, language = content, None
     if isinstance(content, dict):
         items = content.get("segments", content.get("utterances"))
@@ -198,7 +198,7 @@ def _utterance(where: str, item: Any) -> Utterance:
     return Utterance(
         _seconds(where, item, "start"),
         _seconds(where, item, "end"),
-        " ".join((text or "").split()),
+        _line(text or ""),
         _name(speaker) if isinstance(speaker, str) else None,
         tuple(_words(where, item.get("words"))),
     )
@@ -209,7 +209,7 @@ def _words(where: str, items: Any) -> Iterator[Word]:
     if not isinstance(items, list) or not all(isinstance(item, dict) and _timed(item) for item in items):
         return
     for item in items:
-        text = str(item.get("text", item.get("word", ""))).strip()
+        text = _line(str(item.get("text", item.get("word", ""))))
         probability = item.get("probability")
         known = isinstance(probability, int | float) and 0 <= probability <= 1
         if text:
@@ -223,7 +223,8 @@ def _timed(item: Mapping[str, Any]) -> bool:
 
 def _seconds(where: str, item: Mapping[str, Any], name: str) -> float:
     value = item.get(f"{name}_s", item.get(name))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    # The upper bound is no recording's length, but keeps out what is no number of seconds.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e7:
         raise MediaError(f"{where}: {name}_s must be a number of seconds from 0, got {value!r}")
     return float(value)
 
@@ -269,4 +270,10 @@ def _with_lengths(utterances: list[Utterance]) -> tuple[Utterance, ...]:
 
 
 def _name(text: str) -> str | None:
-    return " ".join(text.split()) or None
+    return _line(text) or None
+
+
+def _line(text: str) -> str:
+    """The text on one line; without what would steer a terminal, and halves of characters."""
+    kept = (char for char in text if char.isspace() or unicodedata.category(char) not in ("Cc", "Cs"))
+    return " ".join("".join(kept).split())

@@ -68,7 +68,8 @@ class PromptTokenizer:
         encodings = self._tokenizer.encode_batch([prompt.text for prompt in prompts])
         return [self._tokens(prompt, encoding) for prompt, encoding in zip(prompts, encodings, strict=True)]
 
-    def _tokens(self, prompt: Prompt, encoding) -> Tokens:
+    def _tokens(self, prompt: Prompt, encoding: Any) -> Tokens:
+        # A cut can change how what is left is split, so it may take a second one.
         while len(encoding.ids) > self.max_tokens:
             prompt = _shortened(prompt, _spoken_offsets(encoding), len(encoding.ids) - self.max_tokens)
             encoding = self._tokenizer.encode(prompt.text)
@@ -122,9 +123,13 @@ def collate(tokens: Sequence[Tokens], padding_id: int, device: str) -> dict[str,
     }
 
 
-def _spoken_offsets(encoding) -> list[tuple[int, int]]:
-    """Character ranges of the tokens that are text."""
-    return [o for o, special in zip(encoding.offsets, encoding.special_tokens_mask, strict=True) if not special]
+def _spoken_offsets(encoding: Any) -> list[tuple[int, int]]:
+    """Character ranges of the tokens that are text; some tokenizers begin with one of no width."""
+    return [
+        (start, end)
+        for (start, end), special in zip(encoding.offsets, encoding.special_tokens_mask, strict=True)
+        if not special and start < end
+    ]
 
 
 def _shortened(prompt: Prompt, offsets: list[tuple[int, int]], excess: int) -> Prompt:
@@ -146,8 +151,9 @@ def _shortened(prompt: Prompt, offsets: list[tuple[int, int]], excess: int) -> P
             cut = (context[0], inside[excess][0])
     else:
         inside = [o for o in offsets if o[0] >= target_start and o[1] <= target_end]
-        middle = (len(inside) - excess) // 2
-        cut = (inside[middle][0], inside[min(middle + excess, len(inside) - 1)][0])
+        first = max(0, (len(inside) - excess) // 2)
+        last = min(first + excess, len(inside)) - 1
+        cut = (inside[first][0], inside[last][1])
     return _without(prompt, cut)
 
 

@@ -108,9 +108,7 @@ def fit(
         _save(reader, run.base.id, make_folder(folder / "epochs" / str(epoch)))
         if quality > best_quality:
             best, best_quality, temperature = epoch, quality, fitted_temperature(dev, scored)
-    for name in (ADAPTER_CONFIG, ADAPTER, HEAD):
-        with atomic_path(folder / name) as partial:
-            partial.write_bytes((folder / "epochs" / str(best) / name).read_bytes())
+    _promote(folder / "epochs" / str(best), folder)
     run = run.model_copy(
         update={
             "temperature": round(temperature, 3),
@@ -162,6 +160,12 @@ def _save(reader: Reader, base: str, folder: Path) -> None:
     for name, state in ((ADAPTER, get_peft_model_state_dict(model)), (HEAD, reader.head.state_dict())):
         with atomic_path(folder / name) as partial:
             partial.write_bytes(save({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}))
+
+
+def _promote(epoch: Path, folder: Path) -> None:
+    for name in (ADAPTER_CONFIG, ADAPTER, HEAD):
+        with atomic_path(folder / name) as partial:
+            partial.write_bytes((epoch / name).read_bytes())
 
 
 # ── the loop ─────────────────────────────────────────────────────────────────

@@ -53,6 +53,7 @@ def test_utterances_lie_where_the_lines_are_spoken(heard: tuple[Transcript, list
         assert utterance.end_s == pytest.approx(line.end_s, abs=0.25)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.load:FutureWarning")
 def test_probabilities_are_those_of_the_wheels_own_model(example: Path) -> None:
     """Ours against Silero's TorchScript, both with the weights of the latter."""
     import torch
@@ -162,8 +163,8 @@ def test_a_real_voice(shared: Path) -> None:
 def save_whisper(path: Path, *, speechless: bool = False) -> Path:
     """A tiny Whisper with random weights, as openai-whisper stores its models.
 
-    The short text context bounds how much nonsense it says before it stops;
-    a speechless one ends every text at once.
+    The short text context bounds how much nonsense it says; a speechless one
+    ends every text at once.
     """
     import torch
     import whisper
@@ -171,7 +172,7 @@ def save_whisper(path: Path, *, speechless: bool = False) -> Path:
     torch.manual_seed(0)
     dims = whisper.ModelDimensions(
         n_mels=80, n_audio_ctx=1500, n_audio_state=64, n_audio_head=2, n_audio_layer=1,
-        n_vocab=51865, n_text_ctx=32, n_text_state=64, n_text_head=2, n_text_layer=1,
+        n_vocab=51865, n_text_ctx=16, n_text_state=64, n_text_head=2, n_text_layer=1,
     )  # fmt: skip
     model = whisper.model.Whisper(dims)
     with torch.no_grad():
@@ -191,29 +192,41 @@ def whisper_settings(model: Path | str) -> SpeechSettings:
 
 
 @pytest.fixture(scope="module")
+def two_lines(example: Path, make_media, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with media.sound(example) as sound:
+        return make_media(tmp_path_factory.mktemp("sound") / "two-lines.wav", sound=sound.read(0.0, 5.7))
+
+
+@pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_whisper(tmp_path_factory.mktemp("whisper") / "tiny-random.pt")
 
 
-def test_whisper_hears_from_a_checkpoint_file(example: Path, checkpoint: Path) -> None:
+def test_whisper_hears_from_a_checkpoint_file(two_lines: Path, checkpoint: Path) -> None:
     settings = whisper_settings(checkpoint)
-    with media.sound(example) as sound:
+    with media.sound(two_lines) as sound:
         first, second = (transcribe(sound, settings, offline=True) for _ in range(2))
+        found = list(vad.stretches(sound))
     assert first == second, "what it draws by chance is not the same each time"
     assert first.source == "whisper tiny-random" and first.language
     words = [word for utterance in first.utterances for word in utterance.words if word.text]
     assert words and all(word.text == word.text.strip() for word in words)
     assert all(word.probability is not None and 0 <= word.probability <= 1 for word in words)
-    with media.sound(example) as sound:
-        found = list(vad.stretches(sound))
+    assert len(found) == 2
     assert [(u.start_s, u.end_s) for u in first.utterances] == [(s.start_s, s.end_s) for s in found]
 
 
-def test_speech_without_an_understood_word_stays_speech(example: Path, tmp_path: Path) -> None:
+def test_whisper_reads_neighbours_together() -> None:
+    """It takes as long for a second as for half a minute."""
+    found = [vad.Stretch(0, 2), vad.Stretch(3, 12), vad.Stretch(20, 27.5), vad.Stretch(27.6, 29), vad.Stretch(90, 95)]
+    assert [len(window) for window in speech_whisper._windows(iter(found))] == [3, 1, 1]
+
+
+def test_speech_without_an_understood_word_stays_speech(two_lines: Path, tmp_path: Path) -> None:
     settings = whisper_settings(save_whisper(tmp_path / "speechless.pt", speechless=True))
-    with media.sound(example) as sound:
+    with media.sound(two_lines) as sound:
         transcript = transcribe(sound, settings, offline=True)
-    assert len(transcript.utterances) == 7
+    assert len(transcript.utterances) == 2
     for utterance in transcript.utterances:
         (word,) = utterance.words
         assert (utterance.text, word.text, word.probability) == ("", "", 0.0)

@@ -129,6 +129,11 @@ def test_what_is_said_about_markup_is_not_markup(read) -> None:
         assert read(name, f"{head}00:00:01.000 --> 00:00:02.000\n{said}\n")[0].text == said
 
 
+def test_what_would_steer_a_terminal_is_left_out(read) -> None:
+    said = [{"start": 0, "end": 1, "text": "so\x1b[2J\n\x00 it\ud800 goes", "speaker": "Cla\x07ra"}]
+    assert read("a.json", json.dumps(said)) == (Utterance(0.0, 1.0, "so[2J it goes", "Clara"),)
+
+
 def test_an_odd_space_does_not_end_a_line(read) -> None:
     """str.splitlines() also splits at characters that older subtitles hold for an ellipsis."""
     said = read("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nwell\x85 -->\u2028no\n")[0].text
@@ -187,7 +192,9 @@ def test_names_in_front(lines: list[str], expected: list[tuple[str | None, str]]
         ("a.json", '[{"start": 0, "end": "1", "text": ""}]', "utterance 1: end_s must be a number of seconds"),
         ("a.json", '[{"start": NaN, "end": 1, "text": ""}]', "utterance 1: start_s must be a number of seconds"),
         ("a.json", '[{"start": 0, "end": 1, "text": 5}]', "utterance 1: text must be a string, got '5'"),
-        ("a.json", "[" * 200_000, "a.json"),
+        ("a.json", f'[{{"start": 0, "end": {10**400}, "text": ""}}]', "utterance 1: end_s must be a number of seconds"),
+        ("a.json", "[" * 200_000, "a.json is not a transcript"),
+        ("a.json", "9" * 5000, "a.json is not a transcript"),
         ("a.txt", "hm", "a.txt is not a transcript that can be read; give one of .srt, .vtt, .ass, .ssa, .json"),
     ],
 )
