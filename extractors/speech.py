@@ -29,13 +29,13 @@ def resolve(settings: SpeechSettings, *, offline: bool = False) -> tuple[SpeechS
     if settings.engine == "none":
         return settings, "none (switched off)"
     if settings.engine == "pocketsphinx":
-        return _sphinx(settings), "PocketSphinx, which hears about half the words (asked for)"
+        return _sphinx(settings), "PocketSphinx, which mishears much (asked for)"
     try:
         model, device = speech_whisper.choose(settings, offline=offline)
     except UnavailableError as error:
         if settings.engine == "whisper":
             raise
-        return _sphinx(settings), f"PocketSphinx, which hears about half the words ({error})"
+        return _sphinx(settings), f"PocketSphinx, which mishears much ({error})"
     decided = settings.model_copy(update={"engine": "whisper", "model": model, "device": device})
     return decided, f"Whisper {model} on {device}"
 
