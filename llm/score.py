@@ -12,7 +12,7 @@ from .tokens import batches_by_length, collate
 def score(
     reader: Reader,
     prompts: Sequence[Prompt],
-    batch_tokens: int = 8192,
+    batch_tokens: int = 2048,
     progress: Callable[[float], None] = lambda done: None,
 ) -> list[Scored]:
     """The scores of each prompt, in their order.
