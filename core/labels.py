@@ -6,7 +6,6 @@ second time.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -101,10 +100,11 @@ def label_set(name: str) -> LabelSet:
 def compound_from_basic(scores: Mapping[str, float]) -> dict[str, float]:
     """Scores for the compound labels from those for the basic ones.
 
-    A compound label gets the geometric mean of its two constituents, so that
-    it is strong only where both are; the seven are then normalised to sum
-    to 1.  This reads a mixture of basic emotions as a compound one: a rule,
-    not a trained judgement.
+    A compound label gets the mean of its two constituents, so that what is
+    plainly there is always part of the answer (a product would call a broad
+    smile anything but happy for want of surprise); the seven are then
+    normalised to sum to 1.  This reads a mixture of basic emotions as a
+    compound one: a rule, not a trained judgement.
 
     Args:
         scores: a probability for each label of `BASIC`.
@@ -120,7 +120,7 @@ def compound_from_basic(scores: Mapping[str, float]) -> dict[str, float]:
             raise SettingsError(
                 f"compound labels need scores for the basic emotions; {missing[0]!r} is not among {', '.join(scores)}"
             )
-        raw[label] = math.sqrt(scores[first] * scores[second])
+        raw[label] = (scores[first] + scores[second]) / 2
     total = sum(raw.values())
     if total == 0.0:
         return {label: 1.0 / len(raw) for label in raw}

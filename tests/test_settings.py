@@ -70,13 +70,28 @@ def test_an_unknown_config_lists_those_that_ship() -> None:
         load(AnalyzeSettings, "fancy")
 
 
-def test_compound_scores_are_high_only_where_both_parts_are() -> None:
+def test_compound_scores_are_highest_where_both_parts_are() -> None:
     scores = dict.fromkeys(BASIC.labels, 0.02) | {"sadness": 0.5, "anger": 0.4}
     compound = compound_from_basic(scores)
     assert list(compound) == list(COMPOUND.labels)
     assert sum(compound.values()) == pytest.approx(1)
     assert max(compound, key=compound.__getitem__) == "sadly angry"
-    assert compound["sadly surprised"] / compound["angrily surprised"] == pytest.approx((0.5 / 0.4) ** 0.5)
+    assert compound["sadly surprised"] / compound["angrily surprised"] == pytest.approx(0.52 / 0.42)
+
+
+def test_a_broad_smile_is_happy_even_without_surprise() -> None:
+    """A product of the two parts read this very face as sadly angry."""
+    scores = {
+        "neutral": 0.01,
+        "surprise": 0.01,
+        "fear": 0.05,
+        "sadness": 0.11,
+        "joy": 0.69,
+        "disgust": 0.03,
+        "anger": 0.1,
+    }
+    compound = compound_from_basic(scores)
+    assert max(compound, key=compound.__getitem__) == "happily surprised"
 
 
 def test_compound_scores_of_pure_neutral_are_even() -> None:
