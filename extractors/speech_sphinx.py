@@ -1,6 +1,6 @@
 """PocketSphinx: the embedded recogniser, English, its model in the wheel.
 
-A floor, not a standard: it misses one word in six of clean speech, and half in noise.
+A floor, not a standard: it mishears much of ordinary speech, and more in noise.
 """
 
 from __future__ import annotations
