@@ -16,7 +16,16 @@ from pydantic import Field, model_validator
 
 from .errors import MediaError, SettingsError
 from .files import make_folder, plain, read_json, write_json
-from .settings import FaceSettings, PromptSettings, Settings, SpeechSettings, VoiceSettings, WordingSettings, validate
+from .settings import (
+    FaceSettings,
+    Head,
+    PromptSettings,
+    Settings,
+    SpeechSettings,
+    VoiceSettings,
+    WordingSettings,
+    validate,
+)
 
 SHIPPED = Path(__file__).parent.parent / "llm" / "adapters"
 
@@ -33,19 +42,6 @@ class Base(Settings):
 
     id: str = Field(min_length=1)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class Head(Settings):
-    """What turns the model's reading into scores.
-
-    Attributes:
-        kind: `classification` is a linear layer over the label set.
-        pooling: what it sees: the mean over the target's tokens beside the
-            model's pooled first token.
-    """
-
-    kind: Literal["classification"] = "classification"
-    pooling: Literal["target-mean+pooler"] = "target-mean+pooler"
 
 
 class Extractors(Settings):

@@ -166,6 +166,94 @@ def check_modalities(letters: str) -> None:
         )
 
 
+# ── fine-tuning ──────────────────────────────────────────────────────────────
+
+
+class Head(Settings):
+    """What turns the model's reading into scores.
+
+    Attributes:
+        kind: `classification` is a linear layer over the label set;
+            `label-words` asks a causal model how likely each label's words
+            are as the answer.
+        pooling: what a classification head sees: the mean over the target's
+            tokens, beside the model's pooled first token where it has one, or
+            the last token of the prompt (Richet et al., 2024).
+    """
+
+    kind: Literal["classification", "label-words"] = "classification"
+    pooling: Literal["target-mean+pooler", "target-mean", "last-token"] = "target-mean+pooler"
+
+
+class BaseSettings(Settings):
+    """The model under the adapter."""
+
+    # A hub id, which is what a run remembers, or a folder.
+    id: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", min_length=1)
+    # `nf4` needs bitsandbytes and a GPU (Dettmers et al., 2023).
+    quantization: Literal["none", "nf4"] = "none"
+    # Less memory for a third more computing.
+    activation_checkpointing: bool = False
+
+
+class LoraSettings(Settings):
+    """The adapter (Hu et al., 2021); rank-stabilised it is scaled by alpha/√rank (Kalajdzievski, 2023)."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    rank_stabilized: bool = False
+    # Names of the linear layers that get one, or all of them.
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+
+
+class LossSettings(Settings):
+    """Cross-entropy, and how labels weigh in it."""
+
+    # By the inverse of how frequent a label is, or its square root.
+    class_weights: Literal["none", "sqrt", "balanced"] = "none"
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+
+
+class OptimizerSettings(Settings):
+    """How weights follow the loss."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = Field(default=5e-4, gt=0)
+    # A fresh head learns faster than an adapter; `None` for the same rate.
+    head_learning_rate: float | None = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_share: float = Field(default=0.06, ge=0, lt=1)
+    clip_norm: float = Field(default=1.0, gt=0)
+
+
+class TrainingSettings(Settings):
+    """How an adapter is trained, whatever on."""
+
+    base: BaseSettings = BaseSettings()
+    head: Head = Head()
+    head_dropout: float = Field(default=0.1, ge=0, lt=1)
+    lora: LoraSettings = LoraSettings()
+    loss: LossSettings = LossSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    epochs: int = Field(default=4, ge=1)
+    # Epochs without a better dev score before training ends early; `None` for never.
+    patience: int | None = Field(default=None, ge=1)
+    # Examples an update; each process takes its share of them.
+    batch_size: int = Field(default=32, ge=1)
+    # Examples at once on one device, where a whole batch does not fit.
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    # `auto` computes in bfloat16 where the hardware multiplies it.
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    # Decay an update of the moving average of the weights, which is what is
+    # judged and kept; 0 keeps the last weights.
+    weight_average: float = Field(default=0.0, ge=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+    device: Device = "auto"
+
+
 # ── from YAML, and from the command line ─────────────────────────────────────
 
 S = TypeVar("S", bound=Settings)
