@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..core.errors import MediaError
 from ..core.files import atomic_path
+from ..core.packets import decoded
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -83,7 +83,7 @@ def frame_times_s(video: str | Path) -> np.ndarray:
             rate = float(stream.average_rate or 25)
             times_s = [
                 index / rate if frame.time is None else frame.time - origin_s
-                for index, frame in enumerate(_decoded(container, [stream]))
+                for index, frame in enumerate(decoded(container, stream))
             ]
             return np.maximum(times_s, 0.0)
     except (FFmpegError, OSError):
@@ -106,7 +106,7 @@ def _write(original: Any, clip: Any, start_s: float, end_s: float) -> bool:
     if not tracks:
         return False
     original.seek(round((origin_s + max(0.0, start_s - _RUN_IN_S)) * 1e6))
-    for frame in _decoded(original, [track.source for track in tracks]):
+    for frame in decoded(original, *(track.source for track in tracks)):
         track = picture if picture is not None and isinstance(frame, av.VideoFrame) else sound
         if track is not None and frame.time is not None and not track.done:
             track.take(frame, frame.time - origin_s - start_s)
@@ -115,29 +115,13 @@ def _write(original: Any, clip: Any, start_s: float, end_s: float) -> bool:
     return any([track.finish() for track in tracks])
 
 
-def _decoded(container: Any, streams: list[Any]) -> Iterator[Any]:
-    """Decoded frames; packets that cannot be decoded are passed over."""
-    from av.error import FFmpegError
-
-    packets = container.demux(streams)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, FFmpegError):
-            return
-        try:
-            yield from packet.decode()
-        except FFmpegError:
-            continue
-
-
 class _Picture:
     """The pictures of a clip, upright, at the times they had."""
 
     def __init__(self, original: InputContainer, clip: Any, length_s: float) -> None:
         self.source = original.streams.video[0]
         self.source.thread_type = "AUTO"
-        first = next(_decoded(original, [self.source]), None)
+        first = next(decoded(original, self.source), None)
         if first is None:
             raise MediaError(f"{original.name} has no picture that can be decoded")
         # Cameras store pictures lying and say so; the clip stores them upright.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ..core.errors import MediaError
+from ..core.packets import decoded
 from ..core.timeline import Media
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def frames(path: str | Path, sampling_fps: float | None = None) -> Iterator[Fram
         still = _is_still(container)
         rate = float(stream.average_rate or 25)
         next_s = -np.inf
-        for index, picture in enumerate(_decoded(container, stream)):
+        for index, picture in enumerate(decoded(container, stream)):
             time_s = 0.0 if still else (index / rate if picture.time is None else picture.time - origin)
             if sampling_fps is not None:
                 if time_s < next_s:
@@ -200,7 +201,7 @@ def _spool_audio(container: InputContainer, spool: Any) -> int:
             spool.write(samples.astype("<i2").tobytes())
             written += len(samples)
 
-    for block in _decoded(container, stream):
+    for block in decoded(container, stream):
         start_s = expected_s if block.time is None else block.time - origin
         block_s = block.samples / block.sample_rate
         if start_s + block_s <= 0:
@@ -293,22 +294,6 @@ def _end_s(container: InputContainer, streams: list[Any], origin: float) -> floa
     except FFmpegError:
         pass  # cut off here: what came before counts
     return end_s
-
-
-def _decoded(container: InputContainer, stream: Any) -> Iterator[Any]:
-    """Decoded frames; packets that cannot be decoded are passed over."""
-    from av.error import FFmpegError
-
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, FFmpegError):
-            return
-        try:
-            yield from packet.decode()
-        except FFmpegError:
-            continue
 
 
 def _upright_size(path: Path) -> tuple[int | None, int | None]:
