@@ -1,10 +1,13 @@
 """The command line: parse, call, word the error.
 
-Nothing of ours is imported at module level, so that `--help` is instant.
+Nothing of ours is imported at module level, so that `--help` is instant.  The
+commands on corpora are in `cli_corpora.py`.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -17,7 +20,18 @@ FILE = click.Path(path_type=Path)
 
 
 class _Commands(click.Group):
-    """Words what goes wrong as one line, with exit code 1."""
+    """Words what goes wrong as one line, with exit code 1.
+
+    The commands of `cli_corpora.py` join when they are looked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        importlib.import_module(".cli_corpora", __package__)
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        importlib.import_module(".cli_corpora", __package__)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         from .core.errors import EmoscribeError
@@ -39,7 +53,9 @@ class _Commands(click.Group):
     def _end(ctx: click.Context, line: str, error: Exception) -> None:
         if ctx.params.get("debug"):
             raise error
-        click.echo(f"emoscribe: {' '.join(line.split())}", err=True)
+        # Processes side by side go wrong in the same way: once is enough.
+        if os.environ.get("RANK", "0") == "0":
+            click.echo(f"emoscribe: {' '.join(line.split())}", err=True)
         ctx.exit(1)
 
 
@@ -57,36 +73,66 @@ def main(ctx: click.Context, debug: bool) -> None:
     ctx.obj = debug
 
 
-def _reading_options(command: Callable) -> Callable:
-    """What shapes the words and their reading: shared by `analyze` and `prompt`."""
-    for option in reversed(
-        [
-            click.option(
-                "--config",
-                default="default",
-                show_default=True,
-                metavar="NAME|FILE",
-                help="A shipped config or a YAML file.",
-            ),
-            click.option("--run", metavar="RUN", help="A run folder or a shipped adapter.  [default: meld-minilm]"),
-            click.option("--labels", metavar="SET", help="basic, compound, or a run's own.  [default: the run's]"),
-            click.option(
-                "--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass) or JSON instead of recognised speech."
-            ),
-            click.option(
-                "--modalities", metavar="TVA", help="T what was said, V the face, A the voice.  [default: TVA]"
-            ),
-            click.option("--window", type=float, metavar="S", help="Windows of S seconds instead of utterances."),
-            click.option("--hop", type=float, metavar="S", help="A window every S seconds.  [default: --window]"),
-            click.option("--store", type=FILE, metavar="DIR", help="Keep what was perceived here, and reuse it."),
-            click.option(
-                "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting; repeatable."
-            ),
-            click.option("--offline", is_flag=True, default=None, help="Never try the network."),
-        ]
-    ):
-        command = option(command)
-    return command
+def _options(*options: Callable) -> Callable:
+    """Several options as one decorator, in the order in which help shows them."""
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+SET = click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting; repeatable.")
+OFFLINE = click.option("--offline", is_flag=True, default=None, help="Never try the network.")
+WINDOW = click.option("--window", type=float, metavar="S", help="Windows of S seconds instead of utterances or clips.")
+HOP = click.option("--hop", type=float, metavar="S", help="A window every S seconds.  [default: --window]")
+
+# What shapes the words and their reading: shared by `analyze` and `prompt`.
+_reading_options = _options(
+    click.option(
+        "--config", default="default", show_default=True, metavar="NAME|FILE", help="A shipped config or a YAML file."
+    ),
+    click.option("--run", metavar="RUN", help="A run folder or a shipped adapter.  [default: meld-minilm]"),
+    click.option("--labels", metavar="SET", help="basic, compound, or a run's own.  [default: the run's]"),
+    click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass) or JSON instead of recognised speech."),
+    click.option("--modalities", metavar="TVA", help="T what was said, V the face, A the voice.  [default: TVA]"),
+    WINDOW,
+    HOP,
+    click.option("--store", type=FILE, metavar="DIR", help="Keep what was perceived here, and reuse it."),
+    SET,
+    OFFLINE,
+)
+
+# How a corpus is cut into splits.
+_fold_options = _options(
+    click.option("--folds", default="published", show_default=True, help="published, or source: none shared."),
+    click.option("--fold", default=0, show_default=True, help="Which of the folds."),
+    click.option("--column", "columns", multiple=True, metavar="ROLE=NAME", help="Of tables: text=Utterance."),
+)
+
+# Which corpus: shared by all that work on corpora alone.
+corpus_options = _options(
+    click.argument("corpus", metavar="CORPUS"),
+    click.option("--data", type=FILE, required=True, metavar="DIR", help="The corpus, laid out as published."),
+    _fold_options,
+)
+
+# The same where a corpus is only one of the things there may be.
+perhaps_corpus_options = _options(
+    click.option("--data", type=FILE, metavar="DIR", help="Of a corpus: its folder, laid out as published."),
+    _fold_options,
+)
+
+
+def names_corpus(source: str, data: Path | None) -> bool:
+    """Whether a source is a corpus rather than a file: where its folder is given."""
+    from .corpora.registry import READERS
+
+    if data is None and source in READERS and not Path(source).exists():
+        raise click.UsageError(f"the corpus {source} needs --data DIR")
+    return data is not None
 
 
 def _plan(given: dict[str, Any]) -> Any:
@@ -159,110 +205,64 @@ def analyze(debug: bool, videos: tuple[Path, ...], out: Path | None, formats: st
 
 
 @main.command()
-@click.argument("video", type=FILE)
+@click.argument("source", metavar="VIDEO|CORPUS")
 @_reading_options
-@click.pass_obj
-def prompt(debug: bool, video: Path, **given: Any) -> None:
-    """Print the exact prompts that the model reads for VIDEO."""
+@perhaps_corpus_options
+@click.option("--split", default="test", show_default=True, help="Of a corpus: train, dev or test.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Of a corpus: the first N clips.")
+@click.pass_context
+def prompt(ctx: click.Context, source: str, data: Path | None, split: str, limit: int | None, **given: Any) -> None:
+    """Print the exact prompts that the model reads for VIDEO, or for the clips of CORPUS.
+
+    Of a corpus they are those that `evaluate` scores; the run says how they are worded.
+    """
     from .core.console import Bars, quiet
 
-    with quiet(debug) as console:
-        from .extractors.perceive import identify, perceive
-        from .extractors.store import CueStore
-        from .pipeline import moments_from, prompts_from
-
-        plan, bars = _plan(given), Bars(console)
-        store = CueStore(given["store"]) if given["store"] is not None else None
-        clip = identify(video, store)
-        cues = perceive(clip, plan.settings, transcript=given["transcript"], store=store, progress=bars)
+    with quiet(ctx.obj) as console:
+        bars = Bars(console)
+        if names_corpus(source, data):
+            for option in ("config", "labels", "transcript", "assignments"):
+                if ctx.get_parameter_source(option) is not click.core.ParameterSource.DEFAULT:
+                    name = {"assignments": "set"}.get(option, option)
+                    raise click.UsageError(f"--{name} goes with a video; how a corpus is read is the run's to say")
+            prompts = _prompts_of_corpus(source, data, given, split=split, limit=limit, progress=bars)
+        else:
+            prompts = _prompts_of_video(source, given, bars)
         bars.clear()
-        for each in prompts_from(moments_from(cues, plan), plan):
+        for each in prompts:
             click.echo(f"── {each.id}\n{each.text}\n")
 
 
-def _corpus_options(command: Callable) -> Callable:
-    """Which corpus, and how it is cut: shared by all that work on corpora."""
-    for option in reversed(
-        [
-            click.argument("corpus", metavar="CORPUS"),
-            click.option("--data", type=FILE, required=True, metavar="DIR", help="The corpus, laid out as published."),
-            click.option("--folds", default="published", show_default=True, help="published, or source: none shared."),
-            click.option("--fold", default=0, show_default=True, help="Which of the folds."),
-            click.option("--column", "columns", multiple=True, metavar="ROLE=NAME", help="Of tables: text=Utterance."),
-        ]
-    ):
-        command = option(command)
-    return command
-
-
-@main.command()
-@_corpus_options
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def corpus(corpus: str, data: Path, folds: str, fold: int, columns: tuple[str, ...], as_json: bool) -> None:
-    """Describe CORPUS: splits, labels, what is missing, what the splits share.
-
-    CORPUS is meld, c-expr-db, c-expr-db-challenge, ravdess or table.
-    """
-    from .core.files import dumps
-    from .corpora.describe import describe
+def _prompts_of_corpus(corpus: str, data: Any, given: dict[str, Any], **more: Any) -> list[Any]:
     from .corpora.table import column_names
+    from .experiments import prompts
 
-    found = describe(corpus, data, folds=folds, fold=fold, columns=column_names(columns))
-    click.echo(dumps(found.as_json()) if as_json else found.as_text())
+    return prompts(
+        corpus,
+        data,
+        run=given["run"],
+        modalities=given["modalities"],
+        cues=given["store"],
+        folds=given["folds"],
+        fold=given["fold"],
+        columns=column_names(given["columns"]),
+        window_s=given["window"],
+        hop_s=given["hop"],
+        offline=bool(given["offline"]),
+        **more,
+    )
 
 
-@main.command()
-@_corpus_options
-@click.option("--split", default="test", show_default=True, help="train, dev or test.")
-@click.option(
-    "--run", "runs", multiple=True, required=True, metavar="RUN", help="A run folder or a shipped adapter; repeatable."
-)
-@click.option("--out", type=FILE, required=True, metavar="REPORT", help="The folder for the report.")
-@click.option("--cues", type=FILE, metavar="STORE", help="Keep what was perceived here, and reuse it.")
-@click.option(
-    "--modalities", default="TVA", show_default=True, metavar="TVA[,T,...]", help="Several sets for an ablation."
-)
-@click.option("--offline", is_flag=True, help="Never try the network.")
-@click.pass_obj
-def evaluate(
-    debug: bool,
-    corpus: str,
-    data: Path,
-    split: str,
-    runs: tuple[str, ...],
-    out: Path,
-    modalities: str,
-    columns: tuple[str, ...],
-    **given: Any,
-) -> None:
-    """Score runs on a split of CORPUS, and write the report."""
-    from .core.console import Bars, quiet
+def _prompts_of_video(source: str, given: dict[str, Any], bars: Any) -> list[Any]:
+    from .extractors.perceive import identify, perceive
+    from .extractors.store import CueStore
+    from .pipeline import moments_from, prompts_from
 
-    with quiet(debug) as console:
-        from .core.files import read_json
-        from .corpora.table import column_names
-        from .experiments import evaluate as evaluate_runs
-
-        bars = Bars(console)
-        paths = evaluate_runs(
-            corpus,
-            data,
-            split,
-            runs,
-            out,
-            modalities=modalities.split(","),
-            columns=column_names(columns),
-            progress=bars,
-            **given,
-        )
-        bars.clear()
-        for run, measured in read_json(paths["metrics.json"]).items():
-            figures = "  ".join(
-                f"{name.replace('_', ' ')} {measured[name]:.3f}"
-                for name in ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
-            )
-            click.echo(f"{run}  {figures}  ({measured['n']} clips)")
-        print(f"→ {paths['report.html']}", file=console)
+    plan = _plan(given)
+    store = CueStore(given["store"]) if given["store"] is not None else None
+    clip = identify(source, store)
+    cues = perceive(clip, plan.settings, transcript=given["transcript"], store=store, progress=bars)
+    return prompts_from(moments_from(cues, plan), plan)
 
 
 @main.command()

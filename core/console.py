@@ -6,8 +6,10 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
+
+from . import processes
 
 
 @contextmanager
@@ -18,9 +20,16 @@ def quiet(debug: bool = False) -> Iterator[TextIO]:
     `sys.stderr`, by way of `warnings` and `logging` too: all are shut out
     here, at the one door.
 
+    Of processes side by side, those beside the main one are silenced
+    altogether: they would only repeat it.
+
     Args:
         debug: let everything through.
     """
+    if not processes.is_main():
+        with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+            yield nothing
+        return
     if debug:
         yield sys.stderr
         return

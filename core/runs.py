@@ -3,12 +3,13 @@
 A run is a folder.  `run.json` describes it, `adapter_config.json` and
 `adapter_model.safetensors` are PEFT's own, `head.safetensors` is the head
 where there is one beside the adapter, and `norms.json` says what is usual for
-voices.  Adapters that ship are runs too.
+voices.  `traces.json` remembers, in hashes, which clips were learnt from.
+Adapters that ship are runs too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,14 +35,19 @@ ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER = "adapter_model.safetensors"
 HEAD = "head.safetensors"
 NORMS = "norms.json"
+TRACES = "traces.json"
 VERSION = 1
 
 
 class Base(Settings):
-    """The model under an adapter: a portable id, never a path, and its weights' hash."""
+    """The model under an adapter: a portable id, never a path, and its weights' hash.
+
+    `quantization` is what the adapter was trained on, and is read on.
+    """
 
     id: str = Field(min_length=1)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    quantization: Literal["none", "nf4"] = "none"
 
 
 class Extractors(Settings):
@@ -142,3 +148,18 @@ def save_run(run: Run) -> None:
     if run.norms is not None:
         write_json(folder / NORMS, run.norms)
     write_json(folder / DESCRIPTION, plain(run.model_dump(mode="json")))
+
+
+def save_traces(run: Run, traces: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+    """Write what the run remembers of the clips it learnt from: hashes by kind, by corpus and split."""
+    write_json(make_folder(run.folder) / TRACES, traces)
+
+
+def load_traces(run: Run) -> dict[str, dict[str, list[str]]]:
+    """What `save_traces` wrote; nothing where the run remembers nothing.
+
+    Raises:
+        MediaError: the file is damaged.
+    """
+    path = run.folder / TRACES
+    return read_json(path) if path.is_file() else {}

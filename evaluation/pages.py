@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from .comparison import Comparison, Difference, in_words, p_in_words, signed_poi
 from .metrics import METRICS, f1, interval, resampled
 from .predictions import Predictions
 from .references import Reference
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "page"
 
@@ -99,7 +102,7 @@ class Ablation:
 
 def html_page(report: Report) -> str:
     """One self-contained file: no script, no external request."""
-    template = _environment(autoescape=True).get_template("report.html.j2")
+    template = environment(autoescape=True).get_template("report.html.j2")
     return template.render(
         **_context(report),
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
@@ -111,10 +114,11 @@ def html_page(report: Report) -> str:
 
 def markdown_page(report: Report) -> str:
     """The same without pictures, for a repository or a terminal."""
-    return _environment(autoescape=False).get_template("report.md.j2").render(**_context(report))
+    return environment(autoescape=False).get_template("report.md.j2").render(**_context(report))
 
 
-def _environment(autoescape: bool):
+def environment(autoescape: bool) -> Environment:
+    """The templates of `page/`, with the filters that they use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -197,8 +201,8 @@ def _mistakes(report: Report, one: Predictions) -> list[Mistake]:
 def _ablations(report: Report) -> list[Ablation]:
     """The runs that were read with more than one set of modalities, each set against the fullest."""
     found = []
-    for run in dict.fromkeys(one.run for one in report.predictions):
-        sets = [one for one in report.predictions if one.run == run and one.modalities]
+    for run, decision in dict.fromkeys((one.run, one.decision) for one in report.predictions):
+        sets = [one for one in report.predictions if (one.run, one.decision) == (run, decision) and one.modalities]
         if len(sets) < 2:
             continue
         sets.sort(key=lambda one: (-len(one.modalities or ""), report.predictions.index(one)))

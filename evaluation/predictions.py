@@ -30,6 +30,8 @@ class Predictions:
             clip is written down but counts in no metric.
         scores: (N, L) probabilities, each row summing to 1.
         modalities: letters of TVA where one run was read several ways.
+        decision: how clips were decided from their frames, where that was
+            done several ways.
 
     Raises:
         EmoscribeError: shapes that do not fit, a clip twice, a true label
@@ -42,6 +44,7 @@ class Predictions:
     truth: tuple[str | None, ...]
     scores: np.ndarray
     modalities: str | None = None
+    decision: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.clip_ids)
@@ -65,8 +68,14 @@ class Predictions:
 
     @property
     def key(self) -> str:
-        """How files and the report call these predictions: `run`, or `run[TA]`."""
-        return f"{self.run}[{self.modalities}]" if self.modalities else self.run
+        """How files and the report call these predictions: `run`, `run[TA]`, `run[vote]` or `run[TA, vote]`."""
+        how = ", ".join(part for part in (self.modalities, self.decision) if part)
+        return f"{self.run}[{how}]" if how else self.run
+
+    @property
+    def reading(self) -> str:
+        """The key without the decision: all decisions are taken from one reading."""
+        return replace(self, decision=None).key
 
     @cached_property
     def answers(self) -> np.ndarray:
@@ -131,7 +140,12 @@ class Predictions:
 
 
 def predictions_of(
-    run: str, labels: Sequence[str], clips: Sequence[Clip], scored: Iterable[Scored], modalities: str | None = None
+    run: str,
+    labels: Sequence[str],
+    clips: Sequence[Clip],
+    scored: Iterable[Scored],
+    modalities: str | None = None,
+    decision: str | None = None,
 ) -> Predictions:
     """Clips and what a model gave them, joined by id.
 
@@ -151,6 +165,7 @@ def predictions_of(
         truth=tuple(clip.target if isinstance(clip.target, str) else None for clip in clips),
         scores=np.array([[scores[clip.id][label] for label in labels] for clip in clips]).reshape(-1, len(labels)),
         modalities=modalities,
+        decision=decision,
     )
 
 

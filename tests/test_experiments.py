@@ -1,14 +1,25 @@
-"""Corpora from the command line: describe and evaluate, on miniature real ones."""
+"""Corpora from the command line and in Python: describe, extract, read, evaluate, on miniature real ones."""
 
 from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from emoscribe.core.errors import EmoscribeError
+from emoscribe.core.labels import COMPOUND_OTHER
+from emoscribe.core.runs import SHIPPED, find_run, save_traces
+from emoscribe.core.timeline import Cues
+from emoscribe.corpora.identity import traces
+from emoscribe.corpora.registry import read_corpus
+from emoscribe.experiments import evaluate, extract, extraction_settings, prompts
 
 LINES = [
     ("Ann", "I am so happy, this is wonderful!", "joy"),
@@ -71,21 +82,210 @@ def test_evaluate_writes_the_report_with_ablations(table: Path, tmp_path: Path) 
     assert joy[0]["p_joy"] != joy[1]["p_joy"], "the still says nothing"
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (("evaluate", "mould", "--split", "test"), "unknown corpus 'mould'; there are: meld"),
-        (("evaluate", "table", "--split", "dev"), "dev"),
-        (("evaluate", "table", "--split", "test", "--column", "text=Utterance"), "Utterance"),
-        (("evaluate", "table", "--split", "test", "--modalities", "X"), "modalities"),
-    ],
-    ids=["corpus", "split", "column", "modalities"],
-)
-def test_what_is_wrong_is_said_in_a_line(table: Path, tmp_path: Path, args: tuple[str, ...], message: str) -> None:
-    result = emoscribe(*args, "--data", table, "--run", "meld-minilm", "--out", tmp_path / "report")
+def test_what_is_wrong_is_said_in_a_line(table: Path, tmp_path: Path) -> None:
+    result = emoscribe("evaluate", "mould", "--data", table, "--run", "meld-minilm", "--out", tmp_path / "report")
     assert result.returncode == 1
-    assert message in result.stderr and "Traceback" not in result.stderr
+    assert result.stderr.startswith("emoscribe: unknown corpus 'mould'; there are: meld")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the adapter that ships, described otherwise."""
+
+    def described(name: str, **changes: Any) -> Path:
+        folder = tmp_path / name
+        shutil.copytree(SHIPPED / "meld-minilm", folder)
+        description = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps(description | changes))
+        return folder
+
+    return described
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"split": "dev"}, r"no dev.csv, dev.jsonl or dev.parquet"),
+        ({"split": "tests"}, r"unknown split 'tests'; there are: train, dev, test"),
+        ({"columns": {"text": "Utterance"}}, r"has no column 'Utterance' for text; there are: speaker, text"),
+        ({"modalities": ["X"]}, r"modalities must be letters of TVA"),
+        ({"out": "a file"}, r"--out .*a file is a file; a report is a folder"),
+        ({"out": "a file/report"}, r"--out .*report: .*a file is a file"),
+        ({"runs": ["gpt-9"]}, r"run 'gpt-9' is neither a folder nor an adapter"),
+    ],
+    ids=lambda value: str(next(iter(value.items()))) if isinstance(value, dict) else "",
+)
+def test_nothing_is_written_when_something_is_wrong(table: Path, tmp_path: Path, how: dict, message: str) -> None:
+    (tmp_path / "a file").touch()
+    given: dict[str, Any] = {"split": "test", "runs": ["meld-minilm"], "modalities": ["T"], "offline": True} | how
+    given["out"] = tmp_path / given.get("out", "report")
+    with pytest.raises(EmoscribeError, match=message) as caught:
+        evaluate("table", table, **given)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["a file"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("text,label\n", r"test.csv has no rows"),
+        ("text,label\nWell.,bored\n", r"row 1 \(line 2\), column 'label': unknown label 'bored'; there are: neutral"),
+        ("text,mood\nWell.,joy\n", r"has no column 'label'; there are: text, mood"),
+        ("label\njoy\n", r"has neither a column 'text' nor one 'video'"),
+    ],
+    ids=["empty", "label", "no labels", "nothing to read"],
+)
+def test_a_split_that_cannot_be_scored_is_refused(tmp_path: Path, rows: str, message: str) -> None:
+    (tmp_path / "test.csv").write_text(rows)
+    with pytest.raises(EmoscribeError, match=message):
+        evaluate("table", tmp_path, "test", ["meld-minilm"], tmp_path / "report", offline=True)
     assert not (tmp_path / "report").exists()
+
+
+def test_runs_that_do_not_fit_are_refused(table: Path, tmp_path: Path, run: Callable[..., Path]) -> None:
+    other = run("other", labels=["yes", "no"], label_set="custom")
+    base = run("base", base={"id": "sentence-transformers/all-MiniLM-L6-v2", "sha256": "0" * 64})
+    for runs, message in (
+        (["meld-minilm", other], "give different labels and cannot be compared; evaluate them apart"),
+        ([base], "are not those that the adapter was trained on"),
+        ([other], "unknown label 'joy'; there are: yes, no"),
+    ):
+        with pytest.raises(EmoscribeError, match=message):
+            evaluate("table", table, "test", runs, tmp_path / "report", modalities=["T"], offline=True)
+    with pytest.raises(EmoscribeError, match="c-expr-db-challenge asks for one of fearfully surprised"):
+        (tmp_path / "data" / "videos").mkdir(parents=True)
+        (tmp_path / "data" / "videos" / "01.mp4").touch()
+        evaluate("c-expr-db-challenge", tmp_path / "data", "test", [other], tmp_path / "report", offline=True)
+    assert not (tmp_path / "report").exists()
+
+
+def test_the_report_says_what_a_run_has_met_before(table: Path, tmp_path: Path, run: Callable[..., Path]) -> None:
+    knowing = run("knowing", training={"modalities": "T"})
+    learnt = {"table train": traces(read_corpus("table", table), "train"), "meld dev": {"text": []}}
+    save_traces(find_run(knowing), learnt)
+    result = emoscribe(
+        "evaluate", "table", "--data", table, "--run", knowing, "--run", "meld-minilm", "--modalities", "TA",
+        "--out", tmp_path / "report", "--offline",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    *_, last = result.stderr.splitlines()
+    assert last == "the test split and what knowing was trained with overlap: the report says in what"
+    for name in ("report.md", "report.html"):
+        page = (tmp_path / "report" / name).read_text()
+        # “Okay, see you on Monday.” is long enough to tell something.
+        shared = "2 of 2 speakers and 6 of 6 texts of 4 words or more"
+        assert f"Of the test split, {shared} are in table train, which knowing learnt from: what was met" in page
+        assert f"Of the test split, {shared} are in the train split too: what was met before is easier" in page
+        assert "that speakers come back is usual" in page
+        assert "knowing was trained on T: it has not learnt to read the voice (A)" in page
+
+
+def test_a_run_is_read_with_the_signals_it_was_trained_on(table: Path, run: Callable[..., Path]) -> None:
+    """Not told otherwise, it does not even look at the still."""
+    text = run("text", training={"modalities": "T"})
+    own, told = (prompts("table", table, "test", text, modalities=letters, offline=True) for letters in (None, "T"))
+    assert [each.text for each in own] == [each.text for each in told]
+
+
+# ── prompts ──────────────────────────────────────────────────────────────────
+
+
+def test_prompts_of_a_corpus_are_those_it_is_scored_by(table: Path) -> None:
+    result = emoscribe(
+        "prompt", "table", "--data", table, "--split", "test", "--modalities", "T", "--limit", 2, "--offline"
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("── test-") == 2
+    assert f'── test-1\n"{LINES[0][1]}"\n' in result.stdout
+    wrong = emoscribe("prompt", "table", "--data", table, "--labels", "basic")
+    assert wrong.returncode == 2 and "--labels goes with a video" in wrong.stderr
+    where = emoscribe("prompt", "meld")
+    assert where.returncode == 2 and "the corpus meld needs --data DIR" in where.stderr
+
+
+def test_a_limit_does_not_change_the_words(shared: Path) -> None:
+    every = prompts("meld", shared / "meld", "dev", modalities="TA", offline=True)
+    some = prompts("meld", shared / "meld", "dev", modalities="TA", limit=3, offline=True)
+    assert len(every) == 1109 and [each.text for each in some] == [each.text for each in every[:3]]
+
+
+# ── cues ahead of time ───────────────────────────────────────────────────────
+
+
+def test_extract_goes_on_past_a_bad_file_and_does_nothing_twice(tmp_path: Path, make_media) -> None:
+    (tmp_path / "media" / "deeper").mkdir(parents=True)
+    make_media(tmp_path / "media" / "tone.wav", sound=np.sin(np.arange(16_000) / 5))
+    make_media(tmp_path / "media" / "deeper" / "grey.mp4", frame_times_s=np.arange(6) / 30)
+    (tmp_path / "media" / "bad.mp4").write_text("no video")
+    (tmp_path / "media" / "notes.txt").write_text("not media")
+    command = ("extract", tmp_path / "media", "--out", tmp_path / "store", "--modalities", "V", "--offline")
+    result = emoscribe(*command)
+    assert result.returncode == 1
+    assert result.stdout == "2 of 3 perceived; failed: bad.mp4\n"
+    assert "bad.mp4 cannot be decoded" in result.stderr and "Traceback" not in result.stderr
+    kept = sorted(path.name for path in (tmp_path / "store").iterdir())
+    assert [name.partition("-")[0] for name in kept] == ["face", "media", "media"]
+    settings, _ = extraction_settings(modalities="V", offline=True)
+    assert sum(isinstance(cues, Cues) for _, cues in extract(tmp_path / "media", tmp_path / "store", settings)) == 2
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == kept
+
+
+def test_extract_perceives_what_evaluate_looks_up(table: Path, tmp_path: Path) -> None:
+    settings, _ = extraction_settings(modalities="TV", offline=True)
+    ((clip, cues),) = extract("table", tmp_path / "store", settings, data=table, splits=["test"])
+    assert (clip.id, clip.target) == ("test-1", "joy") and isinstance(cues, Cues) and cues.face is not None
+    kept = sorted((tmp_path / "store").iterdir())
+    prompts("table", table, "test", modalities="TV", cues=tmp_path / "store", offline=True)
+    assert sorted((tmp_path / "store").iterdir()) == kept
+
+
+def test_extract_never_chooses_by_itself() -> None:
+    settings, _ = extraction_settings(offline=True)
+    trained = find_run("meld-minilm").extractors
+    assert (settings.speech.engine, settings.face.engine) == ("pocketsphinx", "mediapipe")
+    assert (settings.face.sampling_fps, settings.voice) == (5.0, trained.voice)
+    faster, _ = extraction_settings(assignments=["face.sampling_fps=2"], offline=True)
+    assert (faster.face.engine, faster.face.sampling_fps) == ("mediapipe", 2)
+    with pytest.raises(EmoscribeError, match="--config embedded and --run meld-minilm both say how to perceive"):
+        extraction_settings("embedded", "meld-minilm")
+
+
+def test_extract_says_what_it_has_nothing_to_work_on(table: Path, tmp_path: Path) -> None:
+    settings, _ = extraction_settings(modalities="T", offline=True)
+    (tmp_path / "empty").mkdir()
+    for source, more, message in (
+        (tmp_path / "empty", {}, "no video, sound or picture in"),
+        ("table", {"data": table}, "table publishes all that modalities T need: nothing to extract"),
+        ("mould", {"data": table}, "unknown corpus 'mould'"),
+    ):
+        with pytest.raises(EmoscribeError, match=message):
+            list(extract(source, tmp_path / "store", settings, **more))
+    assert not (tmp_path / "store").exists()
+
+
+# ── trimming ─────────────────────────────────────────────────────────────────
+
+
+def test_trim_cuts_by_annotation_and_says_how_much(tmp_path: Path, feat_media: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "annotation").mkdir()
+    shutil.copy(feat_media / "single_face.mp4", tmp_path / "videos" / "01.mp4")
+    header = ["Begin Time - hh:mm:ss.ms", "End Time - hh:mm:ss.ms", *(label.title() for label in COMPOUND_OTHER.labels)]
+    row = ["00:00:00.000", "00:00:00.500", "1", *("" for _ in COMPOUND_OTHER.labels[1:])]
+    for video in ("01", "02"):
+        (tmp_path / "annotation" / f"{video}.csv").write_text(f"{','.join(header)}\n{','.join(row)}\n")
+    result = emoscribe("corpus", "c-expr-db", "--data", tmp_path, "--trim")
+    assert result.returncode == 1
+    assert result.stdout == "1 clips cut, 0 kept, 1 failed\n"
+    assert result.stderr.startswith("emoscribe: no source video") and len(result.stderr.splitlines()) == 1
+    assert (tmp_path / "trimmed_videos" / "Fearfully-Surprised" / "01_Fearfully-Surprised_0.mp4").is_file()
+    refused = emoscribe("corpus", "table", "--data", tmp_path, "--trim")
+    assert refused.returncode == 1
+    assert refused.stderr == "emoscribe: --trim goes with c-expr-db: the clips of table are read as they are\n"
+
+
+# ── on real data ─────────────────────────────────────────────────────────────
 
 
 def test_meld_is_read_well_above_the_references(shared: Path, tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""Processes side by side, as `accelerate launch` starts them; a single one where nobody did.
+
+Every process runs the same program.  What only one may do, such as writing
+files, the main one does; what is slow is shared out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def count() -> int:
+    """How many run side by side."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Which of them this is, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def is_main() -> bool:
+    return rank() == 0
+
+
+def by_main(make: Callable[[], T]) -> T:
+    """What `make` returns in the main process, in all of them; the others wait for it.
+
+    An error in the main process is raised in all of them too.
+    """
+    if count() == 1:
+        return make()
+    _meet()
+    from accelerate.utils import broadcast_object_list
+
+    made: list[Any] = [None, None]
+    if is_main():
+        try:
+            made[0] = make()
+        except Exception as error:
+            made[1] = error
+    broadcast_object_list(made)
+    if made[1] is not None:
+        raise made[1]
+    return made[0]
+
+
+def mapped(work: Callable[[list[T]], list[Any]], items: Sequence[T]) -> list[Any]:
+    """`work(items)`, each process doing its share of them; all get the whole result, in order.
+
+    Args:
+        work: gives one result an item.
+    """
+    if count() == 1:
+        return work(list(items))
+    _meet()
+    from accelerate.utils import gather_object
+
+    shares = gather_object([work(list(items[rank() :: count()]))])
+    results: list[Any] = [None] * len(items)
+    for first, share in enumerate(shares):
+        results[first :: count()] = share
+    return results
+
+
+def _meet() -> None:
+    """Join the others, once."""
+    from accelerate import PartialState
+
+    PartialState()

@@ -1,0 +1,114 @@
+"""The clips of a corpus: perceived as a run perceives, and as the prompts that it reads."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..core import processes
+from ..core.errors import MediaError
+from ..core.runs import Run
+from ..core.settings import AnalyzeSettings, FaceSettings, SpeechSettings, VoiceSettings
+from ..core.timeline import Clip, Cues, Moment, Prompt
+from ..corpora.corpus import Corpus
+from ..extractors.batch import cues_of
+from ..extractors.perceive import Progress, decide
+from ..extractors.store import CueStore
+from ..prompts.render import render
+from ..textualize.levels import population_norms
+
+
+def prompts_of(run: Run, clips: Sequence[Clip], moments: Sequence[Moment]) -> list[Prompt]:
+    """A prompt for each clip; what was said before it in its dialogue is its context."""
+    return [
+        render([*before, moment], len(before), run.prompt, id=clip.id, labels=run.labels)
+        for clip, moment, before in zip(clips, moments, before_each(clips, moments), strict=True)
+    ]
+
+
+def before_each(clips: Sequence[Clip], moments: Sequence[Moment]) -> list[list[Moment]]:
+    """Of each clip, the moments before it in its dialogue, in order."""
+    so_far: dict[str, list[Moment]] = {}
+    before = []
+    for clip, moment in zip(clips, moments, strict=True):
+        dialogue = so_far.setdefault(clip.dialogue or clip.id, [])
+        before.append(list(dialogue))
+        dialogue.append(moment)
+    return before
+
+
+def perceived(
+    corpus: Corpus,
+    clips: Sequence[Clip],
+    run: Run,
+    modalities: str,
+    store: str | Path | None,
+    failed: dict[str, str],
+    progress: Progress,
+    offline: bool,
+    *,
+    timed: bool = False,
+) -> dict[str, Cues]:
+    """The cues of the clips' files, as the run's own extractors perceive them.
+
+    Args:
+        timed: also where words were published: it has to be known when each was said.
+    """
+    wanted = "".join(dict.fromkeys(modalities)) if timed else unpublished(corpus, clips, modalities)
+    if not wanted or all(clip.media is None for clip in clips):
+        return {}
+    settings, _ = decide(as_perceived_for(run, AnalyzeSettings(modalities=wanted, offline=offline)))
+
+    def perceive(share: list[Clip]) -> list[Cues | MediaError]:
+        with _store(store) as kept:
+            return [cues for _, cues in cues_of(share, settings, store=kept, progress=partial(progress, "perceiving"))]
+
+    with_media = [clip for clip in clips if clip.media is not None]
+    seen: dict[str, Cues] = {}
+    for clip, cues in zip(with_media, processes.mapped(perceive, with_media), strict=True):
+        if isinstance(cues, MediaError):
+            failed[clip.id] = str(cues)
+        else:
+            seen[clip.id] = cues
+    return seen
+
+
+def unpublished(corpus: Corpus, clips: Sequence[Clip], modalities: str) -> str:
+    """The letters of `modalities` that have to be perceived: what a corpus publishes is not measured again."""
+    published = set()
+    if all(clip.text is not None for clip in clips):
+        published.add("T")
+    if all(clip.id in corpus.voice for clip in clips):
+        published.add("A")
+    return "".join(letter for letter in "TVA" if letter in modalities and letter not in published)
+
+
+def as_perceived_for(run: Run, asked: AnalyzeSettings) -> AnalyzeSettings:
+    """What was asked for, by the run's own extractors, or else the embedded ones, in all that was not."""
+    own = {
+        "speech": run.extractors.speech or SpeechSettings(engine="pocketsphinx"),
+        "face": run.extractors.face or FaceSettings(engine="mediapipe"),
+        "voice": run.extractors.voice or VoiceSettings(),
+    }
+    for name, trained in own.items():
+        section = getattr(asked, name)
+        own[name] = trained.model_copy(update={key: getattr(section, key) for key in section.model_fields_set})
+    return asked.model_copy(update=own)
+
+
+@contextmanager
+def _store(folder: str | Path | None) -> Iterator[CueStore]:
+    """The store in a folder, or one for this call alone: clips may share a file."""
+    if folder is not None:
+        yield CueStore(folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="emoscribe-") as passing:
+        yield CueStore(passing)
+
+
+def norms_of(run: Run) -> Any:
+    return population_norms(run.norms, f"run {run.name}") if run.norms is not None else None

@@ -1,0 +1,105 @@
+"""Cues ahead of time: of a file, a folder of media, or a corpus, into a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from ..core.errors import MediaError, SettingsError
+from ..core.runs import find_run
+from ..core.settings import AnalyzeSettings, load
+from ..core.timeline import Clip, Cues
+from ..corpora.registry import read_corpus
+from ..extractors.batch import cues_of
+from ..extractors.perceive import Progress, decide, unwatched
+from ..extractors.store import CueStore
+from .clips import as_perceived_for, unpublished
+
+# Of what lies in a folder, the files that are taken for media.
+SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
+    *(".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus"),
+    *(".jpg", ".jpeg", ".png", ".webp", ".bmp"),
+)
+
+
+def extraction_settings(
+    config: str | Path | None = None,
+    run: str | None = None,
+    modalities: str | None = None,
+    assignments: Sequence[str] = (),
+    offline: bool | None = None,
+) -> tuple[AnalyzeSettings, list[str]]:
+    """How to perceive, and what `auto` chose where a config says so, a line each.
+
+    Without a config, the extractors are those of the run (`meld-minilm`
+    unless named), so that it finds in the store what it would perceive.
+
+    Raises:
+        SettingsError: a config and a run, or a setting that is not one.
+        UnavailableError: an engine is not here.
+    """
+    if config is not None and run is not None:
+        raise SettingsError(f"--config {config} and --run {run} both say how to perceive; give one of them")
+    asked = load(AnalyzeSettings, config, assignments, model__run=run, modalities=modalities, offline=offline)
+    if config is None:
+        asked = as_perceived_for(find_run(asked.model.run), asked)
+    return decide(asked)
+
+
+def extract(
+    source: str | Path,
+    out: str | Path,
+    settings: AnalyzeSettings,
+    *,
+    data: str | Path | None = None,
+    splits: Sequence[str] | None = None,
+    folds: str = "published",
+    fold: int = 0,
+    columns: Mapping[str, str] | None = None,
+    progress: Progress = unwatched,
+) -> Iterator[tuple[Clip, Cues | MediaError]]:
+    """Perceive each clip that has a file and keep its cues in a store, telling how it went.
+
+    What the store holds is not perceived again, so that an interrupted
+    extraction goes on where it stopped.
+
+    Args:
+        source: a file, a folder of media, or with `data` a corpus's name.
+        out: the store's folder.
+        settings: as `extraction_settings` gives them.
+        splits: of a corpus; `None` for all.
+
+    Raises:
+        EmoscribeError: the source or the corpus is not as it has to be, or the
+            store cannot be written.
+    """
+    if data is None:
+        clips = _files(Path(source))
+    else:
+        corpus = read_corpus(str(source), data, splits=splits, folds=folds, fold=fold, columns=columns)
+        # A clip that is in two splits is perceived once.
+        clips = list({clip.id: clip for clip in corpus.clips}.values())
+        letters = unpublished(corpus, clips, settings.modalities)
+        if not letters:
+            raise SettingsError(
+                f"{source} publishes all that modalities {settings.modalities} need: nothing to extract"
+            )
+        if all(clip.media is None for clip in clips):
+            raise MediaError(
+                f"none of the {len(clips)} clips of {source} in {data} has its media"
+                + "".join(f"; no {missing}" for missing in list(corpus.missing.values())[:1])
+            )
+        settings = settings.model_copy(update={"modalities": letters})
+    yield from cues_of(clips, settings, store=CueStore(out), progress=partial(progress, "perceiving"))
+
+
+def _files(source: Path) -> list[Clip]:
+    """A clip for the file, or for each in the folder and those below."""
+    if not source.is_dir():
+        return [Clip(id=source.name, media=str(source))]
+    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not files:
+        raise MediaError(f"no video, sound or picture in {source}; its files end in {', '.join(SUFFIXES)}")
+    return [Clip(id=str(path.relative_to(source)), media=str(path)) for path in files]
