@@ -210,9 +210,14 @@ class LoraSettings(Settings):
 class LossSettings(Settings):
     """Cross-entropy, and how labels weigh in it."""
 
+    # 1 learns to answer as if all labels were equally frequent in their corpus,
+    # 0 as they are (Menon et al., 2021).
+    logit_adjustment: float = Field(default=0.0, ge=0, le=1)
     # By the inverse of how frequent a label is, or its square root.
     class_weights: Literal["none", "sqrt", "balanced"] = "none"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    # How much a teacher's opinion counts against the given label, where there is one.
+    soft_weight: float = Field(default=0.5, ge=0, le=1)
 
 
 class OptimizerSettings(Settings):
@@ -250,8 +255,115 @@ class TrainingSettings(Settings):
     # Decay an update of the moving average of the weights, which is what is
     # judged and kept; 0 keeps the last weights.
     weight_average: float = Field(default=0.0, ge=0, lt=1)
+    # Updates between checkpoints within an epoch; there is always one at its end.
+    checkpoint_steps: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
     device: Device = "auto"
+
+
+class MixSettings(Settings):
+    """A corpus that is trained on beside the first.
+
+    Attributes:
+        name: what `--mix NAME=DIR` calls it; the corpus, unless given.
+        data: its folder.
+        teaches: what its labels are about: T what is said, V the face, A the
+            voice.  That is always in its examples.
+        examples: how many of its clips an epoch draws, as many of each label;
+            `None` for each clip once.
+    """
+
+    corpus: str
+    name: str | None = None
+    data: Path | None = None
+    columns: Mapping[str, str] = {}
+    teaches: Literal["T", "V", "A"]
+    examples: int | None = Field(default=None, ge=1)
+
+
+class MixtureSettings(Settings):
+    """How an example comes by signals that its corpus lacks, or whose labels are not about them.
+
+    Each is lent by a clip whose labels are: one with the same label, which
+    teaches to read the signals together, or with another, which teaches how
+    far to trust each.
+
+    Attributes:
+        alone: share of the examples with nothing but what the label is about.
+        unknown: of the others' signals, those that nobody looked at or listened to.
+        own, same, other, absent: weights of where a signal comes from: its
+            own clip, a clip with the same label, one with any, or from
+            nowhere (“no face seen”).
+        population: share of voices graded by the population's norms where
+            there are the speaker's own.
+        phrases_dropped: share of the phrases of faces and voices left out.
+        misheard: share of the lines whose words come as a weak recogniser
+            hears them.
+        expressions: share of faces as the textbook has them
+            (`textualize/expressions.py`).
+        nothing: share of an epoch with nothing to judge by.
+    """
+
+    alone: float = Field(default=0.55, ge=0, le=1)
+    unknown: float = Field(default=0.2, ge=0, le=1)
+    own: float = Field(default=0.55, ge=0)
+    same: float = Field(default=0.25, ge=0)
+    other: float = Field(default=0.1, ge=0)
+    absent: float = Field(default=0.2, ge=0)
+    population: float = Field(default=0.4, ge=0, le=1)
+    phrases_dropped: float = Field(default=0.1, ge=0, lt=1)
+    misheard: float = Field(default=0.15, ge=0, le=1)
+    expressions: float = Field(default=0.2, ge=0, le=1)
+    nothing: float = Field(default=0.013, ge=0, le=1)
+
+
+class TeacherSettings(Settings):
+    """Teachers that tell how likely each label of a clip is, so that a doubtful one counts less.
+
+    Self-distillation (Furlanello et al., 2018), cross-fitted, since of what
+    it has learnt by heart a teacher only repeats the label: each is trained
+    like the run, on what the first corpus's labels are about and nothing
+    else, and asked about the dialogues or sources that it has not seen.
+
+    Attributes:
+        count: how many share the clips among them.
+        epochs: each trains for.
+        opinions: what teachers said in another run (its `opinions.json`),
+            instead of training some.
+    """
+
+    count: int = Field(default=5, ge=2)
+    epochs: int = Field(default=3, ge=1)
+    opinions: Path | None = None
+
+
+class FinetuneSettings(TrainingSettings):
+    """All that `finetune` can be told: what is read, how it is worded, how it is learnt."""
+
+    modalities: str = "TVA"
+    prompt: PromptSettings = PromptSettings()
+    wording: WordingSettings = WordingSettings()
+    speech: SpeechSettings = SpeechSettings(engine="pocketsphinx")
+    face: FaceSettings = FaceSettings(engine="mediapipe")
+    voice: VoiceSettings = VoiceSettings()
+    # What is usual for voices: those of a run, or a `norms.json`.
+    norms: str = "meld-minilm"
+    # Label set of tables, where it is not to be taken from the data.
+    labels: str | tuple[str, ...] | None = None
+    # What the first corpus's labels are about, where others are mixed in.
+    teaches: Literal["T", "V", "A"] = "T"
+    mix: tuple[MixSettings, ...] = ()
+    mixture: MixtureSettings = MixtureSettings()
+    teachers: TeacherSettings | None = None
+    offline: bool = False
+
+    @model_validator(mode="after")
+    def _known_modalities(self) -> FinetuneSettings:
+        check_modalities(self.modalities)
+        untaught = [mixed.corpus for mixed in self.mix if mixed.teaches not in self.modalities]
+        if untaught:
+            raise ValueError(f"{untaught[0]} teaches what modalities {self.modalities} leave out")
+        return self
 
 
 # ── from YAML, and from the command line ─────────────────────────────────────

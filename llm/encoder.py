@@ -1,8 +1,8 @@
 """Encoders: a base model and a run's adapter, as one module.
 
-Two ways lead to the same numbers.  Any encoder goes through `transformers`
-and PEFT, which take nine seconds of a processor to import; what most runs
-are, a BERT under plain LoRA, is read without them in a third of a second.
+Two ways lead to the same numbers.  Any base goes through `transformers` and
+PEFT, which take nine seconds of a processor to import; what most runs are, a
+BERT under plain LoRA, is read without them in a third of a second.
 """
 
 from __future__ import annotations
@@ -10,20 +10,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..core.files import read_json
 from ..core.runs import ADAPTER_CONFIG
+from ..core.settings import Head
 from . import lora
 from .bert import Bert, is_plain_bert
 
 
 class Encoder(nn.Module):
-    """A model of `transformers` with the signature that a `Reader` calls."""
+    """A model of `transformers` with the signature that `Classification` calls."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+
+    @property
+    def hidden_size(self) -> int:
+        return self.model.config.get_text_config().hidden_size  # pyright: ignore
 
     def forward(self, ids: Tensor, attended: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states (B, T, H) and the pooled first token (B, H), from ids and a mask (B, T)."""
@@ -32,27 +38,37 @@ class Encoder(nn.Module):
         return output.last_hidden_state, output.last_hidden_state[:, 0] if pooled is None else pooled
 
 
-def load_encoder(base: Path, adapter: Path, config: dict[str, Any]) -> nn.Module:
-    """The base with the adapter merged into it, in float32."""
-    if is_plain_bert(config) and lora.is_plain(read_json(adapter / ADAPTER_CONFIG)):
-        return _load_bert(base, adapter, config)
+def load_encoder(
+    base: Path, adapter: Path, config: dict[str, Any], device: str = "cpu", quantization: str = "none"
+) -> nn.Module:
+    """The base with the adapter, on the device.
 
-    from peft import PeftModel
-    from transformers import AutoModel
+    Raises:
+        UnavailableError: see `load_base`.
+        EmoscribeError: the adapter was made for another base.
+        OSError, ValueError, KeyError, …: a file is damaged.
+    """
+    if is_plain_bert(config) and quantization == "none" and lora.is_plain(read_json(adapter / ADAPTER_CONFIG)):
+        weights = _bert_weights(base)
+        # Old checkpoints name some of them differently, others come without a pooler.
+        with torch.device("meta"):
+            bert = Bert(config)
+        if bert.state_dict().keys() <= weights.keys():
+            weights = lora.merged(weights, adapter)
+            bert.load_state_dict({name: weights[name] for name in bert.state_dict()}, assign=True)
+            return bert.float().to(device)
 
-    return Encoder(PeftModel.from_pretrained(AutoModel.from_pretrained(base), adapter).merge_and_unload()).float()
+    from .base import load_adapted
+
+    return Encoder(load_adapted(base, adapter, Head(), device, quantization))
 
 
-def _load_bert(base: Path, adapter: Path, config: dict[str, Any]) -> nn.Module:
+def _bert_weights(base: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     # Checkpoints of a BERT with a task's head keep the encoder under a prefix.
-    weights = {
+    return {
         name.removeprefix("bert."): tensor
         for shard in sorted(base.glob("*.safetensors"))
         for name, tensor in load_file(shard).items()
     }
-    weights = lora.merged(weights, adapter)
-    encoder = Bert(config)
-    encoder.load_state_dict({name: weights[name] for name in encoder.state_dict()}, assign=True)
-    return encoder.float()

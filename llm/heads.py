@@ -1,4 +1,4 @@
-"""Heads: from what an encoder makes of a prompt to a logit for each label."""
+"""Classification heads: from what a base makes of a prompt to a logit for each label."""
 
 from __future__ import annotations
 
@@ -6,16 +6,47 @@ import torch
 from torch import Tensor, nn
 
 
-class TargetClassifier(nn.Module):
-    """Dropout and a linear layer on [mean over the target's tokens ; pooled first token]."""
+class Classification(nn.Module):
+    """A base model and a classifier over what it makes of a prompt.
 
-    def __init__(self, hidden_size: int, labels: int, dropout: float = 0.1) -> None:
+    Attributes:
+        encoder: ids and mask (B, T) to hidden states (B, T, H) and pooled (B, H).
+        head: what is trained beside the base's adapter.
+    """
+
+    def __init__(self, encoder: nn.Module, head: Classifier) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(2 * hidden_size, labels)
+        self.encoder = encoder
+        self.head = head
 
-    def forward(self, hidden: Tensor, pooled: Tensor, target: Tensor) -> Tensor:
-        """Logits (B, L) from hidden states (B, T, H), pooled (B, H) and the target's mask (B, T)."""
-        weights = target.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * weights).sum(1) / weights.sum(1)
-        return self.classifier(self.dropout(torch.cat([mean, pooled], dim=-1)))
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Logits (B, L) from a batch as `collate` makes it."""
+        hidden, pooled = self.encoder(batch["ids"], batch["attended"])
+        return self.head(hidden, pooled, batch["attended"], batch["target"])
+
+
+class Classifier(nn.Module):
+    """Dropout and a linear layer, in float32, on a prompt's hidden states as they are pooled.
+
+    Args:
+        pooling: of `core.settings.Head`.
+    """
+
+    def __init__(self, hidden_size: int, labels: int, pooling: str, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear((2 if pooling == "target-mean+pooler" else 1) * hidden_size, labels)
+
+    def forward(self, hidden: Tensor, pooled: Tensor, attended: Tensor, target: Tensor) -> Tensor:
+        """Logits (B, L) from hidden states (B, T, H), pooled (B, H) and masks (B, T)."""
+        return self.classifier(self.dropout(self._pooled(hidden, pooled, attended, target)))
+
+    def _pooled(self, hidden: Tensor, pooled: Tensor, attended: Tensor, target: Tensor) -> Tensor:
+        if self.pooling == "last-token":
+            # Wherever the padding is.
+            last = (attended * torch.arange(1, attended.shape[1] + 1, device=attended.device)).argmax(1)
+            return hidden[torch.arange(len(last), device=last.device), last].float()
+        weights = target.unsqueeze(-1).float()
+        mean = (hidden.float() * weights).sum(1) / weights.sum(1)
+        return torch.cat([mean, pooled.float()], dim=-1) if self.pooling == "target-mean+pooler" else mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import EmoscribeError, MediaError, UnavailableError
 from ..core.files import read_json
 from ..core.runs import HEAD, Run
-from ..core.settings import Device
+from ..core.settings import Device, Head
 from ..core.weights import find_base
 from .tokens import PromptTokenizer
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
+
+    from .heads import Classification
+    from .label_words import LabelWords
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,54 +26,75 @@ class Reader:
     """What `score` needs.
 
     Attributes:
-        encoder: ids and mask (B, T) to hidden states (B, T, H) and pooled (B, H).
-        head: those and the target's mask to logits (B, L), L as `labels`.
+        model: a batch as `collate` makes it to logits (B, L), L as `labels`;
+            its `head` is what was trained beside the adapter, or `None`.
         temperature: what the logits are divided by.
     """
 
-    encoder: nn.Module
-    head: nn.Module
+    model: Classification | LabelWords
     tokenizer: PromptTokenizer
     labels: tuple[str, ...]
     temperature: float
     device: str
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
-        hidden, pooled = self.encoder(batch["ids"], batch["attended"])
-        return self.head(hidden, pooled, batch["target"])
+        return self.model(batch)
 
 
 def load_reader(run: Run, *, device: Device = "auto", offline: bool = False) -> Reader:
     """The reader that a run describes.
 
     Raises:
-        UnavailableError: the base model or the device is not here.
+        UnavailableError: the base model, the device or what its weights need is not here.
         EmoscribeError: the run's files are damaged or do not fit its base.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    from .encoder import load_encoder
-    from .heads import TargetClassifier
 
     chosen = resolve_device(device)
     folder = find_base(run.base.id, run.base.sha256, offline=offline)
-    config = read_config(folder)
+    tokenizer = tokenizer_for(folder, run.head, run.labels)
     try:
-        encoder = load_encoder(folder, run.folder, config)
-        head = TargetClassifier(config["hidden_size"], len(run.labels))
-        head.load_state_dict({name: tensor.float() for name, tensor in load_file(run.folder / HEAD).items()})
-    except (OSError, SafetensorError, RuntimeError, KeyError, MediaError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        model = _load_model(run, folder, tokenizer, chosen)
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError, MediaError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EmoscribeError(f"run {run.folder} cannot be loaded onto {run.base.id}: {reason}") from None
     return Reader(
-        encoder=encoder.to(chosen).eval(),
-        head=head.to(chosen).eval(),
-        tokenizer=PromptTokenizer(folder),
+        model=model.to(chosen).eval(),
+        tokenizer=tokenizer,
         labels=run.labels,
         temperature=run.temperature,
         device=chosen,
     )
+
+
+def _load_model(run: Run, base: Path, tokenizer: PromptTokenizer, device: str) -> Classification | LabelWords:
+    if run.head.kind == "label-words":
+        from .base import load_adapted
+        from .label_words import LabelWords
+
+        return LabelWords(load_adapted(base, run.folder, run.head, device, run.base.quantization), tokenizer.answers)
+
+    from safetensors.torch import load_file
+
+    from .encoder import Encoder, load_encoder
+    from .heads import Classification, Classifier
+
+    config = read_config(base)
+    encoder = load_encoder(base, run.folder, config, device, run.base.quantization)
+    hidden_size = encoder.hidden_size if isinstance(encoder, Encoder) else config["hidden_size"]
+    head = Classifier(hidden_size, len(run.labels), run.head.pooling)
+    head.load_state_dict({name: tensor.float() for name, tensor in load_file(run.folder / HEAD).items()})
+    return Classification(encoder, head)
+
+
+def tokenizer_for(base: Path, head: Head, labels: Sequence[str]) -> PromptTokenizer:
+    """Label words are prepared together with the prompts that they follow.
+
+    Raises:
+        UnavailableError: the base has no fast tokenizer.
+        SettingsError: it cannot tell the labels apart.
+    """
+    return PromptTokenizer(base, labels if head.kind == "label-words" else ())
 
 
 def resolve_device(device: Device) -> str:

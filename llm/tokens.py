@@ -7,14 +7,15 @@ import and would add nothing here.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import UnavailableError
+from ..core.errors import SettingsError, UnavailableError
 from ..core.files import read_json
 from ..core.timeline import Prompt
 
@@ -46,9 +47,17 @@ class PromptTokenizer:
 
     Strings that look like special tokens (“[SEP]”, “</s>”) are spelled out:
     somebody said them.
+
+    Args:
+        answers: what may follow a prompt.  There is room for the longest, and
+            no special token comes between.
+
+    Attributes:
+        answers: their tokens, each with one that ends it: none begins another.
+        padding_id: what `collate` fills up with.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, answers: Sequence[str] = ()) -> None:
         from tokenizers import Tokenizer
 
         path = folder / "tokenizer.json"
@@ -60,9 +69,10 @@ class PromptTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         config = read_json(folder / "config.json")
-        self.max_tokens = _max_tokens(folder, config)
+        self.answers = self._answers(answers, config)
+        self.max_tokens = _max_tokens(folder, config) - max(map(len, self.answers), default=0)
         # Padding is never attended to: any id will do.
-        self.padding_id = config.get("pad_token_id") or 0
+        self.padding_id = max(config.get("pad_token_id") or 0, 0)
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[Tokens]:
         encodings = self._tokenizer.encode_batch([prompt.text for prompt in prompts])
@@ -78,7 +88,30 @@ class PromptTokenizer:
         spoken = ~np.array(encoding.special_tokens_mask, dtype=bool)
         target = spoken & (offsets[:, 0] < end) & (offsets[:, 1] > start)
         # A target of characters that the model has no token for is read as a whole.
-        return Tokens(np.array(encoding.ids), target if target.any() else np.ones_like(target))
+        target = target if target.any() else np.ones_like(target)
+        length = len(spoken)
+        if self.answers and spoken.any():
+            length = int(spoken.nonzero()[0][-1]) + 1
+        return Tokens(np.array(encoding.ids)[:length], target[:length])
+
+    def _answers(self, answers: Sequence[str], config: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
+        # As they follow a prompt's last word: at the start of a text, some tokenizers split differently.
+        cue = ":"
+        before = len(self._tokenizer.encode(cue, add_special_tokens=False).ids)
+        end = config.get("eos_token_id")
+        end = end[0] if isinstance(end, list) else end
+        tokens = []
+        for answer in answers:
+            text = f"{cue} {answer}" if end is not None else f"{cue} {answer}\n"
+            ids = self._tokenizer.encode(text, add_special_tokens=False).ids[before:]
+            tokens.append((*ids, end) if end is not None else tuple(ids))
+        for one, other in permutations(range(len(tokens)), 2):
+            if tokens[other][: len(tokens[one])] == tokens[one]:
+                raise SettingsError(
+                    f"to the base's tokenizer, label {answers[other]!r} begins with all of {answers[one]!r}; "
+                    "rename one of them, or take another base"
+                )
+        return tuple(tokens)
 
 
 def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
@@ -170,6 +203,6 @@ def _without(prompt: Prompt, cut: tuple[int, int]) -> Prompt:
 def _max_tokens(folder: Path, config: dict[str, Any]) -> int:
     """What both the model and its tokenizer can take: some models keep positions for themselves."""
     tokenizer = folder / "tokenizer_config.json"
-    limits = [config.get("max_position_embeddings")]
+    limits = [config.get("max_position_embeddings"), config.get("n_positions")]
     limits.append(read_json(tokenizer).get("model_max_length") if tokenizer.is_file() else None)
     return int(min([limit for limit in limits if limit], default=DEFAULT_MAX_TOKENS))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.runs import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run, load_run
-from emoscribe.core.settings import PromptSettings
+from emoscribe.core.settings import OptimizerSettings, PromptSettings, TrainingSettings
 from emoscribe.core.timeline import Moment, Prompt, Scored
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
 from emoscribe.llm.reader import Reader, load_reader
 from emoscribe.llm.score import score
+from emoscribe.llm.temperature import fitted_temperature
 from emoscribe.llm.tokens import PromptTokenizer, batches_by_length, shuffled_batches
-from emoscribe.llm.train import Example, TrainingSettings, fit, fitted_temperature
+from emoscribe.llm.train import Example, fit
 from emoscribe.prompts.render import render
 
 LABELS = ("neutral", "joy", "anger")
@@ -97,22 +99,28 @@ def described(folder: Path) -> Run:
     )
 
 
+TWO_EPOCHS = TrainingSettings(
+    epochs=2, batch_size=4, optimizer=OptimizerSettings(learning_rate=0.02, head_learning_rate=0.02), device="cpu"
+)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[list[Scored]]]:
     """A run, and its scores of `EXAMPLES` while it was still in training."""
     scores: list[list[Scored]] = []
 
-    def judge(_: object, scored: list[Scored]) -> float:
-        scores.append(scored)
-        return len(scores)  # the last epoch is the best
+    def judge(scored: Sequence[Scored]) -> dict[str, float]:
+        scores.append(list(scored))
+        return {"quality": len(scores)}  # the last epoch is the best
 
     run = fit(
         described(tmp_path_factory.mktemp("runs") / "tiny"),
+        find_base("tiny-bert", offline=True),
         lambda epoch: EXAMPLES,
         EXAMPLES,
-        TrainingSettings(epochs=2, batch_size=4, learning_rate=0.02, device="cpu"),
+        TWO_EPOCHS,
         judge=judge,
-        offline=True,
+        select="quality",
     )
     return run, scores
 
@@ -143,12 +151,18 @@ def test_what_is_read_is_what_was_trained(trained: tuple[Run, list[list[Scored]]
 
 
 def test_the_same_seed_gives_the_same_run(trained: tuple[Run, list[list[Scored]]], tmp_path: Path) -> None:
-    settings = TrainingSettings(epochs=2, batch_size=4, learning_rate=0.02, device="cpu")
+    later = iter(range(2))
     again = fit(
-        described(tmp_path), lambda epoch: EXAMPLES, EXAMPLES, settings, judge=lambda *_: float(len(_)), offline=True
+        described(tmp_path),
+        find_base("tiny-bert", offline=True),
+        lambda epoch: EXAMPLES,
+        EXAMPLES,
+        TWO_EPOCHS,
+        judge=lambda scored: {"quality": next(later)},
+        select="quality",
     )
     for name in (ADAPTER, HEAD):
-        assert (again.folder / "epochs" / "1" / name).read_bytes() == (trained[0].folder / name).read_bytes()
+        assert (again.folder / name).read_bytes() == (trained[0].folder / name).read_bytes()
 
 
 def test_a_run_names_no_path(trained: tuple[Run, list[list[Scored]]], base: Path) -> None:
@@ -208,10 +222,12 @@ def test_other_weights_under_the_same_name_are_refused(trained) -> None:
 
 def test_labels_that_the_run_does_not_have_are_refused(tmp_path: Path) -> None:
     wrong = [replace(EXAMPLES[0], label="awe")]
+    base = find_base("tiny-bert", offline=True)
+    judging: dict[str, Any] = {"judge": lambda scored: {"quality": 0.0}, "select": "quality"}
     with pytest.raises(SettingsError, match="label 'awe' is not among the run's: neutral, joy, anger"):
-        fit(described(tmp_path), lambda epoch: wrong, wrong, TrainingSettings(epochs=1), offline=True)
+        fit(described(tmp_path), base, lambda epoch: wrong, wrong, TWO_EPOCHS, **judging)
     with pytest.raises(SettingsError, match="one of the two is empty"):
-        fit(described(tmp_path), lambda epoch: EXAMPLES, [], TrainingSettings(epochs=1), offline=True)
+        fit(described(tmp_path), base, lambda epoch: EXAMPLES, [], TWO_EPOCHS, **judging)
 
 
 # ── scoring ──────────────────────────────────────────────────────────────────
@@ -242,7 +258,7 @@ def test_the_fitted_temperature_is_the_one_that_was_lost() -> None:
     labels = [LABELS[rng.choice(3, p=row)] for row in honest]
     boasting = np.exp(3 * logits) / np.exp(3 * logits).sum(1, keepdims=True)
     scored = [Scored("", dict(zip(LABELS, row, strict=True))) for row in boasting]
-    assert fitted_temperature([Example(PROMPTS[0], label) for label in labels], scored) == pytest.approx(3.0, rel=0.1)
+    assert fitted_temperature(labels, scored) == pytest.approx(3.0, rel=0.1)
 
 
 # ── tokens and batches ───────────────────────────────────────────────────────

@@ -1,0 +1,43 @@
+"""An adapter and its head as files of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.files import atomic_path, write_json
+from ..core.runs import ADAPTER, ADAPTER_CONFIG, HEAD
+from .reader import Reader
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def save_adapter(reader: Reader, base_id: str, folder: Path) -> None:
+    """Write PEFT's two files, and `head.safetensors` where there is a head.
+
+    Args:
+        base_id: what the base is called everywhere; PEFT would write this machine's path.
+
+    Raises:
+        EmoscribeError: the folder cannot be written to.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+
+    model = next(module for module in reader.model.modules() if isinstance(module, PeftModel))
+    config = model.peft_config["default"].to_dict()
+    config.update(base_model_name_or_path=base_id, inference_mode=True, target_modules=sorted(config["target_modules"]))
+    write_json(folder / ADAPTER_CONFIG, {key: getattr(value, "value", value) for key, value in config.items()})
+    # The base's embeddings are the base's; asked to find out, PEFT would look for it on the hub.
+    _save(get_peft_model_state_dict(model, save_embedding_layers=False), folder / ADAPTER)
+    if reader.model.head is not None:
+        _save(reader.model.head.state_dict(), folder / HEAD)
+
+
+def _save(state: Mapping[str, Tensor], path: Path) -> None:
+    from safetensors.torch import save
+
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
+    with atomic_path(path) as partial:
+        partial.write_bytes(data)

@@ -1,0 +1,101 @@
+"""A reader that has learnt nothing yet: a base under a fresh adapter and head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+
+from ..core.errors import EmoscribeError, SettingsError
+from ..core.runs import Run
+from ..core.settings import LoraSettings, TrainingSettings
+from .base import check_fit, dtype_for, load_base
+from .bert import is_plain_bert
+from .encoder import Encoder
+from .heads import Classification, Classifier
+from .label_words import LabelWords
+from .reader import Reader, read_config, tokenizer_for
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from torch import nn
+
+
+def untrained(base: Path, run: Run, settings: TrainingSettings, device: str) -> Reader:
+    """A reader whose adapter and head (`reader.model.head`, or `None`) are to be trained; both are float32.
+
+    Args:
+        base: the folder of the base model.
+        run: whose labels are the answers.
+
+    Raises:
+        SettingsError: the head does not fit the base, or it has no such layers to adapt.
+        UnavailableError: the base is to be quantized, and that cannot be done here.
+        EmoscribeError: the base cannot be loaded.
+    """
+    from peft import get_peft_model
+
+    config = read_config(base)
+    check_fit(config, settings.head)
+    tokenizer = tokenizer_for(base, settings.head, run.labels)
+    # A BERT is read in float32, so it is trained on those weights too.
+    precision = "float32" if is_plain_bert(config) else settings.precision
+    try:
+        model: Any = load_base(base, settings.head, settings.base.quantization, device, dtype_for(device, precision))
+    except (OSError, SafetensorError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise EmoscribeError(f"the base model {run.base.id} cannot be loaded: {reason}") from None
+    if settings.base.activation_checkpointing:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+        # The weights before the first adapter are frozen: without this, nothing in the first layer is kept track of.
+        model.enable_input_require_grads()
+    model = get_peft_model(model, _lora(model, settings.lora))
+    return Reader(
+        model=_with_head(model, run, settings, tokenizer.answers).to(device),
+        tokenizer=tokenizer,
+        labels=run.labels,
+        temperature=1.0,
+        device=device,
+    )
+
+
+def _with_head(
+    model: nn.Module, run: Run, settings: TrainingSettings, answers: tuple[tuple[int, ...], ...]
+) -> Classification | LabelWords:
+    if settings.head.kind == "label-words":
+        return LabelWords(model, answers)
+    encoder = Encoder(model)
+    return Classification(
+        encoder, Classifier(encoder.hidden_size, len(run.labels), settings.head.pooling, settings.head_dropout)
+    )
+
+
+def _lora(model: nn.Module, settings: LoraSettings) -> LoraConfig:
+    """PEFT's description of the adapter."""
+    from peft import LoraConfig
+
+    targets = settings.target_modules
+    if targets != "all-linear":
+        layers = {name.rpartition(".")[2] for name, each in model.named_modules() if _is_linear(each)}
+        paths = [name for name, _ in model.named_modules()]
+        for target in targets:
+            if not any(path == target or path.endswith(f".{target}") for path in paths):
+                raise SettingsError(
+                    f"lora.target_modules: the base has no layer {target!r}; there are: {', '.join(sorted(layers))}"
+                )
+    return LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        use_rslora=settings.rank_stabilized,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+    )
+
+
+def _is_linear(module: nn.Module) -> bool:
+    """Whether PEFT can adapt it; GPT-2 has layers of a kind of its own."""
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    return isinstance(module, (Linear, Conv1D))
