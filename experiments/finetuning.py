@@ -1,0 +1,221 @@
+"""From corpora to a run, read as prose.
+
+corpora ─ cues ─▶ moments ─ mixed ─▶ examples ─ render ─▶ prompts ─ fit ─▶ run
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..core import processes
+from ..core.errors import SettingsError
+from ..core.files import make_folder, plain, read_json, write_json, write_text
+from ..core.runs import DESCRIPTION, Base, Extractors, Run, find_run, load_run, save_traces
+from ..core.settings import FinetuneSettings
+from ..core.weights import find_base, weights_sha256
+from ..corpora.caveats import caveats
+from ..corpora.identity import fingerprint, traces
+from ..corpora.registry import reader
+from ..extractors.perceive import Progress, unwatched
+from ..llm.card import model_card
+from ..llm.curves import Curves
+from ..llm.train import Watcher, fit, is_whole
+from ..textualize.levels import read_norms
+from .lessons import Source, exam_of, examples_of, lesson_of, read_sources
+from .teachers import opinions_of_teachers
+
+SETTINGS = "settings.json"
+CARD = "README.md"
+
+
+def finetune(
+    corpus_name: str,
+    data: str | Path,
+    out: str | Path,
+    settings: FinetuneSettings,
+    *,
+    cues: str | Path | None = None,
+    folds: str = "published",
+    fold: int = 0,
+    columns: Mapping[str, str] | None = None,
+    resume: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+    progress: Progress = unwatched,
+) -> Run:
+    """Fine-tune an adapter on a corpus, and on others mixed in; returns the run.
+
+    Args:
+        out: the run's folder: new, or one to resume.
+        cues: a cue store to use and add to.
+        folds, fold, columns: of the corpus, as `read_corpus` takes them.
+        report: told what is trained on, what is doubtful about it, and how it goes.
+
+    Raises:
+        EmoscribeError: a setting, a corpus or the base model is not as it has
+            to be; nothing is written then.
+    """
+    folder = Path(out)
+    processes.by_main(lambda: _check_folder(folder, resume))
+    sources = read_sources(corpus_name, data, settings, folds=folds, fold=fold, columns=columns or {})
+    base = find_base(settings.base.id, offline=settings.offline)
+    run = _untrained(folder, base, settings, sources)
+    for line in [*(_summary(each) for each in sources), *run.training["caveats"]]:
+        report(line)
+    processes.by_main(lambda: _begin(run, sources, resume))
+    if resume and is_whole(folder):
+        report(f"{folder} is trained to its end already")
+        return load_run(folder)
+
+    lessons = [lesson_of(each, run, settings, cues, progress) for each in sources]
+    asked = settings.teachers
+    opinions = (
+        opinions_of_teachers(lessons[0], run, base, settings, asked, resume=resume, report=report) if asked else {}
+    )
+    dev, judge, select = exam_of(lessons, run, settings)
+    with _Watcher(run, settings.epochs, select, report, progress) as watcher:
+        run = fit(
+            run,
+            base,
+            lambda epoch: examples_of(lessons, run, settings, epoch, opinions),
+            dev,
+            settings,
+            judge=judge,
+            select=select,
+            resume=resume,
+            watcher=watcher,
+        )
+    if processes.is_main():
+        write_text(run.folder / CARD, model_card(run))
+    return run
+
+
+# ── the run ──────────────────────────────────────────────────────────────────
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
+    if folder.is_file():
+        raise SettingsError(f"--out {folder} is a file; a run is a folder")
+    if not resume and any((folder / name).exists() for name in (SETTINGS, DESCRIPTION)):
+        raise SettingsError(f"{folder} holds a run already; --resume goes on with it, or choose another folder")
+
+
+def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[Source]) -> Run:
+    """The run as it is described before it has learnt anything."""
+    labels = sources[0].corpus.label_set
+    assert labels is not None
+    # A run says nothing of where things lie on this machine.
+    noted = settings.model_dump(mode="json", exclude={"mix": {"__all__": {"data"}}, "teachers": {"opinions"}})
+    noted["base"]["id"] = base.name if Path(settings.base.id).is_dir() else settings.base.id
+    return Run(
+        folder=folder,
+        norms=_norms(settings) if "A" in settings.modalities else None,
+        base=Base(id=noted["base"]["id"], sha256=weights_sha256(base), quantization=settings.base.quantization),
+        head=settings.head,
+        label_set=labels.name,
+        labels=labels.labels,
+        prompt=settings.prompt,
+        wording=settings.wording,
+        extractors=Extractors(speech=settings.speech, face=settings.face, voice=settings.voice),
+        licence="; ".join(dict.fromkeys(reader(source.corpus.name).licence for source in sources)),
+        seeds=(settings.seed,),
+        training={
+            "modalities": settings.modalities,
+            "data": [_described(source, split) for source in sources for split in ("train", "dev")],
+            "caveats": [f"{each.name}: {caveat}" for each in sources for caveat in caveats(each.corpus, "dev")],
+            "settings": noted,
+            "versions": {name: version(name) for name in ("emoscribe", "torch", "transformers", "peft")},
+        },
+    )
+
+
+def _norms(settings: FinetuneSettings) -> Mapping[str, Any]:
+    if Path(settings.norms).is_file():
+        read_norms(Path(settings.norms))
+        return read_json(Path(settings.norms))
+    norms = find_run(settings.norms).norms
+    if norms is None:
+        raise SettingsError(f"run {settings.norms} has no norms of voices; give norms the name of one that has")
+    return norms
+
+
+def _described(source: Source, split: str) -> dict[str, Any]:
+    """What is remembered of a split that was learnt from, or chosen by."""
+    clips = source.corpus.split(split)
+    counts = Counter(clip.target for clip in clips if isinstance(clip.target, str))
+    assert source.corpus.label_set is not None
+    return {
+        "corpus": source.name,
+        "split": split,
+        "clips": len(clips),
+        "labels": {label: counts[label] for label in source.corpus.label_set.labels},
+        "licence": reader(source.corpus.name).licence,
+        "fingerprint": fingerprint(source.corpus),
+    }
+
+
+def _begin(run: Run, sources: Sequence[Source], resume: bool) -> None:
+    """Note what is trained, with what and on what; a training that is resumed must be the same."""
+    noted = plain({key: run.training[key] for key in ("settings", "data")})
+    path = make_folder(run.folder) / SETTINGS
+    if resume and path.is_file():
+        for key, then in read_json(path).items():
+            if then != noted[key]:
+                what = _first_difference(then, noted[key])
+                raise SettingsError(f"{run.folder} cannot be resumed: {key} differ from when it was begun ({what})")
+    else:
+        write_json(path, noted)
+        remembered = {
+            f"{each.name} {split}": traces(each.corpus, split) for each in sources for split in ("train", "dev")
+        }
+        save_traces(run, remembered)
+
+
+def _first_difference(then: Any, now: Any, where: str = "") -> str:
+    """Where two JSON values begin to differ, in words."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in {**then, **now}:
+            if then.get(key) != now.get(key):
+                return _first_difference(then.get(key), now.get(key), f"{where}.{key}".lstrip("."))
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        index = next(i for i, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)
+        return _first_difference(then[index], now[index], f"{where}[{index}]")
+    return f"{where}: {then!r}, now {now!r}"
+
+
+# ── what is said of it ───────────────────────────────────────────────────────
+
+
+def _summary(source: Source) -> str:
+    train, dev = (len([clip for clip in source.corpus.split(split) if clip.target]) for split in ("train", "dev"))
+    return f"{source.name}: {train} clips to train on, {dev} to choose by"
+
+
+class _Watcher(Watcher):
+    """Tells of a training as it goes: curves in the run's folder, a line an epoch, a bar."""
+
+    def __init__(self, run: Run, epochs: int, select: str, report: Callable[[str], None], progress: Progress) -> None:
+        self._folder, self._epochs, self._select = run.folder, epochs, select
+        self._report, self._progress = report, progress
+        self._curves = Curves(run.folder, [select])
+
+    def __enter__(self) -> _Watcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._curves.close()
+
+    def updated(self, step: int, loss: float, learning_rate: float, done: float) -> None:
+        self._curves.add(step, loss=loss, learning_rate=learning_rate)
+        self._progress("training", done)
+
+    def judged(self, step: int, measured: Mapping[str, Any]) -> None:
+        epoch, dev = measured["epoch"] + 1, measured["dev"]
+        self._curves.add(step, epoch=epoch, **{f"dev_{name}": value for name, value in dev.items()})
+        self._curves.draw()
+        self._report(
+            f"epoch {epoch}/{self._epochs}: loss {measured['loss']:.3f}, {self._select} {dev[self._select]:.3f}"
+        )

@@ -1,0 +1,246 @@
+"""What a fine-tuning learns from and is judged by: corpora in words, as labelled examples."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from ..core.errors import EmoscribeError, SettingsError
+from ..core.runs import Run
+from ..core.settings import FinetuneSettings, MixSettings, validate
+from ..core.timeline import Moment, Scored
+from ..corpora.corpus import Corpus
+from ..corpora.registry import read_corpus, reader
+from ..evaluation.metrics import METRICS, confusion
+from ..extractors.perceive import Progress
+from ..llm.train import Example, Judge
+from ..prompts.render import render
+from ..textualize.clips import moments_of_clips
+from ..textualize.mixture import Labelled, Mixture, Signal
+from .clips import before_each, norms_of, perceived
+
+FIELD_OF: Mapping[str, str] = {"T": "text", "V": "face", "A": "voice"}
+
+# What is measured after each epoch.
+_MEASURED = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
+
+# By clip id, how likely each label is in a teacher's eyes.
+Opinions = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus, what its labels are about, and how much of it an epoch draws (`None`: all)."""
+
+    name: str
+    corpus: Corpus
+    teaches: Signal
+    examples: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledClip:
+    """A clip in words.
+
+    Attributes:
+        group: its dialogue or source, which a teacher knows whole or not at all.
+        before: the moments before it in its dialogue, in order.
+    """
+
+    id: str
+    group: str
+    labelled: Labelled
+    before: Sequence[Moment]
+
+    def with_only(self, letters: str) -> Moment:
+        """The moment without the signals that are not among `letters`."""
+        left_out = {field: None for letter, field in FIELD_OF.items() if letter not in letters}
+        return replace(self.labelled.moment, **left_out)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A source's labelled clips by split."""
+
+    source: Source
+    splits: Mapping[str, Sequence[LabelledClip]]
+
+
+# ── reading ──────────────────────────────────────────────────────────────────
+
+
+def read_sources(
+    name: str,
+    data: str | Path,
+    settings: FinetuneSettings,
+    *,
+    folds: str,
+    fold: int,
+    columns: Mapping[str, str],
+) -> list[Source]:
+    """The corpus and those mixed in, all with its labels.
+
+    Raises:
+        EmoscribeError: one cannot be read, or has nothing labelled to learn from or choose by.
+    """
+    main = read_corpus(name, data, folds=folds, fold=fold, columns=columns, labels=settings.labels)
+    if main.label_set is None:
+        raise SettingsError(f"{name} has numbers to predict; fine-tuning takes labels")
+    for split in ("train", "dev"):
+        if not any(isinstance(clip.target, str) for clip in main.split(split)):
+            raise SettingsError(
+                f"{name} in {data} has no clips with one label in its {split} split; try --folds source"
+            )
+    sources = [Source(name, main, settings.teaches)]
+    for mixed in settings.mix:
+        name = mixed.name or mixed.corpus
+        if mixed.data is None:
+            raise SettingsError(f"where is {name}? Give it with --mix {name}=DIR, or leave it out of the config's mix")
+        corpus = read_corpus(mixed.corpus, mixed.data, columns=dict(mixed.columns), labels=main.label_set)
+        sources.append(Source(name, corpus, mixed.teaches, mixed.examples))
+    return sources
+
+
+def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettings:
+    """The settings with the corpora of `--mix`: `NAME=DIR` each, or `NAME:V=DIR` where a corpus teaches faces.
+
+    NAME is one of the settings' own mix, which then lies in DIR, or a corpus.
+
+    Raises:
+        SettingsError: another form, or an unknown corpus.
+    """
+    mix = {each.name or each.corpus: each for each in settings.mix}
+    for assignment in mixed:
+        name, equals, folder = assignment.partition("=")
+        name, _, teaches = name.partition(":")
+        if not equals or not name or not folder or teaches not in ("", "T", "V", "A"):
+            raise SettingsError(
+                f"--mix takes NAME=DIR, or NAME:V=DIR where its labels are about the face (A the voice, T what is "
+                f"said), got {assignment!r}"
+            )
+        given = {"data": folder} | ({"teaches": teaches} if teaches else {})
+        known = mix[name].model_dump() if name in mix else {"corpus": reader(name).name, "teaches": "T"}
+        mix[name] = validate(MixSettings, known | given, "--mix")
+    return validate(FinetuneSettings, {**settings.model_dump(), "mix": tuple(mix.values())}, "--mix")
+
+
+def lesson_of(
+    source: Source, run: Run, settings: FinetuneSettings, cues: str | Path | None, progress: Progress
+) -> Lesson:
+    """The labelled clips of a source in words, as the run perceives and words them.
+
+    Raises:
+        EmoscribeError: a clip's file cannot be perceived.
+    """
+    splits = {}
+    for split in ("train", "dev"):
+        clips = source.corpus.split(split)
+        failed: dict[str, str] = {}
+        seen = perceived(source.corpus, clips, run, settings.modalities, cues, failed, progress, settings.offline)
+        for id, why in failed.items():
+            raise EmoscribeError(f"{len(failed)} clips of {source.name} cannot be perceived, the first {id}: {why}")
+        words = (clips, seen, source.corpus.voice)
+        moments = moments_of_clips(*words, run.wording, norms_of(run), settings.modalities)
+        voices: list[str | None] = [None] * len(clips)
+        if settings.mix and "A" in settings.modalities:
+            by_population = run.wording.model_copy(update={"voice_scope": "population"})
+            voices = [each.voice for each in moments_of_clips(*words, by_population, norms_of(run), "A")]
+        splits[split] = tuple(
+            LabelledClip(
+                clip.id,
+                clip.dialogue or clip.source or clip.id,
+                Labelled(moment, clip.target, source.teaches, voice),
+                before,
+            )
+            for clip, moment, voice, before in zip(clips, moments, voices, before_each(clips, moments), strict=True)
+            # A still in which no face was found teaches nothing about faces.
+            if isinstance(clip.target, str) and (source.teaches != "V" or moment.faces)
+        )
+    return Lesson(source, splits)
+
+
+# ── learning ─────────────────────────────────────────────────────────────────
+
+
+def examples_of(
+    lessons: Sequence[Lesson], run: Run, settings: FinetuneSettings, epoch: int, opinions: Opinions
+) -> list[Example]:
+    """What an epoch learns from: every clip as it is, or, of several corpora, moments put together."""
+    if not settings.mix:
+        return [example(clip, clip.labelled.moment, run, opinions=opinions) for clip in lessons[0].splits["train"]]
+    clips = {id(clip.labelled): clip for lesson in lessons for clip in lesson.splits["train"]}
+    mixture = Mixture([clip.labelled for clip in clips.values()], settings.mixture)
+    rng = random.Random(1000 * settings.seed + epoch)
+    examples = []
+    for lesson in lessons:
+        source = lesson.source
+        if source.examples is None:
+            drawn = [clip.labelled for clip in lesson.splits["train"]]
+        else:
+            drawn = mixture.draw(source.teaches, source.examples, rng)
+        examples += [example(clips[id(each)], mixture.mixed(each, rng), run, source.name, opinions) for each in drawn]
+    for _ in range(round(settings.mixture.nothing * len(examples))):
+        nothing = mixture.nothing(rng)
+        examples.append(Example(_prompt((), nothing.moment, run), nothing.label, "nothing"))
+    return examples
+
+
+def example(
+    clip: LabelledClip, moment: Moment, run: Run, source: str = "", opinions: Opinions | None = None
+) -> Example:
+    """`moment`, which is the clip's or made of it, as the run reads it."""
+    soft = (opinions or {}).get(clip.id)
+    return Example(_prompt(clip.before, moment, run), clip.labelled.label, source, soft)
+
+
+def _prompt(before: Sequence[Moment], moment: Moment, run: Run):
+    return render([*before, moment], len(before), run.prompt, id="", labels=run.labels)
+
+
+# ── being judged ─────────────────────────────────────────────────────────────
+
+
+def exam_of(lessons: Sequence[Lesson], run: Run, settings: FinetuneSettings) -> tuple[list[Example], Judge, str]:
+    """The dev prompts, how their scores are measured, and the measure to select on.
+
+    Of several corpora, each is read by what its labels are about alone, and
+    by all it has; selected is on the mean of what each is about.
+    """
+    parts: dict[str, tuple[str, list[Example]]] = {}
+    taught = []
+    for lesson in lessons:
+        source, clips = lesson.source, lesson.splits["dev"]
+        has = "".join(
+            letter
+            for letter, field in FIELD_OF.items()
+            if any(getattr(clip.labelled.moment, field) is not None for clip in clips)
+        )
+        for letters in dict.fromkeys([source.teaches, has] if settings.mix else [has]):
+            if clips:
+                examples = [example(clip, clip.with_only(letters), run) for clip in clips]
+                parts[f"{source.name}[{letters}] " if settings.mix else ""] = (source.corpus.metric, examples)
+        if clips:
+            taught.append(f"{source.name}[{source.teaches}] ")
+
+    def judge(scored: Sequence[Scored]) -> dict[str, float]:
+        measured, start = {}, 0
+        for name, (_, examples) in parts.items():
+            answers = scored[start : start + len(examples)]
+            start += len(examples)
+            matrix = confusion(
+                np.array([run.labels.index(each.label) for each in examples]),
+                np.array([run.labels.index(each.label) for each in answers]),
+                len(run.labels),
+            )
+            measured |= {f"{name}{metric}": float(METRICS[metric](matrix)) for metric in _MEASURED}
+        if settings.mix:
+            measured["mean"] = fmean(measured[f"{name}{parts[name][0]}"] for name in taught)
+        return measured
+
+    dev = [each for _, examples in parts.values() for each in examples]
+    return dev, judge, "mean" if settings.mix else lessons[0].source.corpus.metric

@@ -1,0 +1,117 @@
+"""Teachers: how likely each label of a clip is, in the eyes of models that have not seen it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..core import processes
+from ..core.errors import SettingsError
+from ..core.files import read_json, write_json
+from ..core.runs import Run, load_run
+from ..core.settings import FinetuneSettings, TeacherSettings
+from ..llm.reader import load_reader
+from ..llm.score import score
+from ..llm.train import fit, is_whole
+from .lessons import LabelledClip, Lesson, Opinions, exam_of, example
+
+OPINIONS = "opinions.json"
+
+
+def opinions_of_teachers(
+    lesson: Lesson,
+    run: Run,
+    base: Path,
+    settings: FinetuneSettings,
+    asked: TeacherSettings,
+    *,
+    resume: bool,
+    report: Callable[[str], None],
+) -> Opinions:
+    """By clip id, how likely each label is to a teacher that learnt from the other groups.
+
+    Written to `opinions.json` in the run's folder, with the teachers in
+    `teachers/`; what is there already is not asked again.
+
+    Raises:
+        SettingsError: opinions from elsewhere do not cover the clips.
+    """
+    clips = lesson.splits["train"]
+    path = asked.opinions or run.folder / OPINIONS
+    if asked.opinions is not None or (resume and path.is_file()):
+        opinions = read_json(path)
+        lacking = next((clip.id for clip in clips if set(opinions.get(clip.id, ())) != set(run.labels)), None)
+        if lacking is not None:
+            raise SettingsError(f"{path} says nothing on {lacking} with the labels {', '.join(run.labels)}")
+        return opinions
+    alone = settings.model_copy(update={"epochs": asked.epochs, "mix": (), "patience": None})
+    opinions = {}
+    for number, held_out in enumerate(_parts(clips, asked.count)):
+        report(f"teacher {number + 1} of {asked.count}")
+        teacher = _teacher(number, held_out, lesson, run, base, alone, resume)
+        unseen = [clip for clip in clips if clip.group in held_out]
+        reader = replace(load_reader(teacher, device=settings.device, offline=settings.offline), temperature=1.0)
+        prompts = [_alone(clip, lesson, run).prompt for clip in unseen]
+        scored = processes.mapped(lambda share, reader=reader: score(reader, share), prompts)
+        # As they are written, so that a resumed training reads the same.
+        opinions |= {
+            clip.id: {label: round(probability, 4) for label, probability in each.scores.items()}
+            for clip, each in zip(unseen, scored, strict=True)
+        }
+    if processes.is_main():
+        write_json(path, opinions)
+    return opinions
+
+
+def _teacher(
+    number: int,
+    held_out: set[str],
+    lesson: Lesson,
+    run: Run,
+    base: Path,
+    settings: FinetuneSettings,
+    resume: bool,
+) -> Run:
+    folder = run.folder / "teachers" / str(number)
+    if resume and is_whole(folder):
+        return load_run(folder)
+    learnt = [_alone(clip, lesson, run) for clip in lesson.splits["train"] if clip.group not in held_out]
+    splits = {
+        split: tuple(
+            replace(clip, labelled=replace(clip.labelled, moment=clip.with_only(lesson.source.teaches)))
+            for clip in clips
+        )
+        for split, clips in lesson.splits.items()
+    }
+    dev, judge, select = exam_of([Lesson(lesson.source, splits)], run, settings)
+    return fit(
+        run.model_copy(update={"folder": folder, "training": {}}),
+        base,
+        lambda epoch: learnt,
+        dev,
+        settings.model_copy(update={"seed": settings.seed + number}),
+        judge=judge,
+        select=select,
+        resume=resume,
+    )
+
+
+def _alone(clip: LabelledClip, lesson: Lesson, run: Run):
+    return example(clip, clip.with_only(lesson.source.teaches), run)
+
+
+def _parts(clips: Sequence[LabelledClip], count: int) -> list[set[str]]:
+    """The groups in parts with about as many clips each, the largest groups placed first."""
+    sizes: dict[str, int] = {}
+    for clip in clips:
+        sizes[clip.group] = sizes.get(clip.group, 0) + 1
+    if len(sizes) < count:
+        raise SettingsError(f"{count} teachers need as many dialogues or sources, and there are {len(sizes)}")
+    parts: list[set[str]] = [set() for _ in range(count)]
+    filled = [0] * count
+    for group in sorted(sizes, key=lambda group: (-sizes[group], group)):
+        least = filled.index(min(filled))
+        parts[least].add(group)
+        filled[least] += sizes[group]
+    return parts

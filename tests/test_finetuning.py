@@ -1,0 +1,294 @@
+"""Fine-tuning from corpus to run, on a tiny random BERT and tables that the tests write."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from emoscribe.core.errors import EmoscribeError, SettingsError
+from emoscribe.core.files import read_json
+from emoscribe.core.runs import ADAPTER, HEAD, find_run, load_traces
+from emoscribe.core.settings import FinetuneSettings
+from emoscribe.core.weights import FOLDERS_VARIABLE
+from emoscribe.experiments import evaluate, finetune
+from emoscribe.experiments.lessons import mixed_in
+from emoscribe.llm.resume import CHECKPOINT
+
+SAID = {
+    "joy": ("what a great day", "great , great", "so happy today", "a great happy day"),
+    "anger": ("you did what", "awful , awful you", "get out you", "you awful day"),
+    "neutral": ("a day", "the train at noon", "what day", "noon at the train"),
+}
+SMALL = {
+    "base": {"id": "tiny-bert"},
+    "epochs": 3,
+    "batch_size": 4,
+    "modalities": "T",
+    "optimizer": {"learning_rate": 0.01, "head_learning_rate": 0.02},
+    "weight_average": 0.5,
+    "device": "cpu",
+    "offline": True,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def models(tiny_bert: Path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDERS_VARIABLE, str(tiny_bert.parent))
+        yield
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Lines of made-up dialogues, train and dev."""
+    folder = tmp_path_factory.mktemp("table")
+    rng = random.Random(0)
+    for split, count in (("train", 36), ("dev", 15)):
+        rows = [("text", "label", "speaker", "dialogue")]
+        for number in range(count):
+            label = list(SAID)[number % 3]
+            text = f"{rng.choice(SAID[label])} {rng.choice(SAID[label])}"
+            rows.append((text, label, "ab"[number % 2], f"{split}{number // 4}"))
+        with (folder / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+    return folder
+
+
+def settings(**changed) -> FinetuneSettings:
+    return FinetuneSettings.model_validate(SMALL | changed)
+
+
+@pytest.fixture(scope="module")
+def run(table: Path, tmp_path_factory: pytest.TempPathFactory):
+    lines: list[str] = []
+    run = finetune("table", table, tmp_path_factory.mktemp("runs") / "words", settings(), report=lines.append)
+    return run, lines
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / ADAPTER).read_bytes() + (folder / HEAD).read_bytes()
+
+
+# ── what comes out ───────────────────────────────────────────────────────────
+
+
+def test_a_run_is_whole(run, table: Path) -> None:
+    run, lines = run
+    there = {path.name for path in run.folder.iterdir()}
+    assert {"run.json", "adapter_config.json", ADAPTER, HEAD, "settings.json", "traces.json", "README.md"} <= there
+    assert {"curves.svg", "history.jsonl", "curves"} <= there and CHECKPOINT not in there
+    assert run == find_run(run.folder)
+    assert run.metrics["selected_on"] == "macro_f1" and run.metrics["dev"]["macro_f1"] > 0.5
+    assert run.metrics["epochs"][run.metrics["best_epoch"]]["dev"] == run.metrics["dev"]
+    data = run.training["data"]
+    assert [(each["split"], each["clips"]) for each in data] == [("train", 36), ("dev", 15)]
+    assert set(load_traces(run)) == {"table train", "table dev"}
+    assert any("36 clips to train on, 15 to choose by" in line for line in lines)
+    assert sum("epoch" in line for line in lines) == 3
+    for name in ("run.json", "settings.json", "README.md"):
+        text = (run.folder / name).read_text()
+        assert str(table) not in text and str(run.folder) not in text and os.environ[FOLDERS_VARIABLE] not in text
+
+
+def test_it_is_evaluated_as_it_was_judged(run, table: Path, tmp_path: Path) -> None:
+    run, _ = run
+    done = evaluate(
+        "table", table, "dev", [run.folder], tmp_path / "report", modalities=["T"], device="cpu", offline=True
+    )
+    measured = read_json(done.files["metrics.json"])["words"]
+    for metric in ("accuracy", "weighted_f1", "macro_f1"):
+        assert measured[metric] == pytest.approx(run.metrics["dev"][metric], abs=1e-6)
+    # Dev chose the epoch: the report says that these scores are no test.
+    assert "words was chosen by" in (tmp_path / "report" / "report.md").read_text()
+
+
+# ── being stopped ────────────────────────────────────────────────────────────
+
+
+class _Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stopped_at", [2, 14, 27])
+def test_a_resumed_training_is_an_unbroken_one(run, table: Path, tmp_path: Path, stopped_at: int) -> None:
+    unbroken, _ = run
+    seen = 0
+
+    def stop(stage: str, done: float) -> None:
+        nonlocal seen
+        seen += stage == "training"
+        if seen == stopped_at:
+            raise _Stopped
+
+    often = settings(checkpoint_steps=5)
+    with pytest.raises(_Stopped):
+        finetune("table", table, tmp_path / "words", often, progress=stop)
+    assert not (tmp_path / "words" / "run.json").exists() or (tmp_path / "words" / CHECKPOINT).exists()
+    with pytest.raises(SettingsError, match="--resume"):
+        finetune("table", table, tmp_path / "words", often)
+    resumed = finetune("table", table, tmp_path / "words", often, resume=True)
+    assert weights(resumed.folder) == weights(unbroken.folder)
+    assert resumed.temperature == unbroken.temperature
+    assert [each["dev"] for each in resumed.metrics["epochs"]] == [each["dev"] for each in unbroken.metrics["epochs"]]
+    history = [json.loads(line) for line in (resumed.folder / "history.jsonl").read_text().splitlines()]
+    steps = [row["step"] for row in history if "loss" in row]
+    assert steps == list(range(1, 28))
+
+
+def test_only_the_same_training_is_resumed(run, table: Path, tmp_path: Path) -> None:
+    run, _ = run
+    folder = shutil.copytree(run.folder, tmp_path / "words")
+    with pytest.raises(SettingsError, match=r"settings differ .*seed: 0, now 1"):
+        finetune("table", table, folder, settings(seed=1), resume=True)
+    other = shutil.copytree(table, tmp_path / "table")
+    with (other / "train.csv").open("a") as file:
+        file.write("one more,joy,a,z\n")
+    with pytest.raises(SettingsError, match="data differ"):
+        finetune("table", other, folder, settings(), resume=True)
+    assert finetune("table", table, folder, settings(), resume=True).metrics == run.metrics
+
+
+def test_a_full_disk_damages_nothing(table: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a disk with no room for the checkpoint."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
+    try:
+        with pytest.raises(EmoscribeError, match="make room"):
+            finetune("table", table, tmp_path / "words", settings())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((tmp_path / "words").glob("*.partial*"))
+    assert finetune("table", table, tmp_path / "words", settings(), resume=True).metrics["best_epoch"] >= 0
+
+
+# ── several processes ────────────────────────────────────────────────────────
+
+
+def test_two_processes_learn_and_measure_as_one(run, table: Path, tmp_path: Path) -> None:
+    run, _ = run
+    config = tmp_path / "small.yaml"
+    config.write_text(json.dumps(SMALL | {"epochs": 1, "lora": {"dropout": 0}, "head_dropout": 0}))
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "--mixed_precision=no",
+    ]
+
+    def emoscribe(*arguments: str, two: bool) -> str:
+        command = [*(launch if two else [sys.executable]), "-m", "emoscribe", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    learn = ("finetune", "table", "--data", str(table), "--config", str(config), "--out")
+    said = emoscribe(*learn, str(tmp_path / "two"), two=True)
+    assert said.count("epoch 1/1") == 1
+    one = finetune("table", table, tmp_path / "one", settings(epochs=1, lora={"dropout": 0}, head_dropout=0))
+    two = find_run(tmp_path / "two")
+    # Without dropout nothing is left to chance: the gradients are the same but for rounding.
+    assert two.metrics["epochs"][0]["loss"] == pytest.approx(one.metrics["epochs"][0]["loss"], rel=1e-3)
+    measure = (
+        "evaluate",
+        "table",
+        "--data",
+        str(table),
+        "--split",
+        "dev",
+        "--run",
+        str(run.folder),
+        "--modalities",
+        "T",
+    )
+    emoscribe(*measure, "--offline", "--out", str(tmp_path / "by-two"), two=True)
+    evaluate("table", table, "dev", [run.folder], tmp_path / "by-one", modalities=["T"], device="cpu", offline=True)
+    by_one, by_two = (read_json(tmp_path / name / "metrics.json") for name in ("by-one", "by-two"))
+    assert by_one == by_two
+
+
+# ── settings ─────────────────────────────────────────────────────────────────
+
+
+def test_patience_ends_it_early(table: Path, tmp_path: Path) -> None:
+    impatient = settings(epochs=9, patience=1, optimizer={"learning_rate": 1e-9, "head_learning_rate": 1e-9})
+    run = finetune("table", table, tmp_path / "words", impatient)
+    assert len(run.metrics["epochs"]) == 2 and run.metrics["best_epoch"] == 0
+
+
+def test_gradients_do_not_depend_on_how_a_batch_is_cut(table: Path, tmp_path: Path) -> None:
+    still = {"lora": {"dropout": 0}, "head_dropout": 0, "precision": "float32", "epochs": 1}
+    losses = [
+        finetune("table", table, tmp_path / str(size), settings(micro_batch_size=size, **still)).metrics["epochs"][0]
+        for size in (None, 1, 3)
+    ]
+    assert losses[1]["loss"] == pytest.approx(losses[0]["loss"], rel=1e-4)
+    assert losses[2]["loss"] == pytest.approx(losses[0]["loss"], rel=1e-4)
+
+
+def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:
+    asking = settings(epochs=1, teachers={"count": 2, "epochs": 1})
+    run = finetune("table", table, tmp_path / "taught", asking)
+    opinions = read_json(run.folder / "opinions.json")
+    assert len(opinions) == 36 and all(sum(said.values()) == pytest.approx(1, abs=1e-3) for said in opinions.values())
+    again = settings(epochs=1, teachers={"opinions": str(run.folder / "opinions.json")})
+    assert weights(finetune("table", table, tmp_path / "again", again).folder) == weights(run.folder)
+    untaught = finetune("table", table, tmp_path / "untaught", settings(epochs=1))
+    assert weights(untaught.folder) != weights(run.folder)
+
+
+def test_corpora_mixed(table: Path, tmp_path: Path) -> None:
+    """Other lines, as another corpus; what each is read by is measured apart."""
+    mixed = mixed_in(settings(epochs=1), [f"table={table}"])
+    run = finetune("table", table, tmp_path / "mixed", mixed)
+    assert "mean" in run.metrics["dev"] and "table[T] weighted_f1" in run.metrics["dev"]
+    with pytest.raises(SettingsError, match="where is faces"):
+        finetune("table", table, tmp_path / "no", settings(mix=[{"corpus": "table", "name": "faces", "teaches": "T"}]))
+    with pytest.raises(SettingsError, match="NAME=DIR"):
+        mixed_in(settings(), ["ravdess"])
+    with pytest.raises(SettingsError, match="unknown corpus"):
+        mixed_in(settings(), ["nothing=/tmp"])
+
+
+# ── what is wrong ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"labels": ["joy", "anger"]}, "neutral"),
+        ({"base": {"id": "no-such-model"}}, "no-such-model"),
+        ({"modalities": "TX"}, "TVA"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_written(
+    table: Path, tmp_path: Path, changed: dict, message: str
+) -> None:
+    with pytest.raises(EmoscribeError, match=message) as refused:
+        finetune("table", table, tmp_path / "words", settings(**changed))
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "words").exists()
+
+
+def test_a_split_without_labels(table: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "table"
+    alone.mkdir()
+    shutil.copy(table / "train.csv", alone)
+    with pytest.raises(SettingsError, match="dev split"):
+        finetune("table", alone, tmp_path / "words", settings())
+
+
+def test_a_file_is_no_run(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "words").write_text("")
+    with pytest.raises(SettingsError, match="is a file"):
+        finetune("table", table, tmp_path / "words", settings())

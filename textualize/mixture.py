@@ -1,0 +1,192 @@
+"""Labelled moments of several corpora, put together into moments with all three signals.
+
+Hardly any corpus has labelled words, faces and voices together.  Here a line
+is given the face and the voice of somebody with the same label, and now and
+then of another one: that teaches how far each can be trusted.  Every signal
+is left out often enough that none is relied upon.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..core.settings import MixtureSettings
+from ..core.timeline import Moment
+from .expressions import EXPRESSED, expression
+from .face import AT_REST, NO_FACE, NOT_LOOKED
+from .moments import UNCLEAR
+from .voice import EVEN, NOT_LISTENED, NO_SPEECH, NOTHING_TO_COMPARE, TOO_SHORT
+
+Signal = Literal["T", "V", "A"]
+
+# A label with fewer faces than this is drawn less often, and shown more often
+# as the textbook has it: so few would be learnt by heart.
+_ENOUGH_FACES = 50
+
+_NO_FACE = (NO_FACE, NO_FACE, NOT_LOOKED, AT_REST)
+_NO_VOICE = (TOO_SHORT, NOTHING_TO_COMPARE, NOT_LISTENED, NO_SPEECH, EVEN)
+
+# Of a line that is misheard, at most this share of the words; of these, those
+# that are marked as unclear, taken for others, or lost.
+_MOST_MISHEARD = 0.6
+_MISHEARD_AS = {"unclear": 0.5, "other": 0.3, "lost": 0.2}
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A moment and its label.
+
+    Attributes:
+        teaches: the signal that the label is about.
+        voice: the moment's voice by the population's norms, where `moment`
+            has it by the speaker's own.
+    """
+
+    moment: Moment
+    label: str
+    teaches: Signal
+    voice: str | None = None
+
+
+class Mixture:
+    """Moments to learn from, drawn at random from labelled ones; the same seed draws the same."""
+
+    def __init__(self, labelled: Sequence[Labelled], settings: MixtureSettings) -> None:
+        self._settings = settings
+        self._lines = [each for each in labelled if each.teaches == "T" and each.moment.text]
+        self._teaching: dict[str, Mapping[str, list[Labelled]]] = {
+            signal: _by_label([each for each in labelled if each.teaches == signal]) for signal in "TVA"
+        }
+
+    def draw(self, teaches: Signal, count: int, rng: random.Random) -> list[Labelled]:
+        """Moments that teach a signal, as many of each label but for those with few."""
+        having = self._teaching[teaches]
+        labels = sorted(having)
+        weights = [min(1.0, len(having[label]) / _ENOUGH_FACES) for label in labels]
+        return [rng.choice(having[label]) for label in rng.choices(labels, weights, k=count)]
+
+    def mixed(self, labelled: Labelled, rng: random.Random) -> Moment:
+        """The moment with what its label is about, and the other signals from wherever."""
+        alone = rng.random() < self._settings.alone
+        return replace(
+            labelled.moment,
+            text=self._text(labelled, alone, rng),
+            face=self._face(labelled, alone, rng),
+            voice=self._voice(labelled, alone, rng),
+        )
+
+    def nothing(self, rng: random.Random) -> Labelled:
+        """A moment with nothing to judge by: the labels as often as they are given."""
+        text = rng.choice((None, "", UNCLEAR))
+        face = rng.choice((None, NO_FACE, NO_FACE, NOT_LOOKED))
+        voice = rng.choice((None, TOO_SHORT, NOTHING_TO_COMPARE, NOT_LISTENED, NO_SPEECH))
+        label = rng.choice([each for by_label in self._teaching.values() for ls in by_label.values() for each in ls])
+        return replace(label, moment=replace(label.moment, text=text, face=face, voice=voice))
+
+    # ── each signal ──────────────────────────────────────────────────────────
+
+    def _text(self, labelled: Labelled, alone: bool, rng: random.Random) -> str | None:
+        text = labelled.moment.text
+        if labelled.teaches == "T":
+            misheard = (
+                text and not alone and rng.random() < self._settings.misheard / max(1e-9, 1 - self._settings.alone)
+            )
+            return self._misheard(text or "", rng) if misheard else text
+        unclear = " ".join([UNCLEAR] * rng.randint(1, 2))
+        # Words that the label is not about, or that nobody understood.
+        said = text if text and not alone else ""
+        return rng.choices((None, said, unclear, ""), (45, 30, 15, 10))[0]
+
+    def _face(self, labelled: Labelled, alone: bool, rng: random.Random) -> str | None:
+        if labelled.teaches == "V":
+            return self._shown(labelled, rng)
+        if alone:
+            return rng.choice((None, None, NO_FACE, NOT_LOOKED)) if labelled.teaches == "A" else None
+        source = self._source(labelled.moment.face is not None, "V", rng)
+        if source in ("unknown", "absent"):
+            return None if source == "unknown" else rng.choice(_NO_FACE)
+        if source == "own":
+            return self._fewer(labelled.moment.face or "", rng)
+        lender = self._lender("V", labelled.label if source == "same" else None, rng)
+        return self._shown(lender, rng) if lender is not None else rng.choice(_NO_FACE)
+
+    def _voice(self, labelled: Labelled, alone: bool, rng: random.Random) -> str | None:
+        if labelled.teaches == "A":
+            return self._heard(labelled, rng)
+        if alone:
+            return rng.choice((None, None, NO_SPEECH, NOT_LISTENED)) if labelled.teaches == "V" else None
+        source = self._source(labelled.moment.voice is not None, "A", rng)
+        if source in ("unknown", "absent"):
+            return None if source == "unknown" else rng.choice(_NO_VOICE)
+        if source == "own":
+            return self._heard(labelled, rng)
+        lender = self._lender("A", labelled.label if source == "same" else None, rng)
+        return self._heard(lender, rng) if lender is not None else rng.choice(_NO_VOICE)
+
+    def _source(self, has_own: bool, signal: Signal, rng: random.Random) -> str:
+        """Where a signal comes from."""
+        if rng.random() < self._settings.unknown:
+            return "unknown"
+        settings = self._settings
+        lent = {"same": settings.same, "other": settings.other} if self._teaching[signal] else {}
+        # What a moment has of its own is what it would be lent otherwise.
+        own = {"own": settings.own} if has_own else {"same": settings.own + settings.same} if lent else {}
+        weights = {**lent, **own, "absent": settings.absent}
+        return rng.choices(list(weights), list(weights.values()))[0] if any(weights.values()) else "unknown"
+
+    def _lender(self, signal: Signal, label: str | None, rng: random.Random) -> Labelled | None:
+        """Somebody with that label; of any, where `None`."""
+        if label is None:
+            return self.draw(signal, 1, rng)[0]
+        having = self._teaching[signal].get(label)
+        return rng.choice(having) if having else None
+
+    def _shown(self, labelled: Labelled, rng: random.Random) -> str:
+        """A face that teaches, or the textbook's: more often where there are few."""
+        faces = len(self._teaching["V"].get(labelled.label, ()))
+        share = max(self._settings.expressions, 1 - faces / _ENOUGH_FACES) if self._settings.expressions else 0.0
+        if labelled.label in EXPRESSED and rng.random() < share:
+            return expression(labelled.label, rng)
+        return self._fewer(labelled.moment.face or NO_FACE, rng)
+
+    def _heard(self, labelled: Labelled, rng: random.Random) -> str:
+        by_population = labelled.voice is not None and rng.random() < self._settings.population
+        return self._fewer((labelled.voice if by_population else labelled.moment.voice) or NO_SPEECH, rng)
+
+    def _fewer(self, words: str, rng: random.Random) -> str:
+        """Now and then without one of the phrases, so that none is needed."""
+        phrases = words.split(", ")
+        kept = [phrase for phrase in phrases if rng.random() >= self._settings.phrases_dropped]
+        return ", ".join(kept or phrases)
+
+    def _misheard(self, text: str, rng: random.Random) -> str:
+        """As a weak recogniser hears it: lower case, words missing, doubted or mistaken for others."""
+        share = rng.uniform(0.0, _MOST_MISHEARD)
+        heard: list[str] = []
+        for word in _bare(text):
+            if rng.random() >= share:
+                heard.append(word)
+                continue
+            fate = rng.choices(list(_MISHEARD_AS), list(_MISHEARD_AS.values()))[0]
+            if fate == "unclear" and heard[-1:] != [UNCLEAR]:
+                heard.append(UNCLEAR)
+            elif fate == "other":
+                heard += [rng.choice(others) for others in [_bare(rng.choice(self._lines).moment.text or "")] if others]
+        return " ".join(heard)
+
+
+def _bare(text: str) -> list[str]:
+    """The words without case and punctuation."""
+    words = (word.strip(".,;:!?\"'’“”…-—") for word in text.lower().split())
+    return [word for word in words if word]
+
+
+def _by_label(labelled: Sequence[Labelled]) -> Mapping[str, list[Labelled]]:
+    by_label = defaultdict(list)
+    for each in labelled:
+        by_label[each.label].append(each)
+    return dict(by_label)
