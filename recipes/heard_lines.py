@@ -1,0 +1,275 @@
+"""What a recogniser's mistakes cost: lines of MELD read as they were written, and as they were heard.
+
+    python recipes/heard_lines.py --meld DIR --out DIR [--lines 300] [--seed 0] [--run meld-minilm]
+        [--synthesiser espeak-ng]
+
+Lines of the dev split with three words or more, with the labels in the
+proportions that they have there, are spoken by a synthesiser (each person of
+the series in a voice of their own), heard by the embedded recogniser, and read
+by the run; where the run reads preceding turns, those are heard as well.
+Prints the word error rate and weighted F1 of the lines as written, as a
+recogniser would write them if it heard every word, and as heard.
+
+A synthesiser is clearer than people in one way and stranger in another, so the
+error rate is that of a voice, not of the recogniser: espeak-ng's voices are
+calculated and hard to understand, flite's are cut from recordings and easy.
+What was heard is in `heard.jsonl` and is not heard again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
+from emoscribe.core.files import make_folder, write_text
+from emoscribe.core.labels import BASIC
+from emoscribe.core.runs import Run, find_run
+from emoscribe.core.settings import SpeechSettings
+from emoscribe.core.timeline import Clip, Moment, Prompt, Scored, Word
+from emoscribe.corpora.registry import read_corpus
+from emoscribe.evaluation.metrics import confusion, weighted_f1
+from emoscribe.extractors.media import sound
+from emoscribe.extractors.speech import transcribe
+from emoscribe.llm.reader import load_reader
+from emoscribe.llm.score import score
+from emoscribe.prompts.render import render
+from emoscribe.textualize.moments import UNCLEAR, clear_text
+
+SPLIT = "dev"
+MIN_WORDS = 3
+
+# Voices by synthesiser, none whispering or croaking.
+VOICES: Mapping[str, tuple[str, ...]] = {
+    "espeak-ng": tuple(
+        f"{accent}+{variant}"
+        for variant in ("f2", "m3", "f4", "m1", "f3", "m7", "f1", "m2", "f5", "m4")
+        for accent in ("en-us", "en-gb")
+    ),
+    "flite": ("slt", "rms", "awb", "kal16"),
+}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A line as the recogniser heard it, with how sure it was of each word."""
+
+    id: str
+    synthesiser: str
+    voice: str
+    said: str
+    words: tuple[tuple[str, float | None], ...]
+
+    def text(self, unclear_below: float = 0.0) -> str:
+        return clear_text((Word(0.0, 0.0, word, probability) for word, probability in self.words), unclear_below)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--meld", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--lines", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--run", default="meld-minilm", help="a run folder or a shipped adapter's name")
+    parser.add_argument("--synthesiser", choices=tuple(VOICES), help="the first of these that is installed")
+    args = parser.parse_args()
+    try:
+        run = run_for_meld(args.run)
+        synthesiser = find_synthesiser(args.synthesiser)
+        clips = read_corpus("meld", args.meld, splits=(SPLIT,)).clips
+        lines = with_turns(chosen(clips, args.lines, args.seed), clips, run.prompt.context_turns)
+        heard = hear(lines, voices(clips, synthesiser), synthesiser, make_folder(args.out) / "heard.jsonl")
+        report(run, lines, heard, synthesiser)
+    except EmoscribeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+# ── which lines, in whose voice ──────────────────────────────────────────────
+
+
+def chosen(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:
+    """`count` of the clips at random, labels in the proportions that they have among those long enough.
+
+    Raises:
+        SettingsError: fewer are long enough.
+    """
+    by_label: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        if len(words_of(clip.text or "")) >= MIN_WORDS:
+            by_label[str(clip.target)].append(clip)
+    total = sum(map(len, by_label.values()))
+    if not 1 <= count <= total:
+        raise SettingsError(f"--lines must be from 1 to {total}, the lines of {MIN_WORDS} words or more, got {count}")
+    shares = {label: count * len(of_label) / total for label, of_label in sorted(by_label.items())}
+    quota = {label: int(share) for label, share in shares.items()}
+    # What rounding down leaves goes where it took most.
+    for label in sorted(shares, key=lambda label: quota[label] - shares[label])[: count - sum(quota.values())]:
+        quota[label] += 1
+    rng = random.Random(seed)
+    return [clip for label, number in quota.items() for clip in rng.sample(by_label[label], number)]
+
+
+def with_turns(lines: Sequence[Clip], clips: Sequence[Clip], context_turns: int) -> list[list[Clip]]:
+    """Each line behind the turns before it in its dialogue, as many as are read."""
+    dialogues: dict[str | None, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        dialogues[clip.dialogue].append(clip)
+    windows = []
+    for line in lines:
+        turns = dialogues[line.dialogue]
+        at = turns.index(line)
+        windows.append(turns[max(0, at - context_turns) : at + 1])
+    return windows
+
+
+def voices(clips: Sequence[Clip], synthesiser: str) -> dict[str | None, str]:
+    """A voice for each speaker; those who say most get different ones."""
+    lines: dict[str | None, int] = defaultdict(int)
+    for clip in clips:
+        lines[clip.speaker] += 1
+    ranked = sorted(lines, key=lambda speaker: (-lines[speaker], speaker or ""))
+    there = VOICES[synthesiser]
+    return {speaker: there[rank % len(there)] for rank, speaker in enumerate(ranked)}
+
+
+# ── spoken and heard ─────────────────────────────────────────────────────────
+
+
+def find_synthesiser(name: str | None) -> str:
+    """Raises:
+    UnavailableError: that one, or any, is not on PATH.
+    """
+    for candidate in VOICES if name is None else (name,):
+        if shutil.which(candidate):
+            return candidate
+    wanted = " or ".join(VOICES) if name is None else name
+    raise UnavailableError(f"no {wanted} on PATH; get it with: apt-get install {name or next(iter(VOICES))}")
+
+
+def hear(
+    windows: Sequence[Sequence[Clip]], voice_of: Mapping[str | None, str], synthesiser: str, path: Path
+) -> dict[str, Heard]:
+    """What is heard of each clip in the windows, by its id; a line in `path` as soon as it is heard."""
+    clips = list({clip.id: clip for window in windows for clip in window}.values())
+    known = {(each.id, each.synthesiser, each.voice): each for each in read_heard(path)}
+    heard: dict[str, Heard] = {}
+    with tempfile.TemporaryDirectory(prefix="heard-lines-") as folder, path.open("a", encoding="utf-8") as file:
+        for number, clip in enumerate(clips, start=1):
+            voice = voice_of[clip.speaker]
+            each = known.get((clip.id, synthesiser, voice))
+            if each is None:
+                words = tuple(spoken_and_heard(clip.text or "", synthesiser, voice, Path(folder)))
+                each = Heard(clip.id, synthesiser, voice, clip.text or "", words)
+                file.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")
+                file.flush()
+                if number % 25 == 0:
+                    print(f"{number} of {len(clips)} heard", flush=True)
+            heard[clip.id] = each
+    return heard
+
+
+def read_heard(path: Path) -> list[Heard]:
+    """What was heard before.  A line that was cut short when the recipe was stopped is taken out of the file."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        write_text(path, whole)
+    rows = [json.loads(line) for line in whole.split("\n")[:-1]]
+    return [Heard(**{**row, "words": tuple((word, probability) for word, probability in row["words"])}) for row in rows]
+
+
+def spoken_and_heard(text: str, synthesiser: str, voice: str, folder: Path) -> Iterator[tuple[str, float | None]]:
+    """The words that are heard, each with the recogniser's probability."""
+    # From a file: a line that begins with a dash is no option.
+    script, spoken = folder / "line.txt", folder / "line.wav"
+    script.write_text(text, encoding="utf-8")
+    command = {
+        "espeak-ng": ["espeak-ng", "-v", voice, "-f", str(script), "-w", str(spoken)],
+        "flite": ["flite", "-voice", voice, "-f", str(script), "-o", str(spoken)],
+    }
+    subprocess.run(command[synthesiser], check=True, capture_output=True)
+    with sound(spoken) as samples:
+        transcript = transcribe(samples, SpeechSettings(engine="pocketsphinx"))
+    for utterance in transcript.utterances:
+        for word in utterance.words:
+            yield word.text, word.probability
+
+
+# ── read ─────────────────────────────────────────────────────────────────────
+
+
+def run_for_meld(name: str) -> Run:
+    """Raises:
+    SettingsError: there is no such run, or it lacks a label of MELD's.
+    """
+    run = find_run(name)
+    if missing := [label for label in BASIC.labels if label not in run.labels]:
+        raise SettingsError(f"--run {name} cannot answer {missing[0]!r}; its labels: {', '.join(run.labels)}")
+    return run
+
+
+def report(run: Run, windows: Sequence[Sequence[Clip]], heard: Mapping[str, Heard], synthesiser: str) -> None:
+    unclear_below = run.wording.unclear_below
+    written = {clip.id: clip.text or "" for window in windows for clip in window}
+    # A recogniser writes no punctuation, and no "!" costs something by itself.
+    bare = {id: " ".join(words_of(text)) for id, text in written.items()}
+    understood = {id: each.text(unclear_below) for id, each in heard.items()}
+    reader = load_reader(run)
+    true = [str(window[-1].target) for window in windows]
+    scores = [
+        f1_of(run, true, score(reader, [prompt(run, window, texts) for window in windows]))
+        for texts in (written, bare, understood)
+    ]
+    lines = [heard[window[-1].id] for window in windows]
+    errors = sum(distance(words_of(each.said), words_of(each.text())) for each in lines)
+    doubted = [
+        probability < unclear_below for each in lines for _, probability in each.words if probability is not None
+    ]
+    print(f"{len(windows)} lines of MELD {SPLIT}, spoken by {synthesiser}, heard by PocketSphinx, read by {run.name}")
+    print(f"word error rate                    {errors / sum(len(words_of(each.said)) for each in lines):.3f}")
+    print(f"words heard as {UNCLEAR}           {np.mean(doubted):.3f}")
+    print(f"weighted F1, as written            {scores[0]:.3f}")
+    print(f"weighted F1, without punctuation   {scores[1]:.3f}")
+    print(f"weighted F1, as heard              {scores[2]:.3f}")
+
+
+def prompt(run: Run, window: Sequence[Clip], texts: Mapping[str, str]) -> Prompt:
+    moments = [Moment(float(at), at + 1.0, clip.speaker, texts[clip.id]) for at, clip in enumerate(window)]
+    return render(moments, len(window) - 1, run.prompt, id=window[-1].id, labels=run.labels)
+
+
+def f1_of(run: Run, true: Sequence[str], scored: Sequence[Scored]) -> float:
+    truth, answers = ([run.labels.index(label) for label in labels] for labels in (true, [s.label for s in scored]))
+    return float(weighted_f1(confusion(np.array(truth), np.array(answers), len(run.labels))))
+
+
+def words_of(text: str) -> list[str]:
+    """Words without case and punctuation, as a recogniser writes them."""
+    return re.findall(r"[a-z0-9]+(?:'[a-z]+)*", text.lower().replace("’", "'"))
+
+
+def distance(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Words to replace, put in or take out to make one of the other (Levenshtein, 1966)."""
+    row = list(range(len(heard) + 1))
+    for at, word in enumerate(said, start=1):
+        diagonal, row[0] = row[0], at
+        for to, other in enumerate(heard, start=1):
+            diagonal, row[to] = row[to], min(diagonal + (word != other), row[to] + 1, row[to - 1] + 1)
+    return row[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Recipes that make tables of corpora, and the one that measures mishearing, on miniature data."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import re
+import runpy
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from emoscribe.core.labels import BASIC
+from emoscribe.corpora.registry import read_corpus
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+
+Recipe = Callable[..., int]
+
+
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """Runs a recipe as the command line does; returns its exit code."""
+
+    def run(name: str, *arguments: str | Path) -> int:
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit:
+            runpy.run_path(str(RECIPES / name), run_name="__main__")
+        return int(exit.value.code or 0)
+
+    return run
+
+
+# ── GoEmotions ───────────────────────────────────────────────────────────────
+
+
+def goemotions(folder: Path, labels: str, name: str = "emotions.txt", **splits: list[str]) -> Path:
+    folder.mkdir()
+    (folder / name).write_text(labels.replace(" ", "\n"))
+    for split in ("train", "dev", "test"):
+        lines = splits.get(split, ["Fine.\t0\tz"])
+        (folder / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_goemotions_becomes_a_table(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = goemotions(
+        tmp_path / "goemotions",
+        "neutral admiration joy anger",
+        train=[
+            'She said "hi", [NAME] and [NAME]\t1,2\ta',
+            "Both at once\t2,3\tb",
+            "  so  GOOD\t1\tc",
+            "A [RELIGION] man\t0\td",
+        ],
+        dev=["So good\t2\te", "Twice\t0\tf", "Twice\t0\tg"],
+        test=["[NAME]!\t3\th"],
+    )
+    assert recipe("goemotions_table.py", "--goemotions", data, "--out", tmp_path / "table") == 0
+    assert "train: 2 of 4 comments (1 with several emotions, 1 held out)" in capsys.readouterr().out
+    corpus = read_corpus("table", tmp_path / "table")
+    train = corpus.split("train")
+    assert [clip.target for clip in train] == ["joy", "neutral"]
+    assert train[1].text == "A religious man"
+    said = str(train[0].text)
+    assert said.startswith('She said "hi", ') and "[" not in said
+    first, second = said.removeprefix('She said "hi", ').split(" and ")
+    assert first != second
+    assert len(corpus.split("dev")) == 3 and corpus.split("test")[0].target == "anger"
+
+    before = (tmp_path / "table" / "train.csv").read_bytes()
+    assert recipe("goemotions_table.py", "--goemotions", data, "--out", tmp_path / "table") == 0
+    assert (tmp_path / "table" / "train.csv").read_bytes() == before
+
+
+def test_goemotions_grouped_already(recipe: Recipe, tmp_path: Path) -> None:
+    data = goemotions(tmp_path / "goemotions", " ".join(BASIC.labels), "labels.txt", train=["Yes\t4\ta"])
+    assert recipe("goemotions_table.py", "--goemotions", data, "--out", tmp_path / "table") == 0
+    assert read_corpus("table", tmp_path / "table").split("train")[0].target == "joy"
+
+
+@pytest.mark.parametrize(
+    ("labels", "line", "said"),
+    [
+        ("joy zeal", "Yes\t0\ta", "unknown label 'zeal'"),
+        ("joy anger", "Yes\t2\ta", "train.tsv, line 1"),
+        ("joy anger", "Yes\tjoy\ta", "train.tsv, line 1"),
+        ("joy anger", "Yes\t0", "train.tsv, line 1"),
+    ],
+)
+def test_goemotions_that_is_not_as_published(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str], labels: str, line: str, said: str
+) -> None:
+    data = goemotions(tmp_path / "goemotions", labels, train=[line])
+    assert recipe("goemotions_table.py", "--goemotions", data, "--out", tmp_path / "table") == 1
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not (tmp_path / "table").exists()
+
+
+# ── faces ────────────────────────────────────────────────────────────────────
+
+
+def faces(folder: Path, rows: list[tuple[str, str, str]]) -> Path:
+    (folder / "images").mkdir(parents=True)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "person", "label"), *rows])
+    for image, _, _ in rows:
+        (folder / "images" / image).touch()
+    return folder
+
+
+def test_faces_become_a_table_split_by_person(recipe: Recipe, tmp_path: Path) -> None:
+    rows = [(f"{person}_{still}.jpg", person, "joy") for person in "GFEDCBA" for still in (1, 2)]
+    data = faces(tmp_path / "faces", rows)
+    assert recipe("faces_table.py", "--faces", data, "--out", tmp_path / "deep" / "table") == 0
+    corpus = read_corpus("table", tmp_path / "deep" / "table")
+    assert corpus.splits == ("train", "dev") and not corpus.missing
+    assert {clip.source for clip in corpus.split("dev")} == {"A", "F"}
+    assert {clip.source for clip in corpus.split("train")} == {"B", "C", "D", "E", "G"}
+    assert len(corpus.clips) == 14 and {clip.text for clip in corpus.clips} == {None}
+    assert {Path(str(clip.media)).resolve().name for clip in corpus.clips} == {image for image, _, _ in rows}
+
+
+def test_a_still_that_is_not_there_is_named(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = faces(tmp_path / "faces", [("a.jpg", "A", "joy"), ("b.jpg", "B", "anger")])
+    (data / "images" / "b.jpg").unlink()
+    assert recipe("faces_table.py", "--faces", data, "--out", tmp_path / "table") == 1
+    assert "labels.csv, row 2: no b.jpg" in capsys.readouterr().err
+
+
+# ── lines that are heard ─────────────────────────────────────────────────────
+
+LINES = [
+    ("Ross", "joy", "I am so happy to see you."),
+    ("Rachel", "anger", "– Get out of my house!"),
+    ("Ross", "joy", "That is wonderful news."),
+    ("Ross", "joy", "Oh."),
+]
+
+
+def meld(folder: Path) -> Path:
+    header = ("Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID", "Season", "Episode")
+    rows = [(text, who, label, "positive", 0, at, 1, 1) for at, (who, label, text) in enumerate(LINES)]
+    folder.mkdir()
+    with (folder / "dev_sent_emo.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    return folder
+
+
+@pytest.mark.skipif(not (shutil.which("espeak-ng") or shutil.which("flite")), reason="no synthesiser on PATH")
+@pytest.mark.skipif(importlib.util.find_spec("pocketsphinx") is None, reason="no PocketSphinx")
+def test_lines_are_heard_once(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, heard = meld(tmp_path / "meld"), tmp_path / "out" / "heard.jsonl"
+    arguments = ("--meld", data, "--out", heard.parent)
+    assert recipe("heard_lines.py", *arguments, "--lines", "2") == 0
+    rows = [json.loads(line) for line in heard.read_text().splitlines()]
+    assert {row["said"] for row in rows} < {text for _, _, text in LINES[:3]}
+    assert len({row["voice"] for row in rows}) == 2
+    assert all(0 <= probability <= 1 for row in rows for _, probability in row["words"])
+
+    # As if everything had been heard rightly, and the recipe been stopped in the middle of another line.
+    for row in rows:
+        row["words"] = [[word.strip(",.!").lower(), 1.0] for word in row["said"].split() if word != "–"]
+    heard.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"id": "dev')
+    capsys.readouterr()
+    assert recipe("heard_lines.py", *arguments, "--lines", "2") == 0
+    assert [json.loads(line) for line in heard.read_text().splitlines()] == rows
+    printed = capsys.readouterr().out
+    assert re.search(r"word error rate +0\.000\n", printed) and "2 lines of MELD dev" in printed
+
+
+def test_no_more_lines_than_there_are(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not (shutil.which("espeak-ng") or shutil.which("flite")):
+        pytest.skip("no synthesiser on PATH")
+    assert recipe("heard_lines.py", "--meld", meld(tmp_path / "meld"), "--out", tmp_path / "out", "--lines", "4") == 1
+    assert "--lines must be from 1 to 3" in capsys.readouterr().err
+
+
+def test_without_a_synthesiser(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert recipe("heard_lines.py", "--meld", meld(tmp_path / "meld"), "--out", tmp_path / "out") == 1
+    assert "get it with: apt-get install espeak-ng" in capsys.readouterr().err
+
+
+def test_word_errors_are_counted() -> None:
+    heard_lines = runpy.run_path(str(RECIPES / "heard_lines.py"), run_name="heard_lines")
+    words, distance = heard_lines["words_of"], heard_lines["distance"]
+    assert words("Don’t! — you KNOW, 2...") == ["don't", "you", "know", "2"]
+    assert distance(words("a b c d"), words("a x c")) == 2
+    assert distance([], words("a b")) == 2 and distance(words("a b"), []) == 2
