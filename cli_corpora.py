@@ -151,7 +151,8 @@ def finetune(
     from .core.console import Bars, quiet
 
     with quiet(debug) as console:
-        from .core.settings import FinetuneSettings, load
+        from .core.settings import load
+        from .core.training import FinetuneSettings
         from .corpora.table import column_names
         from .experiments import finetune as finetune_run
         from .experiments.lessons import mixed_in

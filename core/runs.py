@@ -17,16 +17,8 @@ from pydantic import Field, model_validator
 
 from .errors import MediaError, SettingsError
 from .files import make_folder, plain, read_json, write_json
-from .settings import (
-    FaceSettings,
-    Head,
-    PromptSettings,
-    Settings,
-    SpeechSettings,
-    VoiceSettings,
-    WordingSettings,
-    validate,
-)
+from .settings import FaceSettings, PromptSettings, Settings, SpeechSettings, VoiceSettings, WordingSettings, validate
+from .training import Head
 
 SHIPPED = Path(__file__).parent.parent / "llm" / "adapters"
 

@@ -15,7 +15,7 @@ from ..core import processes
 from ..core.errors import SettingsError
 from ..core.files import make_folder, plain, read_json, write_json, write_text
 from ..core.runs import DESCRIPTION, Base, Extractors, Run, find_run, load_run, save_traces
-from ..core.settings import FinetuneSettings
+from ..core.training import FinetuneSettings
 from ..core.weights import find_base, weights_sha256
 from ..corpora.caveats import caveats
 from ..corpora.identity import fingerprint, traces
@@ -65,17 +65,19 @@ def finetune(
     run = _untrained(folder, base, settings, sources)
     for line in [*(_summary(each) for each in sources), *run.training["caveats"]]:
         report(line)
-    processes.by_main(lambda: _begin(run, sources, resume))
+    if resume:
+        processes.by_main(lambda: _check_same(run))
     if resume and is_whole(folder):
         report(f"{folder} is trained to its end already")
         return load_run(folder)
 
     lessons = [lesson_of(each, run, settings, cues, progress) for each in sources]
+    dev, judge, select = exam_of(lessons, run, settings)
+    processes.by_main(lambda: _note(run, sources))
     asked = settings.teachers
     opinions = (
         opinions_of_teachers(lessons[0], run, base, settings, asked, resume=resume, report=report) if asked else {}
     )
-    dev, judge, select = exam_of(lessons, run, settings)
     with _Watcher(run, settings.epochs, select, report, progress) as watcher:
         run = fit(
             run,
@@ -157,21 +159,29 @@ def _described(source: Source, split: str) -> dict[str, Any]:
     }
 
 
-def _begin(run: Run, sources: Sequence[Source], resume: bool) -> None:
-    """Note what is trained, with what and on what; a training that is resumed must be the same."""
-    noted = plain({key: run.training[key] for key in ("settings", "data")})
-    path = make_folder(run.folder) / SETTINGS
-    if resume and path.is_file():
-        for key, then in read_json(path).items():
-            if then != noted[key]:
-                what = _first_difference(then, noted[key])
-                raise SettingsError(f"{run.folder} cannot be resumed: {key} differ from when it was begun ({what})")
-    else:
-        write_json(path, noted)
-        remembered = {
-            f"{each.name} {split}": traces(each.corpus, split) for each in sources for split in ("train", "dev")
-        }
-        save_traces(run, remembered)
+def _check_same(run: Run) -> None:
+    """Raises:
+    SettingsError: what was begun in the run's folder is another training.
+    """
+    path = run.folder / SETTINGS
+    if not path.is_file():
+        return  # nothing was begun
+    for what, then in read_json(path).items():
+        now = _noted(run)[what]
+        if then != now:
+            difference = _first_difference(then, now)
+            raise SettingsError(f"{run.folder} cannot be resumed: {what} differ from when it was begun ({difference})")
+
+
+def _note(run: Run, sources: Sequence[Source]) -> None:
+    """Write down what is trained, with what and on what."""
+    write_json(make_folder(run.folder) / SETTINGS, _noted(run))
+    learnt = ((each, split) for each in sources for split in ("train", "dev"))
+    save_traces(run, {f"{each.name} {split}": traces(each.corpus, split) for each, split in learnt})
+
+
+def _noted(run: Run) -> dict[str, Any]:
+    return plain({what: run.training[what] for what in ("settings", "data")})
 
 
 def _first_difference(then: Any, now: Any, where: str = "") -> str:

@@ -10,10 +10,11 @@ from statistics import fmean
 
 import numpy as np
 
-from ..core.errors import EmoscribeError, SettingsError
+from ..core.errors import EmoscribeError, MediaError, SettingsError
 from ..core.runs import Run
-from ..core.settings import FinetuneSettings, MixSettings, validate
+from ..core.settings import validate
 from ..core.timeline import Moment, Scored
+from ..core.training import FinetuneSettings, MixSettings
 from ..corpora.corpus import Corpus
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.metrics import METRICS, confusion
@@ -158,10 +159,22 @@ def lesson_of(
                 before,
             )
             for clip, moment, voice, before in zip(clips, moments, voices, before_each(clips, moments), strict=True)
-            # A still in which no face was found teaches nothing about faces.
-            if isinstance(clip.target, str) and (source.teaches != "V" or moment.faces)
+            if isinstance(clip.target, str) and _teaches(source, moment)
         )
+        if clips and not splits[split]:
+            missing = next(iter(source.corpus.missing.values()), None)
+            raise MediaError(
+                f"the {split} split of {source.name} has nothing to read: modalities {settings.modalities}, "
+                + (f"no {missing}" if missing else "and neither words, faces nor voices in them")
+            )
     return Lesson(source, splits)
+
+
+def _teaches(source: Source, moment: Moment) -> bool:
+    """Whether there is anything to learn from: not from a still in which no face was found, say."""
+    if source.teaches == "V":
+        return bool(moment.faces)
+    return any(getattr(moment, field) is not None for field in FIELD_OF.values())
 
 
 # ── learning ─────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from ..core import processes
 from ..core.errors import SettingsError
 from ..core.files import read_json, write_json
 from ..core.runs import Run, load_run
-from ..core.settings import FinetuneSettings, TeacherSettings
+from ..core.training import FinetuneSettings, TeacherSettings
 from ..llm.reader import load_reader
 from ..llm.score import score
 from ..llm.train import fit, is_whole

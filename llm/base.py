@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
 from ..core.files import read_json
 from ..core.runs import ADAPTER, ADAPTER_CONFIG
-from ..core.settings import Head
+from ..core.training import Head
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..core.files import read_json
 from ..core.runs import ADAPTER_CONFIG
-from ..core.settings import Head
+from ..core.training import Head
 from . import lora
 from .bert import Bert, is_plain_bert
 

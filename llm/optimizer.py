@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..core.settings import OptimizerSettings
+from ..core.training import OptimizerSettings
 
 if TYPE_CHECKING:
     from torch.nn import Parameter

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import EmoscribeError, MediaError, UnavailableError
 from ..core.files import read_json
 from ..core.runs import HEAD, Run
-from ..core.settings import Device, Head
+from ..core.settings import Device
+from ..core.training import Head
 from ..core.weights import find_base
 from .tokens import PromptTokenizer
 

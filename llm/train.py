@@ -21,8 +21,8 @@ from ..core import processes
 from ..core.errors import SettingsError
 from ..core.files import make_folder
 from ..core.runs import DESCRIPTION, Run, save_run
-from ..core.settings import TrainingSettings
 from ..core.timeline import Prompt, Scored
+from ..core.training import TrainingSettings
 from .average import WeightAverage
 from .checkpoint import save_adapter
 from .optimizer import optimizer_for, schedule_for

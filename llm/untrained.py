@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.runs import Run
-from ..core.settings import LoraSettings, TrainingSettings
+from ..core.training import LoraSettings, TrainingSettings
 from .base import check_fit, dtype_for, load_base
 from .bert import is_plain_bert
 from .encoder import Encoder

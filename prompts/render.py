@@ -72,7 +72,9 @@ def render(
     """
     moment = _cleaned(moments[index])
     text = _template(settings.template).render(
-        moment=moment, turns=_turns(moments[:index], moment, settings.context_turns), labels=labels
+        moment=moment,
+        turns=_turns(moments[:index], moment, settings.context_turns),
+        labels=[clean(label) for label in labels],
     )
     return _with_spans(id, text)
 

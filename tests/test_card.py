@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from emoscribe.core.runs import Base, Extractors, Run, find_run, shipped_runs
-from emoscribe.core.settings import FaceSettings, FinetuneSettings, Head, PromptSettings, SpeechSettings
+from emoscribe.core.settings import FaceSettings, PromptSettings, SpeechSettings
+from emoscribe.core.training import FinetuneSettings, Head
 from emoscribe.llm.card import model_card
 
 LABELS = {"joy": 90, "fear": 2}

@@ -16,11 +16,15 @@ import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.runs import ADAPTER, HEAD, find_run, load_traces
-from emoscribe.core.settings import FinetuneSettings
+from emoscribe.core.timeline import Moment
+from emoscribe.core.training import FinetuneSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE
 from emoscribe.experiments import evaluate, finetune
 from emoscribe.experiments.lessons import mixed_in
+from emoscribe.llm.reader import load_reader
 from emoscribe.llm.resume import CHECKPOINT
+from emoscribe.llm.score import score
+from emoscribe.prompts.render import render
 
 SAID = {
     "joy": ("what a great day", "great , great", "so happy today", "a great happy day"),
@@ -234,6 +238,54 @@ def test_gradients_do_not_depend_on_how_a_batch_is_cut(table: Path, tmp_path: Pa
     ]
     assert losses[1]["loss"] == pytest.approx(losses[0]["loss"], rel=1e-4)
     assert losses[2]["loss"] == pytest.approx(losses[0]["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"loss": {"class_weights": "balanced"}},
+        {"loss": {"logit_adjustment": 1.0}},
+        {"loss": {"label_smoothing": 0.2}},
+        {"optimizer": {"name": "sgd", "learning_rate": 0.01, "head_learning_rate": 0.02}},
+        {"optimizer": {"schedule": "cosine", "learning_rate": 0.01, "head_learning_rate": 0.02}},
+        {"weight_average": 0},
+        {"head": {"pooling": "target-mean"}},
+        {"prompt": {"context_turns": 2}},
+        {"seed": 1},
+    ],
+    ids=str,
+)
+def test_every_setting_counts(imbalanced: Path, plain_run: bytes, tmp_path: Path, changed: dict) -> None:
+    run = finetune("table", imbalanced, tmp_path / "words", settings(epochs=1, **changed))
+    assert weights(run.folder) != plain_run
+
+
+@pytest.fixture(scope="module")
+def imbalanced(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table with four neutral lines to every other one."""
+    folder = tmp_path_factory.mktemp("imbalanced")
+    for split in ("train", "dev"):
+        rows = (table / f"{split}.csv").read_text().splitlines()
+        rows += [row for row in rows for _ in range(3) if ",neutral," in row]
+        (folder / f"{split}.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain_run(imbalanced: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return weights(finetune("table", imbalanced, tmp_path_factory.mktemp("plain") / "words", settings(epochs=1)).folder)
+
+
+def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: Path, tmp_path: Path) -> None:
+    """Words that were never said: nothing tells but how frequent labels were."""
+    answers = {}
+    for adjustment in (0.0, 1.0):
+        changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 4}
+        run = finetune("table", imbalanced, tmp_path / str(adjustment), settings(**changed))
+        reader = load_reader(run, device="cpu", offline=True)
+        scored = score(reader, [render([Moment(0, 1, None, "face voice before")], 0, run.prompt, id="")])[0]
+        answers[adjustment] = scored.scores["neutral"]
+    assert answers[1.0] < answers[0.0]
 
 
 def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:

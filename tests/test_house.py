@@ -13,7 +13,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("extractors", "textualize", "prompts", "llm", "corpora", "outputs", "evaluation")
 ROOMS = ("core", *STAGES)
-MODULES = sorted(p for p in ROOT.glob("*.py")) + sorted(p for room in (*ROOMS, "experiments") for p in (ROOT / room).rglob("*.py"))
+MODULES = sorted(p for p in ROOT.glob("*.py")) + sorted(
+    p for room in (*ROOMS, "experiments") for p in (ROOT / room).rglob("*.py")
+)
 
 
 def imported_rooms(path: Path) -> set[str]:

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.runs import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run, load_run
-from emoscribe.core.settings import OptimizerSettings, PromptSettings, TrainingSettings
+from emoscribe.core.settings import PromptSettings
 from emoscribe.core.timeline import Moment, Prompt, Scored
+from emoscribe.core.training import OptimizerSettings, TrainingSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
 from emoscribe.llm.reader import Reader, load_reader
 from emoscribe.llm.score import score

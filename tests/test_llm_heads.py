@@ -12,8 +12,9 @@ import pytest
 import torch
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.runs import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run
-from emoscribe.core.settings import BaseSettings, Head, LoraSettings, PromptSettings, TrainingSettings
+from emoscribe.core.settings import PromptSettings
 from emoscribe.core.timeline import Moment, Prompt
+from emoscribe.core.training import BaseSettings, Head, LoraSettings, TrainingSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.base import load_base
 from emoscribe.llm.checkpoint import save_adapter

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 from emoscribe.core.labels import BASIC
-from emoscribe.core.settings import MixtureSettings
 from emoscribe.core.timeline import Moment
+from emoscribe.core.training import MixtureSettings
 from emoscribe.textualize.expressions import EXPRESSED, expression
 from emoscribe.textualize.face import NO_FACE, UNIT_WORDS
 from emoscribe.textualize.mixture import Labelled, Mixture
@@ -38,7 +38,7 @@ def drawn(settings: MixtureSettings, labelled: Labelled, times: int = 300) -> li
 
 
 def test_what_a_label_is_about_is_always_there() -> None:
-    settings = MixtureSettings(expressions=0, phrases_dropped=0, misheard=0)
+    settings = MixtureSettings(expressions=0, phrases_dropped=0, misheard=0, unpunctuated=0)
     assert {moment.text for moment in drawn(settings, LINES[0])} == {LINES[0].moment.text}
     assert {moment.face for moment in drawn(settings, FACES[0])} == {FACES[0].moment.face}
     assert {moment.voice for moment in drawn(settings, VOICES[0])} == {"voice of joy", "joy by population"}
@@ -71,8 +71,15 @@ def test_nothing_is_lent_by_nobody() -> None:
     assert faces <= {NO_FACE, "not looked at", "neutral face"}
 
 
+def test_some_lines_come_as_recognisers_spell_them() -> None:
+    moments = drawn(MixtureSettings(misheard=0, unpunctuated=0.5), LINES[0])
+    texts = Counter(moment.text for moment in moments)
+    assert set(texts) == {LINES[0].moment.text, "what a wonderful day everybody"}
+    assert 100 < texts["what a wonderful day everybody"] < 200
+
+
 def test_misheard_lines_keep_most_of_their_words() -> None:
-    moments = drawn(MixtureSettings(alone=0, misheard=1), LINES[0], 500)
+    moments = drawn(MixtureSettings(alone=0, misheard=1, unpunctuated=0), LINES[0], 500)
     texts = [moment.text or "" for moment in moments]
     assert any(UNCLEAR in text for text in texts)
     words = Counter(word for text in texts for word in text.split())

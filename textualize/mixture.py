@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..core.settings import MixtureSettings
 from ..core.timeline import Moment
+from ..core.training import MixtureSettings
 from .expressions import EXPRESSED, expression
 from .face import AT_REST, NO_FACE, NOT_LOOKED
 from .moments import UNCLEAR
-from .voice import EVEN, NOT_LISTENED, NO_SPEECH, NOTHING_TO_COMPARE, TOO_SHORT
+from .voice import EVEN, NO_SPEECH, NOT_LISTENED, NOTHING_TO_COMPARE, TOO_SHORT
 
 Signal = Literal["T", "V", "A"]
 
@@ -92,10 +92,11 @@ class Mixture:
     def _text(self, labelled: Labelled, alone: bool, rng: random.Random) -> str | None:
         text = labelled.moment.text
         if labelled.teaches == "T":
-            misheard = (
-                text and not alone and rng.random() < self._settings.misheard / max(1e-9, 1 - self._settings.alone)
-            )
-            return self._misheard(text or "", rng) if misheard else text
+            fate = rng.random()
+            if text and fate < self._settings.misheard:
+                return self._misheard(text, rng)
+            unpunctuated = fate < self._settings.misheard + self._settings.unpunctuated
+            return " ".join(_bare(text)) if text and unpunctuated else text
         unclear = " ".join([UNCLEAR] * rng.randint(1, 2))
         # Words that the label is not about, or that nobody understood.
         said = text if text and not alone else ""
