@@ -97,7 +97,7 @@ _reading_options = _options(
     click.option("--run", metavar="RUN", help="A run folder or a shipped adapter.  [default: meld-minilm]"),
     click.option("--labels", metavar="SET", help="basic, compound, or a run's own.  [default: the run's]"),
     click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass) or JSON instead of recognised speech."),
-    click.option("--modalities", metavar="TVA", help="T what was said, V the face, A the voice.  [default: TVA]"),
+    click.option("--modalities", metavar="TVA", help="T what was said, V the face, A the voice.  [default: the run's]"),
     WINDOW,
     HOP,
     click.option("--store", type=FILE, metavar="DIR", help="Keep what was perceived here, and reuse it."),

@@ -84,6 +84,7 @@ def make_plan(settings: AnalyzeSettings) -> Plan:
         UnavailableError: an engine that was asked for by name is not here.
     """
     run = find_run(settings.model.run)
+    settings = settings.model_copy(update={"modalities": _modalities_for(run, settings)})
     labels = _labels_from(run, settings.labels)
     wording = _as_trained("wording", settings.wording, run.wording, run)
     prompt = _as_trained("prompt", settings.prompt, run.prompt, run)
@@ -178,6 +179,19 @@ def _labels_from(run: Run, name: str | None) -> LabelSet:
 
 
 G = TypeVar("G", bound=Settings)
+
+
+def _modalities_for(run: Run, settings: AnalyzeSettings) -> str:
+    """What was asked for, or else what the run was trained on; it cannot read anything else."""
+    if "modalities" not in settings.model_fields_set:
+        return run.modalities
+    untaught = [letter for letter in settings.modalities if letter not in run.modalities]
+    if untaught:
+        raise SettingsError(
+            f"run {run.name} was trained on {run.modalities} and has not learnt to read {', '.join(untaught)}; "
+            f"leave modalities to it, or use another run"
+        )
+    return settings.modalities
 
 
 def _as_trained(section: str, asked: G | None, trained: G, run: Run) -> G:

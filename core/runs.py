@@ -9,6 +9,7 @@ Adapters that ship are runs too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from .errors import MediaError, SettingsError
-from .files import make_folder, plain, read_json, write_json
+from .files import make_folder, plain, read_json, write_json, write_text
 from .settings import FaceSettings, PromptSettings, Settings, SpeechSettings, VoiceSettings, WordingSettings, validate
 from .training import Head
 
@@ -85,6 +86,11 @@ class Run(Settings):
         return self
 
     @property
+    def modalities(self) -> str:
+        """The letters of the signals that it was trained on; all where it does not say."""
+        return self.training.get("modalities", "TVA")
+
+    @property
     def name(self) -> str:
         return self.folder.resolve().name
 
@@ -144,7 +150,8 @@ def save_run(run: Run) -> None:
 
 def save_traces(run: Run, traces: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
     """Write what the run remembers of the clips it learnt from: hashes by kind, by corpus and split."""
-    write_json(make_folder(run.folder) / TRACES, traces)
+    # Nobody reads hashes: a line each would only be long.
+    write_text(make_folder(run.folder) / TRACES, json.dumps(plain(traces)) + "\n")
 
 
 def load_traces(run: Run) -> dict[str, dict[str, list[str]]]:

@@ -140,6 +140,7 @@ class AnalyzeSettings(Settings):
     """
 
     labels: str | None = None
+    # By default what the run was trained on.
     modalities: str = "TVA"
     offline: bool = False
     speech: SpeechSettings = SpeechSettings()

@@ -212,7 +212,9 @@ class FinetuneSettings(TrainingSettings):
     # What the first corpus's labels are about, where others are mixed in.
     teaches: Literal["T", "V", "A"] = "T"
     mix: tuple[MixSettings, ...] = ()
-    mixture: MixtureSettings = MixtureSettings()
+    # Also of one corpus alone, whose lines are then misheard and left without
+    # punctuation; by default only where others are mixed in.
+    mixture: MixtureSettings | None = None
     teachers: TeacherSettings | None = None
     offline: bool = False
 

@@ -105,7 +105,7 @@ def evaluate(
     timed = windows is not None
     times_s = frame_times(clips, failed, progress) if timed else {}
     for name, run in named.items():
-        sets = modalities or (trained_on(run),)
+        sets = modalities or (run.modalities,)
         seen = perceived(corpus, clips, run, "".join(sets), cues, failed, progress, offline, timed=timed)
         language_model = _reader(run, device, offline)
         for letters in sets:
@@ -211,11 +211,6 @@ def common_labels(runs: Sequence[Run], corpus_name: str) -> LabelSet:
     return LabelSet(first.label_set, first.labels)
 
 
-def trained_on(run: Run) -> str:
-    """The letters of the signals that a run was trained on; all where it does not say."""
-    return run.training.get("modalities", "TVA")
-
-
 def _check_answers(labels: LabelSet, corpus_name: str) -> None:
     """Raises:
     SettingsError: the corpus, whose own labels cannot show it, asks for other answers.
@@ -236,10 +231,10 @@ def _untrained(run: Run, name: str, labels: LabelSet, modalities: Sequence[str] 
             f"{name} gives {run.label_set} labels: its score for a {labels.name} one is put together from its two "
             "parts, by a rule that nothing was trained for"
         )
-    new = [letter for letter in "TVA" if letter in "".join(modalities or ()) and letter not in trained_on(run)]
+    new = [letter for letter in "TVA" if letter in "".join(modalities or ()) and letter not in run.modalities]
     if new:
         listed = " and ".join(f"{MODALITY_NAMES[letter]} ({letter})" for letter in new)
-        notes.append(f"{name} was trained on {trained_on(run)}: it has not learnt to read {listed}")
+        notes.append(f"{name} was trained on {run.modalities}: it has not learnt to read {listed}")
     return notes
 
 

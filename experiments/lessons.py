@@ -14,7 +14,7 @@ from ..core.errors import EmoscribeError, MediaError, SettingsError
 from ..core.runs import Run
 from ..core.settings import validate
 from ..core.timeline import Moment, Scored
-from ..core.training import FinetuneSettings, MixSettings
+from ..core.training import FinetuneSettings, MixSettings, MixtureSettings
 from ..corpora.corpus import Corpus
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.metrics import METRICS, confusion
@@ -183,11 +183,12 @@ def _teaches(source: Source, moment: Moment) -> bool:
 def examples_of(
     lessons: Sequence[Lesson], run: Run, settings: FinetuneSettings, epoch: int, opinions: Opinions
 ) -> list[Example]:
-    """What an epoch learns from: every clip as it is, or, of several corpora, moments put together."""
-    if not settings.mix:
+    """What an epoch learns from: every clip as it is, or moments put together of several."""
+    if not settings.mix and settings.mixture is None:
         return [example(clip, clip.labelled.moment, run, opinions=opinions) for clip in lessons[0].splits["train"]]
     clips = {id(clip.labelled): clip for lesson in lessons for clip in lesson.splits["train"]}
-    mixture = Mixture([clip.labelled for clip in clips.values()], settings.mixture)
+    mixed = settings.mixture or MixtureSettings()
+    mixture = Mixture([clip.labelled for clip in clips.values()], mixed)
     rng = random.Random(1000 * settings.seed + epoch)
     examples = []
     for lesson in lessons:
@@ -197,7 +198,7 @@ def examples_of(
         else:
             drawn = mixture.draw(source.teaches, source.examples, rng)
         examples += [example(clips[id(each)], mixture.mixed(each, rng), run, source.name, opinions) for each in drawn]
-    for _ in range(round(settings.mixture.nothing * len(examples))):
+    for _ in range(round(mixed.nothing * len(examples))):
         nothing = mixture.nothing(rng)
         examples.append(Example(_prompt((), nothing.moment, run), nothing.label, "nothing"))
     return examples

@@ -10,7 +10,7 @@ from ..core.settings import ModelSettings, check_modalities
 from ..core.timeline import Clip, Prompt
 from ..extractors.perceive import Progress, unwatched
 from .clips import perceived
-from .evaluating import common_labels, corpus_with, prompts_for, trained_on
+from .evaluating import common_labels, corpus_with, prompts_for
 from .over_time import cut_into_windows, windows_for
 
 
@@ -49,7 +49,7 @@ def prompts(
     clips = corpus.split(split)
     wanted = clips if limit is None else clips[:limit]
     clips = _with_company(wanted, clips)
-    letters = modalities or trained_on(reading)
+    letters = modalities or reading.modalities
     failed: dict[str, str] = {}
     seen = perceived(corpus, clips, reading, letters, cues, failed, progress, offline, timed=windows is not None)
     shown = {clip.id for clip in wanted}

@@ -7,6 +7,7 @@ from pathlib import Path
 import emoscribe
 import pytest
 from emoscribe.core.labels import COMPOUND
+from emoscribe.core.runs import find_run, save_run
 from emoscribe.core.settings import AnalyzeSettings, load
 from emoscribe.pipeline import analyze_each, make_plan
 
@@ -70,3 +71,12 @@ def test_saying_what_the_run_says_is_no_contradiction() -> None:
     plan = make_plan(load(AnalyzeSettings, "embedded"))
     same = load(AnalyzeSettings, "embedded", [f"prompt.template={plan.prompt.template}"])
     assert make_plan(same).prompt == plan.prompt
+
+
+def test_a_run_is_given_what_it_was_trained_on_and_nothing_else(tmp_path: Path) -> None:
+    run = find_run("meld-minilm").model_copy(update={"folder": tmp_path, "training": {"modalities": "T"}})
+    save_run(run)
+    words_only = f"model.run={tmp_path}"
+    assert make_plan(load(AnalyzeSettings, "embedded", [words_only])).settings.modalities == "T"
+    with pytest.raises(emoscribe.EmoscribeError, match="trained on T and has not learnt to read V"):
+        make_plan(load(AnalyzeSettings, "embedded", [words_only], modalities="TV"))
