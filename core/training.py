@@ -216,6 +216,8 @@ class FinetuneSettings(TrainingSettings):
     # punctuation; by default only where others are mixed in.
     mixture: MixtureSettings | None = None
     teachers: TeacherSettings | None = None
+    # Of the run; by default those of its corpora.
+    licence: str | None = None
     offline: bool = False
 
     @model_validator(mode="after")

@@ -122,7 +122,7 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
         prompt=settings.prompt,
         wording=settings.wording,
         extractors=Extractors(speech=settings.speech, face=settings.face, voice=settings.voice),
-        licence="; ".join(dict.fromkeys(reader(source.corpus.name).licence for source in sources)),
+        licence=settings.licence or "; ".join(dict.fromkeys(reader(source.corpus.name).licence for source in sources)),
         seeds=(settings.seed,),
         training={
             "modalities": settings.modalities,

@@ -297,6 +297,13 @@ def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:
     assert weights(finetune("table", table, tmp_path / "again", again).folder) == weights(run.folder)
     untaught = finetune("table", table, tmp_path / "untaught", settings(epochs=1))
     assert weights(untaught.folder) != weights(run.folder)
+    with pytest.raises(SettingsError, match="says nothing on"):
+        finetune("table", table, tmp_path / "no", settings(teachers={"opinions": str(run.folder / "settings.json")}))
+
+
+def test_a_licence_of_its_own(table: Path, tmp_path: Path) -> None:
+    run = finetune("table", table, tmp_path / "words", settings(epochs=1, licence="CC0-1.0"))
+    assert run.licence == "CC0-1.0" and "license: cc0-1.0" in (run.folder / "README.md").read_text()
 
 
 def test_corpora_mixed(table: Path, tmp_path: Path) -> None:
