@@ -266,14 +266,31 @@ def _prompts_of_video(source: str, given: dict[str, Any], bars: Any) -> list[Any
 
 
 @main.command()
+@click.argument("config", required=False, metavar="[NAME|FILE]")
+@click.option("--fetch", "fetching", is_flag=True, help="Download what that config needs to run offline from then on.")
 @click.option("--offline", is_flag=True, help="Do not try the network.")
-@click.pass_obj
-def doctor(debug: bool, offline: bool) -> None:
-    """Say what is installed and reachable, and what `auto` would choose."""
-    from .core.console import quiet
+@click.pass_context
+def doctor(ctx: click.Context, config: str | None, fetching: bool, offline: bool) -> None:
+    """Say what is installed and reachable, what `auto` would choose, and what each config that ships still needs.
 
-    with quiet(debug):
-        from .doctor import examine
+    Of a config that is named, say more; exit code 1 means that it is not ready.
+    """
+    from .core.console import Bars, quiet
 
-        for line in examine(offline=offline):
-            click.echo(line)
+    if fetching and (config is None or offline):
+        raise click.UsageError("--fetch goes with a config, and not with --offline")
+    with quiet(ctx.obj) as console:
+        from .doctor import examine, examine_config, fetch
+
+        if fetching:
+            bars = Bars(console)
+            for line in fetch(str(config), bars):
+                bars.clear()
+                click.echo(line)
+        elif config is not None:
+            lines, ready = examine_config(config)
+            click.echo("\n".join(lines))
+            ctx.exit(0 if ready else 1)
+        else:
+            for line in examine(offline=offline):
+                click.echo(line)

@@ -1,4 +1,4 @@
-"""What is installed and reachable, and what `auto` would choose.
+"""What is installed and reachable, what `auto` would choose, and what configs still need.
 
 Every engine is asked for by name, through the same door as an analysis
 would, so what stands here is what would happen.
@@ -9,14 +9,18 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from .core.errors import EmoscribeError
 from .core.runs import find_run, shipped_runs
-from .core.settings import FaceSettings, SpeechSettings, VoiceSettings
+from .core.settings import AnalyzeSettings, FaceSettings, SpeechSettings, VoiceSettings, shipped_configs
 from .core.weights import find_base
 from .extractors import face, speech, voice
+from .needs import Need, needs_of, read_config
 
 READY, MISSING = "✓", "✗"
 
@@ -40,6 +44,49 @@ def examine(offline: bool = False) -> Iterator[str]:
     yield "config default would choose:"
     yield _asked("speech", "auto", lambda: speech.resolve(SpeechSettings(), offline=offline)[1])
     yield _asked("face", "auto", lambda: face.resolve(FaceSettings(), offline=offline)[1])
+    yield ""
+    for command, configs in _configs().items():
+        yield f"configs of {command}:"
+        yield from (_summary(name, needs_of(name)) for name in configs)
+
+
+def examine_config(config: str) -> tuple[list[str], bool]:
+    """What one config needs, a line each and how to get it, and whether it is ready.
+
+    Raises:
+        SettingsError: it is no config, or names a run that is not there.
+    """
+    needs = needs_of(config)
+    lines = [_need(need) for need in needs]
+    if commands := _commands(config, needs):
+        lines += ["", "get what is missing with:", *(f"  {command}" for command in commands)]
+    return lines, not any(need.stops for need in needs)
+
+
+def fetch(config: str, progress: Callable[[str, float], None]) -> Iterator[str]:
+    """Download what a config needs and is not here; yields a line before and after each, and what no download gets.
+
+    Args:
+        progress: told what is being downloaded, and how much of it is done.
+
+    Raises:
+        SettingsError: it is no config, or names a run that is not there.
+        EmoscribeError: something cannot be downloaded, or is not what it
+            should be; what was fetched before it stays.
+    """
+    needs = needs_of(config)
+    for need in needs:
+        if need.fetch is not None:
+            if need.missing:
+                yield f"… {need.name}: fetching"
+            need.fetch(partial(progress, need.name))
+            yield f"{READY} {need.name}: {'fetched' if need.missing else 'here'}"
+    yield from (_need(need) for need in needs if need.fetch is None)
+    if commands := _commands(config, [need for need in needs if need.fetch is None]):
+        yield f"still to do: {'; '.join(commands)}"
+
+
+# ── the machine ──────────────────────────────────────────────────────────────
 
 
 def _machine() -> str:
@@ -64,3 +111,42 @@ def _asked(signal: str, name: str, ask: Callable[[], Any]) -> str:
         mark, answer = MISSING, error
     said = " ".join(str(answer).split()).removesuffix(" (as asked)").removesuffix(" (asked for)")
     return f"{mark} {signal:7} {name:14} {said}"
+
+
+# ── configs ──────────────────────────────────────────────────────────────────
+
+
+def _configs() -> dict[str, list[str]]:
+    """The configs that ship, by the command that takes them."""
+    by_command: dict[str, list[str]] = {"analyze": [], "finetune": []}
+    for name in shipped_configs():
+        command = "analyze" if isinstance(read_config(name), AnalyzeSettings) else "finetune"
+        by_command[command].append(name)
+    return by_command
+
+
+def _summary(config: str, needs: Sequence[Need]) -> str:
+    """One line: whether a config is ready, or what it lacks and the commands that get it."""
+    stops = [need for need in needs if need.stops]
+    better = [need for need in needs if need.missing and not need.stops]
+    if stops:
+        said = "; ".join(["lacks " + ", ".join(need.name for need in stops), *_commands(config, stops)])
+    else:
+        settled = "".join(f", with {need.instead} for want of {need.name}" for need in better)
+        said = "; ".join([f"ready{settled}", *_commands(config, better)])
+    return f"{MISSING if stops else READY} {config:22} {said}"
+
+
+def _need(need: Need) -> str:
+    mark, said = (MISSING, f": {need.missing}") if need.missing else (READY, "")
+    instead = f"; until then {need.instead}" if need.missing and need.instead else ""
+    return f"{mark} {need.name}{said}{instead}"
+
+
+def _commands(config: str, needs: Sequence[Need]) -> list[str]:
+    """What gets all of this that is missing, each command once."""
+    missing = [need for need in needs if need.missing]
+    commands = [need.command for need in missing if need.command]
+    if any(need.fetch for need in missing):
+        commands.append(f"emoscribe doctor --fetch {shlex.quote(str(Path(config)))}")
+    return list(dict.fromkeys(commands))

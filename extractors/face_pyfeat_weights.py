@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import importlib.util
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.downloads import Progress, ask_hub, fetch_model, sha256_of, unwatched
 from ..core.errors import UnavailableError
 
 # py-feat keeps its weights beside its code, whatever HF_HOME says.
@@ -17,9 +17,6 @@ _DETECTOR = ("py-feat/retinaface_r34", "model.safetensors")
 _RATER = ("py-feat/face_multitask_v2", "face_multitask_v28.safetensors")
 # py-feat reads its rater from the file named here instead.
 _RATER_VARIABLE = "FEAT_MULTITASK_WEIGHTS"
-
-# A hub that takes longer to answer is as good as out of reach.
-_HUB_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -31,11 +28,7 @@ class Weights:
 
     def sha256(self) -> dict[str, str]:
         """The digest of each, for provenance."""
-        digests = {}
-        for name, path in (("detector", self.detector), ("rater", self.rater)):
-            with path.open("rb") as file:
-                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
-        return digests
+        return {"detector": sha256_of(self.detector), "rater": sha256_of(self.rater)}
 
 
 def check_available(offline: bool = False) -> None:
@@ -45,15 +38,26 @@ def check_available(offline: bool = False) -> None:
         UnavailableError: py-feat is not installed, or its weights are neither
             on disk nor within reach.
     """
-    if _cached_weights() is None and (offline or not _hub_answers()):
-        raise UnavailableError(
-            f"face.engine py-feat needs its weights, and the model hub cannot be reached; {how_to_get()}"
-            if not offline
-            else f"face.engine py-feat needs its weights, which are not on this machine; {how_to_get()}"
-        )
+    if on_disk():
+        return
+    if offline:
+        raise UnavailableError(f"face.engine py-feat needs its weights, which are not on this machine; {how_to_get()}")
+    try:
+        ask_hub(_DETECTOR[0])
+    except UnavailableError as error:
+        raise UnavailableError(f"face.engine py-feat needs its weights, and {error}; {how_to_get()}") from None
 
 
-def find_weights() -> Weights:
+def on_disk() -> bool:
+    """Whether the weights are on this machine.
+
+    Raises:
+        UnavailableError: py-feat is not installed.
+    """
+    return _cached_weights() is not None
+
+
+def find_weights(progress: Progress = unwatched) -> Weights:
     """The weights on disk; fetched first where they are not.
 
     Raises:
@@ -62,19 +66,21 @@ def find_weights() -> Weights:
     cached = _cached_weights()
     if cached is not None:
         return cached
-    check_available()
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
+    given = os.environ.get(_RATER_VARIABLE)
+    wanted = [_DETECTOR] if given else [_DETECTOR, _RATER]
+    paths = []
+    for index, (repository, name) in enumerate(wanted):
 
-    try:
-        detector = hf_hub_download(*_DETECTOR, cache_dir=_cache())
-        rater = os.environ.get(_RATER_VARIABLE) or hf_hub_download(*_RATER, cache_dir=_cache())
-    except (OSError, HfHubHTTPError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnavailableError(
-            f"face.engine py-feat: its weights cannot be fetched ({reason}); {how_to_get()}"
-        ) from None
-    return Weights(Path(detector), Path(rater))
+        def told(done: float, before: int = index) -> None:
+            progress((before + done) / len(wanted))
+
+        try:
+            paths.append(fetch_model(repository, [name], cache_dir=_cache(), progress=told) / name)
+        except UnavailableError as error:
+            raise UnavailableError(
+                f"face.engine py-feat: its weights cannot be fetched: {error}; {how_to_get()}"
+            ) from None
+    return Weights(paths[0], Path(given) if given else paths[1])
 
 
 def gpu_is_here() -> bool:
@@ -122,23 +128,6 @@ def _cached_weights() -> Weights | None:
     if not Path(rater).is_file() or Path(rater).suffix != ".safetensors":
         raise UnavailableError(f"{_RATER_VARIABLE} must name a .safetensors file that is there, got {rater}")
     return Weights(Path(detector), Path(rater))
-
-
-def _hub_answers() -> bool:
-    from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
-
-    from huggingface_hub import constants, hf_hub_url
-
-    if constants.is_offline_mode():
-        return False
-    try:
-        urlopen(Request(hf_hub_url(*_DETECTOR), method="HEAD"), timeout=_HUB_TIMEOUT_S).close()
-    except HTTPError as error:
-        return error.code < 400
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def how_to_get() -> str:

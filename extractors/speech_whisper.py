@@ -6,16 +6,16 @@ or a checkpoint file.
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import os
-import threading
-from collections.abc import Iterable, Iterator
-from http.client import HTTPException
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
+import numpy as np
+
+from ..core.downloads import Progress, fetch_file, sha256_of, status, unwatched
 from ..core.errors import SettingsError, UnavailableError
 from ..core.settings import SpeechSettings
 from ..core.timeline import Utterance, Word
@@ -25,8 +25,6 @@ from .vad import Stretch
 # Whisper reads 30 s at a time and takes as long for less: stretches share.
 WINDOW_S = 28.0
 
-# A host that has not answered by then is not going to deliver a gigabyte.
-_TIMEOUT_S = 2.0
 _HOST = "https://openaipublic.azureedge.net"
 _SIZES = "tiny, base, small, medium, large or turbo"
 # Where the file is not named after the size.
@@ -49,29 +47,52 @@ def choose(settings: SpeechSettings, *, offline: bool) -> tuple[str, str]:
     """
     _check_language(settings.language)
     if settings.model != "auto":
-        if not _on_disk(settings.model):
+        if not on_disk(settings.model):
             _require_hub(settings.model, offline)
         return settings.model, _device(settings)
-    here = [size for size in ("turbo", "base") if _on_disk(size)]
+    here = [size for size in ("turbo", "base") if on_disk(size)]
     if not here:  # asked before torch is imported to look for a GPU: that takes seconds
         _require_hub("base", offline)
     device = _device(settings)
-    size = "turbo" if device == "cuda" else "base"
-    if size not in here and here and (offline or _status(_url(size)) != 200):
+    size = preferred(device)
+    if size not in here and here and (offline or status(_url(size)) != 200):
         size = here[0]
     return size, device
 
 
+def preferred(device: str) -> str:
+    """The size that `auto` means on a device, wherever it is to be had."""
+    return "turbo" if device == "cuda" else "base"
+
+
 def weights_sha256(model: str) -> str:
-    """The SHA-256 of a size's weights, which whisper itself checks, or of a file's."""
-    if Path(model).is_file():
-        with Path(model).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    return _url(model).split("/")[-2]
+    """The SHA-256 of a size's weights, as published, or of a file's."""
+    return sha256_of(model) if Path(model).is_file() else _url(model).split("/")[-2]
 
 
-def _on_disk(model: str) -> bool:
+def on_disk(model: str) -> bool:
+    """Whether the weights of a size, or a checkpoint file, are on this machine."""
     return Path(model).is_file() or (_folder() / f"{_FILES.get(model, model)}.pt").is_file()
+
+
+def is_size(model: str) -> bool:
+    """Whether that is the name of a size, rather than of a file."""
+    import whisper
+
+    return model in whisper.available_models()
+
+
+def fetch(size: str, progress: Progress = unwatched) -> None:
+    """Download the weights of a size to where whisper looks for them, unless they are there and whole.
+
+    Raises:
+        UnavailableError: they cannot be had.
+        SettingsError: there is no such size.
+    """
+    path = _folder() / _url(size).rpartition("/")[2]
+    # Whisper's own download leaves half a file behind when it is interrupted.
+    if not path.is_file() or sha256_of(path) != weights_sha256(size):
+        fetch_file(_url(size), path, weights_sha256(size), progress)
 
 
 def _folder() -> Path:
@@ -85,7 +106,7 @@ def _require_hub(size: str, offline: bool) -> None:
     missing = f"the weights of Whisper {size!r} are not in {_folder()}"
     if offline:
         raise UnavailableError(f"{missing} and are not fetched offline; give {_SIZES}, or a checkpoint file")
-    if _status(_HOST) is None or _status(_url(size)) != 200:
+    if status(_HOST) is None or status(_url(size)) != 200:
         raise UnavailableError(f"{missing} and {_HOST} does not deliver them; put them there, or use a checkpoint file")
 
 
@@ -97,26 +118,6 @@ def _url(size: str) -> str:
             f"speech.model: no Whisper size {size!r}; there are {', '.join(whisper.available_models())}"
         )
     return whisper._MODELS[size]
-
-
-def _status(url: str) -> int | None:
-    """The HTTP status that a host answers with; `None` where it does not."""
-    answers: list[int] = []
-
-    def ask() -> None:
-        try:
-            with urlopen(Request(url, method="HEAD"), timeout=_TIMEOUT_S) as answer:
-                answers.append(answer.status)
-        except HTTPError as error:
-            answers.append(error.code)
-        except (OSError, HTTPException):
-            pass
-
-    # A thread, because looking up a host's name minds no timeout.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(_TIMEOUT_S)
-    return answers[0] if answers else None
 
 
 def _device(settings: SpeechSettings) -> str:
@@ -148,16 +149,26 @@ def _check_language(language: str | None) -> None:
 class Whisper:
     """The recogniser; loads its weights when made, fetching them first if need be.
 
+    Args:
+        half: compute in float16, which needs a GPU.
+        batch_size: windows decoded at a time.
+
     Attributes:
         language: as asked for; else what the first half minute of speech is in.
     """
 
-    def __init__(self, model: str, device: str, language: str | None) -> None:
+    def __init__(
+        self, model: str, device: str, language: str | None, *, half: bool = False, batch_size: int = 1
+    ) -> None:
         import whisper
 
         self.source = f"whisper {Path(model).stem}"
         self.language = language
         self._device = device
+        self._half = half
+        self._batch_size = batch_size
+        if not on_disk(model):
+            fetch(model)
         try:
             self._model = whisper.load_model(model, device=device)
         except Exception as error:  # whatever torch and whisper make of a file that is none
@@ -166,24 +177,39 @@ class Whisper:
                 f"the Whisper weights {model} cannot be loaded ({type(error).__name__}: {reason}); "
                 "give another file or size as speech.model"
             ) from error
+        # What the window at hand was decoded to with others, and by which options.
+        self._ahead: _Decoded | None = None
+        self._model.decode = self._decode_once  # type: ignore[method-assign]
 
     def close(self) -> None:
         del self._model
 
     def hear(self, sound: Sound, stretches: Iterable[Stretch]) -> Iterator[Utterance]:
-        """An utterance a stretch: the words whose middle is in it, or nearest to it."""
-        for window in _windows(stretches):
-            spoken: list[list[tuple[Word, str]]] = [[] for _ in window]
-            for word, spelled in self._decode(sound, window[0].start_s, window[-1].end_s):
-                middle_s = (word.start_s + word.end_s) / 2
-                away_s = [max(s.start_s - middle_s, middle_s - s.end_s, 0.0) for s in window]
-                spoken[away_s.index(min(away_s))].append((word, spelled))
-            for stretch, words in zip(window, spoken, strict=True):
-                # As spelled: not every language has spaces between words.
-                text = "".join(spelled for _, spelled in words).strip()
-                yield Utterance(stretch.start_s, stretch.end_s, text, words=tuple(word for word, _ in words))
+        """An utterance a stretch: the words whose middle is in it, or nearest to it.
 
-    def _decode(self, sound: Sound, start_s: float, end_s: float) -> Iterator[tuple[Word, str]]:
+        Several windows are decoded at a time, to the words that each would
+        be decoded to alone.
+        """
+        windows = _windows(stretches)
+        # Which language it is shows in the first window; the others need it.
+        while batch := list(itertools.islice(windows, self._batch_size if self.language else 1)):
+            samples = [sound.read(window[0].start_s, window[-1].end_s) for window in batch]
+            decoded = self._decode_together(samples) if len(batch) > 1 else [None]
+            for window, heard, self._ahead in zip(batch, samples, decoded, strict=True):
+                yield from self._hear_window(window, heard)
+
+    def _hear_window(self, window: list[Stretch], samples: np.ndarray) -> Iterator[Utterance]:
+        spoken: list[list[tuple[Word, str]]] = [[] for _ in window]
+        for word, spelled in self._transcribe(samples, window[0].start_s):
+            middle_s = (word.start_s + word.end_s) / 2
+            away_s = [max(s.start_s - middle_s, middle_s - s.end_s, 0.0) for s in window]
+            spoken[away_s.index(min(away_s))].append((word, spelled))
+        for stretch, words in zip(window, spoken, strict=True):
+            # As spelled: not every language has spaces between words.
+            text = "".join(spelled for _, spelled in words).strip()
+            yield Utterance(stretch.start_s, stretch.end_s, text, words=tuple(word for word, _ in words))
+
+    def _transcribe(self, samples: np.ndarray, start_s: float) -> Iterator[tuple[Word, str]]:
         import torch
 
         gpus = [torch.cuda.current_device()] if self._device == "cuda" else []
@@ -191,12 +217,12 @@ class Whisper:
             # Where it is unsure it draws words by chance: by the same each time.
             torch.manual_seed(0)
             result: dict[str, Any] = self._model.transcribe(
-                sound.read(start_s, end_s),
+                samples,
                 language=self.language,
                 word_timestamps=True,
                 # Else one mishearing can go on through the rest of the video.
                 condition_on_previous_text=False,
-                fp16=self._device == "cuda",
+                fp16=self._half,
             )
         self.language = self.language or result["language"]
         for segment in result["segments"]:
@@ -204,6 +230,44 @@ class Whisper:
                 if text := word["word"].strip():
                     first_s, last_s = (round(start_s + float(word[at]), 3) for at in ("start", "end"))
                     yield Word(first_s, last_s, text, round(float(word["probability"]), 4)), word["word"]
+
+    def _decode_together(self, recordings: Sequence[np.ndarray]) -> list[_Decoded]:
+        """What `transcribe` decodes first of each recording, which is all of most."""
+        import torch
+        from whisper import DecodingOptions, decode
+        from whisper.audio import N_FRAMES, N_SAMPLES, log_mel_spectrogram, pad_or_trim
+
+        mels = []
+        for samples in recordings:
+            mel = log_mel_spectrogram(samples, self._model.dims.n_mels, padding=N_SAMPLES)
+            mels.append(pad_or_trim(mel[:, : mel.shape[-1] - N_FRAMES], N_FRAMES))
+        together = torch.stack(mels).to(self._device, torch.float16 if self._half else torch.float32)
+        options = DecodingOptions(language=self.language, prompt=[], fp16=self._half)
+        results: Any = decode(self._model, together, options)
+        return [_Decoded(mel, options, result) for mel, result in zip(together, results, strict=True)]
+
+    def _decode_once(self, mel: Any, options: Any) -> Any:
+        """In place of the model's own `decode`: known already, or else decoded.
+
+        What `transcribe` asks for again at a higher temperature, or for what
+        is left of a window, has not been decoded with others.
+        """
+        import torch
+        import whisper
+
+        ahead = self._ahead
+        if ahead is not None and options == ahead.options and torch.equal(mel, ahead.mel):
+            return ahead.result
+        return whisper.decode(self._model, mel, options)
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """A window's spectrogram (n_mels, 3000), and the `DecodingResult` that the options led to."""
+
+    mel: Any
+    options: Any
+    result: Any
 
 
 def _windows(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:

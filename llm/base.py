@@ -125,7 +125,8 @@ def _nf4(device: str, dtype: torch.dtype) -> Any:
         raise UnavailableError(f"quantization nf4 needs a GPU, and the device is {device}; set base.quantization: none")
     if importlib.util.find_spec("bitsandbytes") is None:
         raise UnavailableError(
-            "quantization nf4 needs bitsandbytes; get it with pip install bitsandbytes, or set base.quantization: none"
+            "quantization nf4 needs bitsandbytes; get it with: pip install 'emoscribe[gpu]' "
+            "(or set base.quantization: none)"
         )
     from transformers import BitsAndBytesConfig
 
