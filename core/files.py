@@ -18,13 +18,23 @@ from typing import Any
 
 import numpy as np
 
-from .errors import EmoscribeError, MediaError
+from .errors import EmoscribeError, MediaError, SettingsError
 
 # A JSON value that fits into this many characters stays on one line.
 _LINE = 110
 
 
 # ── writing ──────────────────────────────────────────────────────────────────
+
+
+def check_folder(folder: str | Path) -> None:
+    """Raises:
+    SettingsError: it can be none, which is better known before hours of work than after.
+    """
+    folder = Path(folder)
+    there = next((path for path in (folder, *folder.parents) if path.exists()), None)
+    if there is not None and not there.is_dir():
+        raise SettingsError(f"--out {folder}: {there} is a file; give a folder")
 
 
 def make_folder(folder: str | Path) -> Path:

@@ -52,6 +52,8 @@ def by_main(make: Callable[[], T]) -> T:
 def mapped(work: Callable[[list[T]], list[Any]], items: Sequence[T]) -> list[Any]:
     """`work(items)`, each process doing its share of them; all get the whole result, in order.
 
+    An error in one process is raised in all of them.
+
     Args:
         work: gives one result an item.
     """
@@ -60,15 +62,23 @@ def mapped(work: Callable[[list[T]], list[Any]], items: Sequence[T]) -> list[Any
     _meet()
     from accelerate.utils import gather_object
 
-    shares = gather_object([work(list(items[rank() :: count()]))])
+    share: list[Any] | Exception
+    try:
+        share = work(list(items[rank() :: count()]))
+    except Exception as error:
+        share = error
     results: list[Any] = [None] * len(items)
-    for first, share in enumerate(shares):
-        results[first :: count()] = share
+    for first, done in enumerate(gather_object([share])):
+        if isinstance(done, Exception):
+            raise done
+        results[first :: count()] = done
     return results
 
 
 def _meet() -> None:
     """Join the others, once."""
+    import torch
     from accelerate import PartialState
 
-    PartialState()
+    # Unless told, processes without a GPU would each take themselves for the only one.
+    PartialState(cpu=not torch.cuda.is_available())

@@ -161,4 +161,7 @@ def load_traces(run: Run) -> dict[str, dict[str, list[str]]]:
         MediaError: the file is damaged.
     """
     path = run.folder / TRACES
-    return read_json(path) if path.is_file() else {}
+    traces = read_json(path) if path.is_file() else {}
+    if not isinstance(traces, dict):
+        raise MediaError(f"{path} must be a mapping, got a {type(traces).__name__}; remove it to go on without")
+    return traces

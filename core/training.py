@@ -84,6 +84,12 @@ class OptimizerSettings(Settings):
     warmup_share: float = Field(default=0.06, ge=0, lt=1)
     clip_norm: float = Field(default=1.0, gt=0)
 
+    @model_validator(mode="after")
+    def _momentum_of_sgd(self) -> OptimizerSettings:
+        if self.momentum and self.name != "sgd":
+            raise ValueError(f"momentum goes with sgd: {self.name} has its own")
+        return self
+
 
 class TrainingSettings(Settings):
     """How an adapter is trained, whatever on."""
@@ -108,7 +114,7 @@ class TrainingSettings(Settings):
     weight_average: float = Field(default=0.0, ge=0, lt=1)
     # Updates between checkpoints within an epoch; there is always one at its end.
     checkpoint_steps: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     device: Device = "auto"
 
 
@@ -209,7 +215,7 @@ class FinetuneSettings(TrainingSettings):
     norms: str = "meld-minilm"
     # Label set of tables, where it is not to be taken from the data.
     labels: str | tuple[str, ...] | None = None
-    # What the first corpus's labels are about, where others are mixed in.
+    # What the first corpus's labels are about, where others are mixed in, or teachers asked.
     teaches: Literal["T", "V", "A"] = "T"
     mix: tuple[MixSettings, ...] = ()
     # Also of one corpus alone, whose lines are then misheard and left without
@@ -223,7 +229,16 @@ class FinetuneSettings(TrainingSettings):
     @model_validator(mode="after")
     def _known_modalities(self) -> FinetuneSettings:
         check_modalities(self.modalities)
-        untaught = [mixed.corpus for mixed in self.mix if mixed.teaches not in self.modalities]
-        if untaught:
-            raise ValueError(f"{untaught[0]} teaches what modalities {self.modalities} leave out")
+        taught = {"the first corpus": self.teaches} if self.mix or self.mixture or self.teachers else {}
+        for name, letter in [*taught.items(), *((mixed.corpus, mixed.teaches) for mixed in self.mix)]:
+            if letter not in self.modalities:
+                raise ValueError(f"{name} teaches {letter}, which modalities {self.modalities} leave out")
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> FinetuneSettings:
+        names = [mixed.name or mixed.corpus for mixed in self.mix]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"mix has two corpora called {twice}; give them a name each")
         return self

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import processes
-from ..core.errors import SettingsError
+from ..core.errors import MediaError, SettingsError
+from ..core.files import check_folder
 from ..core.labels import BASIC, COMPOUND, LabelSet, compound_from_basic
 from ..core.runs import Run, find_run, load_traces
 from ..core.settings import Device, check_modalities
@@ -86,7 +88,7 @@ def evaluate(
     for letters in modalities or ():
         check_modalities(letters)
     windows = windows_for(corpus_name, window_s, hop_s, decide)
-    processes.by_main(lambda: _check_folder(Path(out)))
+    processes.by_main(lambda: check_folder(out))
     loaded = [find_run(run) for run in runs]
     for id, sha256 in dict.fromkeys((run.base.id, run.base.sha256) for run in loaded):
         find_base(id, sha256, offline=offline)  # before hours of perceiving, not after
@@ -242,15 +244,9 @@ def _untrained(run: Run, name: str, labels: LabelSet, modalities: Sequence[str] 
 
 
 def corpus_with(split: str, name: str, data: str | Path, **given: Any) -> Corpus:
-    """The corpus with all its splits that are there, among them `split`."""
-    corpus = read_corpus(name, data, **given)
-    return corpus if split in corpus.splits else read_corpus(name, data, splits=(split,), **given)
-
-
-def _check_folder(out: Path) -> None:
-    """Raises:
-    SettingsError: nothing can be written there, which is better known before hours of reading.
-    """
-    there = next((path for path in (out, *out.parents) if path.exists()), None)
-    if there is not None and not there.is_dir():
-        raise SettingsError(f"--out {out}: {there} is a file; a report is a folder")
+    """The corpus with all its splits that are there, among them `split`; with it alone where others are damaged."""
+    with suppress(MediaError):
+        corpus = read_corpus(name, data, **given)
+        if split in corpus.splits:
+            return corpus
+    return read_corpus(name, data, splits=(split,), **given)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core import processes
 from ..core.errors import SettingsError
-from ..core.files import make_folder, plain, read_json, write_json, write_text
+from ..core.files import check_folder, make_folder, plain, read_json, write_json, write_text
 from ..core.runs import DESCRIPTION, Base, Extractors, Run, find_run, load_run, save_traces
 from ..core.training import FinetuneSettings
 from ..core.weights import find_base, weights_sha256
@@ -23,10 +23,11 @@ from ..corpora.registry import reader
 from ..extractors.perceive import Progress, unwatched
 from ..llm.card import model_card
 from ..llm.curves import Curves
+from ..llm.resume import CHECKPOINT
 from ..llm.train import Watcher, fit, is_whole
 from ..textualize.levels import read_norms
 from .lessons import Source, exam_of, examples_of, lesson_of, read_sources
-from .teachers import opinions_of_teachers
+from .teachers import TEACHERS, opinions_of_teachers
 
 SETTINGS = "settings.json"
 CARD = "README.md"
@@ -99,9 +100,9 @@ def finetune(
 
 
 def _check_folder(folder: Path, resume: bool) -> None:
-    if folder.is_file():
-        raise SettingsError(f"--out {folder} is a file; a run is a folder")
-    if not resume and any((folder / name).exists() for name in (SETTINGS, DESCRIPTION)):
+    check_folder(folder)
+    # Where nothing was learnt yet, a training may begin with other settings.
+    if not resume and any((folder / name).exists() for name in (DESCRIPTION, CHECKPOINT, TEACHERS)):
         raise SettingsError(f"{folder} holds a run already; --resume goes on with it, or choose another folder")
 
 
@@ -110,8 +111,10 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
     labels = sources[0].corpus.label_set
     assert labels is not None
     # A run says nothing of where things lie on this machine.
-    noted = settings.model_dump(mode="json", exclude={"mix": {"__all__": {"data"}}, "teachers": {"opinions"}})
+    here = {"mix": {"__all__": {"data"}}, "teachers": {"opinions"}, "offline": True}
+    noted = settings.model_dump(mode="json", exclude=here)
     noted["base"]["id"] = base.name if Path(settings.base.id).is_dir() else settings.base.id
+    noted["norms"] = Path(settings.norms).name
     return Run(
         folder=folder,
         norms=_norms(settings) if "A" in settings.modalities else None,

@@ -18,6 +18,7 @@ from ..core.training import FinetuneSettings, MixSettings, MixtureSettings
 from ..corpora.corpus import Corpus
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.metrics import METRICS, confusion
+from ..evaluation.predictions import unique_names
 from ..extractors.perceive import Progress
 from ..llm.train import Example, Judge
 from ..prompts.render import render
@@ -92,6 +93,10 @@ def read_sources(
     main = read_corpus(name, data, folds=folds, fold=fold, columns=columns, labels=settings.labels)
     if main.label_set is None:
         raise SettingsError(f"{name} has numbers to predict; fine-tuning takes labels")
+    if len(main.label_set.labels) == 1:
+        raise SettingsError(
+            f"all clips of {name} in {data} are {main.label_set.labels[0]!r}: there is nothing to tell apart"
+        )
     for split in ("train", "dev"):
         if not any(isinstance(clip.target, str) for clip in main.split(split)):
             raise SettingsError(
@@ -103,8 +108,12 @@ def read_sources(
         if mixed.data is None:
             raise SettingsError(f"where is {name}? Give it with --mix {name}=DIR, or leave it out of the config's mix")
         corpus = read_corpus(mixed.corpus, mixed.data, columns=dict(mixed.columns), labels=main.label_set)
+        if not any(isinstance(clip.target, str) for clip in corpus.split("train")):
+            raise SettingsError(f"{name} in {mixed.data} has no clips with one label in its train split")
         sources.append(Source(name, corpus, mixed.teaches, mixed.examples))
-    return sources
+    # What is remembered of two tables, and measured on each, stays apart.
+    names = unique_names([source.name for source in sources])
+    return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
 
 
 def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettings:
@@ -116,6 +125,7 @@ def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettin
         SettingsError: another form, or an unknown corpus.
     """
     mix = {each.name or each.corpus: each for each in settings.mix}
+    given_before = set()
     for assignment in mixed:
         name, equals, folder = assignment.partition("=")
         name, _, teaches = name.partition(":")
@@ -124,6 +134,9 @@ def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettin
                 f"--mix takes NAME=DIR, or NAME:V=DIR where its labels are about the face (A the voice, T what is "
                 f"said), got {assignment!r}"
             )
+        if name in given_before:
+            raise SettingsError(f"--mix {name} is given twice; name the corpora apart in a config's mix")
+        given_before.add(name)
         given = {"data": folder} | ({"teaches": teaches} if teaches else {})
         known = mix[name].model_dump() if name in mix else {"corpus": reader(name).name, "teaches": "T"}
         mix[name] = validate(MixSettings, known | given, "--mix")
@@ -143,12 +156,13 @@ def lesson_of(
         clips = source.corpus.split(split)
         failed: dict[str, str] = {}
         seen = perceived(source.corpus, clips, run, settings.modalities, cues, failed, progress, settings.offline)
-        for id, why in failed.items():
+        if failed:
+            id, why = next(iter(failed.items()))
             raise EmoscribeError(f"{len(failed)} clips of {source.name} cannot be perceived, the first {id}: {why}")
         words = (clips, seen, source.corpus.voice)
         moments = moments_of_clips(*words, run.wording, norms_of(run), settings.modalities)
         voices: list[str | None] = [None] * len(clips)
-        if settings.mix and "A" in settings.modalities:
+        if (settings.mix or settings.mixture) and "A" in settings.modalities:
             by_population = run.wording.model_copy(update={"voice_scope": "population"})
             voices = [each.voice for each in moments_of_clips(*words, by_population, norms_of(run), "A")]
         splits[split] = tuple(
@@ -193,11 +207,13 @@ def examples_of(
     examples = []
     for lesson in lessons:
         source = lesson.source
+        # Clips of different corpora may have the same id.
+        heard = opinions if lesson is lessons[0] else {}
         if source.examples is None:
             drawn = [clip.labelled for clip in lesson.splits["train"]]
         else:
             drawn = mixture.draw(source.teaches, source.examples, rng)
-        examples += [example(clips[id(each)], mixture.mixed(each, rng), run, source.name, opinions) for each in drawn]
+        examples += [example(clips[id(each)], mixture.mixed(each, rng), run, source.name, heard) for each in drawn]
     for _ in range(round(mixed.nothing * len(examples))):
         nothing = mixture.nothing(rng)
         examples.append(Example(_prompt((), nothing.moment, run), nothing.label, "nothing"))

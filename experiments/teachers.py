@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..core import processes
 from ..core.errors import SettingsError
@@ -17,6 +18,7 @@ from ..llm.train import fit, is_whole
 from .lessons import LabelledClip, Lesson, Opinions, exam_of, example
 
 OPINIONS = "opinions.json"
+TEACHERS = "teachers"
 
 
 def opinions_of_teachers(
@@ -41,7 +43,7 @@ def opinions_of_teachers(
     path = asked.opinions or run.folder / OPINIONS
     if asked.opinions is not None or (resume and path.is_file()):
         opinions = read_json(path)
-        lacking = next((clip.id for clip in clips if set(opinions.get(clip.id, ())) != set(run.labels)), None)
+        lacking = next((clip.id for clip in clips if not _is_opinion(opinions, clip.id, run.labels)), None)
         if lacking is not None:
             raise SettingsError(f"{path} says nothing on {lacking} with the labels {', '.join(run.labels)}")
         return opinions
@@ -73,7 +75,7 @@ def _teacher(
     settings: FinetuneSettings,
     resume: bool,
 ) -> Run:
-    folder = run.folder / "teachers" / str(number)
+    folder = run.folder / TEACHERS / str(number)
     if resume and is_whole(folder):
         return load_run(folder)
     learnt = [_alone(clip, lesson, run) for clip in lesson.splits["train"] if clip.group not in held_out]
@@ -95,6 +97,12 @@ def _teacher(
         select=select,
         resume=resume,
     )
+
+
+def _is_opinion(opinions: Any, clip: str, labels: Sequence[str]) -> bool:
+    """Whether a file of opinions says something on that clip."""
+    said = opinions.get(clip) if isinstance(opinions, dict) else None
+    return isinstance(said, dict) and set(said) == set(labels)
 
 
 def _alone(clip: LabelledClip, lesson: Lesson, run: Run):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import EmoscribeError
@@ -100,6 +101,9 @@ def load_checkpoint(folder: Path, learner: Learner) -> Progress:
         if learner.average is not None:
             _put(learner.average.values, state["average"])
         return Progress(**state["progress"])
+    except UnpicklingError:
+        # PyTorch would advise to read it as code.
+        raise EmoscribeError(f"{path} is damaged; train anew into another folder") from None
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise EmoscribeError(f"{path} cannot be resumed from: {reason}; train anew into another folder") from None

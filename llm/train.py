@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import processes
-from ..core.errors import SettingsError
+from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import make_folder
 from ..core.runs import DESCRIPTION, Run, save_run
 from ..core.timeline import Prompt, Scored
@@ -96,18 +96,19 @@ def fit(
     Raises:
         SettingsError: no examples, or a label that the run does not have.
         UnavailableError: the device is not here, or what the base model needs.
-        EmoscribeError: the folder cannot be written to.
+        EmoscribeError: the folder cannot be written to, or the loss is no number any more.
     """
     import torch
 
     watcher = watcher if watcher is not None and processes.is_main() else Watcher()
     folder = make_folder(run.folder)
-    _check(run, examples_of(0))
+    first = examples_of(0)
+    _check(run, first)
     _check(run, dev)
     accelerator = _accelerator(settings)
     torch.manual_seed(settings.seed)
     reader = untrained(base, run, settings, accelerator.device.type)
-    steps = math.ceil(len(examples_of(0)) / settings.batch_size) * settings.epochs
+    steps = math.ceil(len(first) / settings.batch_size) * settings.epochs
     learner, model = _learner(reader, settings, steps, accelerator)
     resumed = resume and (folder / CHECKPOINT).is_file()
     progress = load_checkpoint(folder, learner) if resumed else Progress.fresh()
@@ -135,10 +136,13 @@ def fit(
             # In this order: a run without a checkpoint is a whole one.
             save_checkpoint(folder, learner, progress)
             save_run(_described(run, progress, select))
+    run = _described(run, progress, select)
     if processes.is_main():
+        # Again: whoever was stopped after the last checkpoint has yet to do it.
+        save_run(run)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     accelerator.wait_for_everyone()
-    return _described(run, progress, select)
+    return run
 
 
 # ── an epoch ─────────────────────────────────────────────────────────────────
@@ -184,10 +188,13 @@ def _update(
     step: int,
     settings: TrainingSettings,
 ) -> float:
-    """One step of the optimizer on a batch, of which this process does its share; returns the loss of the share.
+    """One step of the optimizer on a batch, of which this process does its share; returns the loss of the batch.
 
     However the batch is shared out and cut up, the gradient is that of the
     mean over all of it.
+
+    Raises:
+        EmoscribeError: the loss is not a number.
     """
     import torch
 
@@ -198,7 +205,7 @@ def _update(
     share, counts = (batch[rank::count], 1.0) if len(batch) > rank else (batch[:1], 0.0)
     size = settings.micro_batch_size or len(share)
     parts = [share[first : first + size] for first in range(0, len(share), size)]
-    total = 0.0
+    total = torch.zeros((), device=accelerator.device)
     for part in parts:
         last = part is parts[-1]
         with contextlib.nullcontext() if last else accelerator.no_sync(model):
@@ -206,15 +213,22 @@ def _update(
                 logits = model(batches.prompts(part))
             # Gradients are averaged over the processes.
             loss = counts * count * batches.loss(logits, part) / len(batch)
-            accelerator.backward(loss)
-            total += float(loss.detach())
+            # Not the launcher's: its own settings would scale the loss.
+            loss.backward()
+            total += loss.detach()
+    mean = float(accelerator.reduce(total, "mean"))  # pyright: ignore[reportArgumentType]
+    if not math.isfinite(mean):
+        raise EmoscribeError(
+            f"the loss of update {step + 1} is not a number; train anew with a lower optimizer.learning_rate "
+            f"(it was {settings.optimizer.learning_rate:g})"
+        )
     torch.nn.utils.clip_grad_norm_(learner.parameters, settings.optimizer.clip_norm)
     learner.optimizer.step()
     learner.schedule.step()
     learner.optimizer.zero_grad()
     if learner.average is not None:
         learner.average.update(step + 1)
-    return total
+    return mean
 
 
 def _judge_epoch(
@@ -267,7 +281,14 @@ def _accelerator(settings: TrainingSettings) -> Accelerator:
     device = resolve_device(settings.device)
     # Adapters on layers that the head does not look at have no gradient.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    return Accelerator(cpu=device == "cpu", kwargs_handlers=[unused])
+    # Precision is a setting of the run, not of how it was launched.
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unused])
+    if accelerator.distributed_type not in ("NO", "MULTI_CPU", "MULTI_GPU"):
+        raise SettingsError(
+            f"accelerate launch asks for {accelerator.distributed_type.value}, and training takes processes with "
+            "whole models; launch with --multi_gpu"
+        )
+    return accelerator
 
 
 def _learner(

@@ -82,6 +82,13 @@ def test_evaluate_writes_the_report_with_ablations(table: Path, tmp_path: Path) 
     assert joy[0]["p_joy"] != joy[1]["p_joy"], "the still says nothing"
 
 
+def test_only_the_named_split_has_to_be_as_it_should(table: Path, tmp_path: Path) -> None:
+    shutil.copytree(table, tmp_path / "table")
+    (tmp_path / "table" / "train.csv").write_text("text,label\nwhatever,no such label\n")
+    done = evaluate("table", tmp_path / "table", "test", ["meld-minilm"], tmp_path / "report", modalities=["T"])
+    assert json.loads(done.files["metrics.json"].read_text())["meld-minilm"]["n"] == len(LINES)
+
+
 def test_what_is_wrong_is_said_in_a_line(table: Path, tmp_path: Path) -> None:
     result = emoscribe("evaluate", "mould", "--data", table, "--run", "meld-minilm", "--out", tmp_path / "report")
     assert result.returncode == 1
@@ -110,7 +117,7 @@ def run(tmp_path: Path) -> Callable[..., Path]:
         ({"split": "tests"}, r"unknown split 'tests'; there are: train, dev, test"),
         ({"columns": {"text": "Utterance"}}, r"has no column 'Utterance' for text; there are: speaker, text"),
         ({"modalities": ["X"]}, r"modalities must be letters of TVA"),
-        ({"out": "a file"}, r"--out .*a file is a file; a report is a folder"),
+        ({"out": "a file"}, r"--out .*a file is a file; give a folder"),
         ({"out": "a file/report"}, r"--out .*report: .*a file is a file"),
         ({"runs": ["gpt-9"]}, r"run 'gpt-9' is neither a folder nor an adapter"),
     ],

@@ -12,19 +12,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import read_json
-from emoscribe.core.runs import ADAPTER, HEAD, find_run, load_traces
+from emoscribe.core.runs import ADAPTER, HEAD, NORMS, SHIPPED, Run, find_run, load_traces
 from emoscribe.core.timeline import Moment
 from emoscribe.core.training import FinetuneSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE
 from emoscribe.experiments import evaluate, finetune
-from emoscribe.experiments.lessons import mixed_in
+from emoscribe.experiments.lessons import LabelledClip, Lesson, Source, examples_of, mixed_in
 from emoscribe.llm.reader import load_reader
 from emoscribe.llm.resume import CHECKPOINT
 from emoscribe.llm.score import score
 from emoscribe.prompts.render import render
+from emoscribe.textualize.mixture import Labelled
+from safetensors.numpy import load_file
 
 SAID = {
     "joy": ("what a great day", "great , great", "so happy today", "a great happy day"),
@@ -136,8 +139,9 @@ def test_a_resumed_training_is_an_unbroken_one(run, table: Path, tmp_path: Path,
     with pytest.raises(_Stopped):
         finetune("table", table, tmp_path / "words", often, progress=stop)
     assert not (tmp_path / "words" / "run.json").exists() or (tmp_path / "words" / CHECKPOINT).exists()
-    with pytest.raises(SettingsError, match="--resume"):
-        finetune("table", table, tmp_path / "words", often)
+    if (tmp_path / "words" / CHECKPOINT).exists():
+        with pytest.raises(SettingsError, match="--resume"):
+            finetune("table", table, tmp_path / "words", often)
     resumed = finetune("table", table, tmp_path / "words", often, resume=True)
     assert weights(resumed.folder) == weights(unbroken.folder)
     assert resumed.temperature == unbroken.temperature
@@ -145,6 +149,36 @@ def test_a_resumed_training_is_an_unbroken_one(run, table: Path, tmp_path: Path,
     history = [json.loads(line) for line in (resumed.folder / "history.jsonl").read_text().splitlines()]
     steps = [row["step"] for row in history if "loss" in row]
     assert steps == list(range(1, 28))
+
+
+def test_a_training_stopped_before_it_was_described(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the last checkpoint and the description of the run."""
+
+    def killed(run: Run) -> None:
+        raise _Stopped
+
+    with monkeypatch.context() as patch, pytest.raises(_Stopped):
+        patch.setattr("emoscribe.llm.train.save_run", killed)
+        finetune("table", table, tmp_path / "words", settings(epochs=1))
+    resumed = finetune("table", table, tmp_path / "words", settings(epochs=1), resume=True)
+    assert find_run(resumed.folder) == resumed and not (resumed.folder / CHECKPOINT).exists()
+
+
+def test_a_mistake_can_be_mended_in_the_same_folder(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no layer 'nope'"):
+        finetune("table", table, tmp_path / "words", settings(lora={"target_modules": ["nope"]}))
+    with pytest.raises(SettingsError, match="nothing on train-1 with the labels"):
+        (tmp_path / "opinions.json").write_text("[]")
+        finetune("table", table, tmp_path / "words", settings(teachers={"opinions": tmp_path / "opinions.json"}))
+    assert finetune("table", table, tmp_path / "words", settings(epochs=1)).metrics["best_epoch"] == 0
+
+
+def test_a_damaged_checkpoint_is_named(table: Path, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"no checkpoint")
+    with pytest.raises(EmoscribeError, match=r"checkpoint\.pt is damaged; train anew"):
+        finetune("table", table, tmp_path, settings(), resume=True)
 
 
 def test_only_the_same_training_is_resumed(run, table: Path, tmp_path: Path) -> None:
@@ -178,50 +212,49 @@ def test_a_full_disk_damages_nothing(table: Path, tmp_path: Path) -> None:
 
 def test_two_processes_learn_and_measure_as_one(run, table: Path, tmp_path: Path) -> None:
     run, _ = run
+    # Without dropout nothing is left to chance: the gradients are the same but for rounding.
+    still = {"epochs": 1, "lora": {"dropout": 0}, "head_dropout": 0, "precision": "float32", "micro_batch_size": 1}
     config = tmp_path / "small.yaml"
-    config.write_text(json.dumps(SMALL | {"epochs": 1, "lora": {"dropout": 0}, "head_dropout": 0}))
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--cpu",
-        "--num_processes",
-        "2",
-        "--mixed_precision=no",
-    ]
+    config.write_text(json.dumps(SMALL | still))
+    # Told otherwise, a machine without GPUs starts a single process.
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    script = tmp_path / "launched.py"
+    script.write_text(
+        "import os, pathlib\n"
+        "from emoscribe.cli import main\n"
+        "pathlib.Path(__file__).with_name('rank ' + os.environ['RANK']).touch()\n"
+        "main()\n"
+    )
 
-    def emoscribe(*arguments: str, two: bool) -> str:
-        command = [*(launch if two else [sys.executable]), "-m", "emoscribe", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    def by_two(*arguments: object) -> str:
+        command = [*launch, str(script), *map(str, arguments)]
+        # Settings of whoever launches: none may touch what is learnt.
+        told = {"OMP_NUM_THREADS": "1", "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "4"}
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | told)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    learn = ("finetune", "table", "--data", str(table), "--config", str(config), "--out")
-    said = emoscribe(*learn, str(tmp_path / "two"), two=True)
-    assert said.count("epoch 1/1") == 1
-    one = finetune("table", table, tmp_path / "one", settings(epochs=1, lora={"dropout": 0}, head_dropout=0))
+    said = by_two("finetune", "table", "--data", table, "--config", config, "--out", tmp_path / "two")
+    assert said.count("epoch 1/1") == 1 and (tmp_path / "rank 1").exists()
+    one = finetune("table", table, tmp_path / "one", settings(**still))
     two = find_run(tmp_path / "two")
-    # Without dropout nothing is left to chance: the gradients are the same but for rounding.
-    assert two.metrics["epochs"][0]["loss"] == pytest.approx(one.metrics["epochs"][0]["loss"], rel=1e-3)
-    measure = (
-        "evaluate",
-        "table",
-        "--data",
-        str(table),
-        "--split",
-        "dev",
-        "--run",
-        str(run.folder),
-        "--modalities",
-        "T",
-    )
-    emoscribe(*measure, "--offline", "--out", str(tmp_path / "by-two"), two=True)
-    evaluate("table", table, "dev", [run.folder], tmp_path / "by-one", modalities=["T"], device="cpu", offline=True)
-    by_one, by_two = (read_json(tmp_path / name / "metrics.json") for name in ("by-one", "by-two"))
-    assert by_one == by_two
+    assert two.metrics["epochs"][0]["loss"] == pytest.approx(one.metrics["epochs"][0]["loss"], rel=1e-4)
+    for name in (ADAPTER, HEAD):
+        learnt, same = load_file(one.folder / name), load_file(two.folder / name)
+        assert all(np.allclose(learnt[key], same[key], atol=1e-4) for key in learnt)
+    measure = ("evaluate", "table", "--data", table, "--split", "dev", "--run", run.folder, "--offline")
+    by_two(*measure, "--out", tmp_path / "by-two")
+    evaluate("table", table, "dev", [run.folder], tmp_path / "by-one", device="cpu", offline=True)
+    assert read_json(tmp_path / "by-one" / "metrics.json") == read_json(tmp_path / "by-two" / "metrics.json")
 
 
 # ── settings ─────────────────────────────────────────────────────────────────
+
+
+def test_a_loss_that_is_no_number_ends_it(table: Path, tmp_path: Path) -> None:
+    wild = settings(optimizer={"learning_rate": 1e30, "head_learning_rate": 1e30}, weight_average=0)
+    with pytest.raises(EmoscribeError, match=r"lower optimizer\.learning_rate"):
+        finetune("table", table, tmp_path / "words", wild)
 
 
 def test_patience_ends_it_early(table: Path, tmp_path: Path) -> None:
@@ -310,13 +343,46 @@ def test_corpora_mixed(table: Path, tmp_path: Path) -> None:
     """Other lines, as another corpus; what each is read by is measured apart."""
     mixed = mixed_in(settings(epochs=1), [f"table={table}"])
     run = finetune("table", table, tmp_path / "mixed", mixed)
-    assert "mean" in run.metrics["dev"] and "table[T] weighted_f1" in run.metrics["dev"]
+    # Two tables are two corpora: neither is forgotten for the other.
+    assert {"mean", "table[T] weighted_f1", "table-2[T] weighted_f1"} <= set(run.metrics["dev"])
+    assert set(load_traces(run)) == {"table train", "table dev", "table-2 train", "table-2 dev"}
     with pytest.raises(SettingsError, match="where is faces"):
         finetune("table", table, tmp_path / "no", settings(mix=[{"corpus": "table", "name": "faces", "teaches": "T"}]))
     with pytest.raises(SettingsError, match="NAME=DIR"):
         mixed_in(settings(), ["ravdess"])
     with pytest.raises(SettingsError, match="unknown corpus"):
         mixed_in(settings(), ["nothing=/tmp"])
+    with pytest.raises(SettingsError, match="twice"):
+        mixed_in(settings(), [f"table={table}", "table=/tmp"])
+    with pytest.raises(ValueError, match="two corpora called table"):
+        settings(mix=[{"corpus": "table", "teaches": "T"}, {"corpus": "table", "teaches": "T"}])
+    with pytest.raises(ValueError, match="teaches T, which modalities V leave out"):
+        settings(modalities="V", mix=[{"corpus": "table", "teaches": "V"}])
+
+
+def test_a_corpus_with_nothing_to_learn_from(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    shutil.copy(table / "dev.csv", tmp_path / "dev")
+    mix = [{"corpus": "table", "name": "other", "teaches": "T", "data": tmp_path / "dev", "examples": 3}]
+    with pytest.raises(SettingsError, match=r"other in .* has no clips with one label in its train split"):
+        finetune("table", table, tmp_path / "words", settings(mix=mix))
+
+
+def test_teachers_are_heard_on_their_own_corpus_alone(table: Path, tmp_path: Path) -> None:
+    """Rows of two tables are called the same."""
+    mixed = settings(mix=[{"corpus": "table", "teaches": "T", "data": table}])
+    lessons = [
+        Lesson(Source(name, None, "T"), {"train": (clip,)})  # pyright: ignore[reportArgumentType]
+        for name, clip in (("table", line("a day", "neutral")), ("table-2", line("get out", "anger")))
+    ]
+    opinions = {"train-1": {"joy": 0.2, "anger": 0.2, "neutral": 0.6}}
+    described = find_run("meld-minilm")
+    examples = examples_of(lessons, described, mixed, 0, opinions)
+    assert [(each.source, each.soft) for each in examples[:2]] == [("table", opinions["train-1"]), ("table-2", None)]
+
+
+def line(text: str, label: str) -> LabelledClip:
+    return LabelledClip("train-1", "a", Labelled(Moment(0, 1, text=text), label, "T"), ())
 
 
 # ── what is wrong ────────────────────────────────────────────────────────────
@@ -347,7 +413,24 @@ def test_a_split_without_labels(table: Path, tmp_path: Path) -> None:
         finetune("table", alone, tmp_path / "words", settings())
 
 
-def test_a_file_is_no_run(table: Path, tmp_path: Path) -> None:
+def test_one_label_is_nothing_to_learn(table: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "table"
+    alone.mkdir()
+    for split in ("train", "dev"):
+        (alone / f"{split}.csv").write_text("text,label\na day,joy\n")
+    with pytest.raises(SettingsError, match=r"all clips of table in .* are 'joy'"):
+        finetune("table", alone, tmp_path / "words", settings())
+
+
+@pytest.mark.parametrize("out", ["words", "words/below"])
+def test_a_file_is_no_run(table: Path, tmp_path: Path, out: str) -> None:
     (tmp_path / "words").write_text("")
     with pytest.raises(SettingsError, match="is a file"):
-        finetune("table", table, tmp_path / "words", settings())
+        finetune("table", table, tmp_path / out, settings())
+
+
+def test_a_run_says_nothing_of_this_machine(table: Path, tmp_path: Path) -> None:
+    norms = shutil.copy(SHIPPED / "meld-minilm" / NORMS, tmp_path)
+    run = finetune("table", table, tmp_path / "words", settings(epochs=1, norms=str(norms)))
+    for name in ("run.json", "settings.json", "README.md"):
+        assert str(tmp_path) not in (run.folder / name).read_text()
