@@ -40,6 +40,13 @@ class SpeechSettings(Settings):
     model: str = "auto"
     language: str | None = None
     device: Device = "auto"
+    # `auto` is float16 on a GPU and float32 on a CPU, which has no fast float16.
+    precision: Literal["auto", "float32", "float16"] = "auto"
+    # Windows of speech that Whisper decodes at a time; the words are the same.
+    batch_size: int = Field(default=8, ge=1, le=256)
+    # Who says it: an RTTM or JSON file of turns, or `seen` for the face whose
+    # mouth moves; `None` leaves it to the transcript.
+    speakers: Literal["seen"] | str | None = None
 
 
 class FaceSettings(Settings):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..core.errors import SettingsError
 from ..core.settings import AnalyzeSettings
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
-from . import face, media, speech, subtitles, voice
+from . import diarization, face, media, speech, subtitles, talking, voice
 from .store import CueStore, Part, settings_hash
+from .talking import SEEN
 
 # Told the name of a stage and how much of it is done, in 0–1.
 Progress = Callable[[str, float], None]
@@ -29,6 +31,7 @@ def decide(settings: AnalyzeSettings) -> tuple[AnalyzeSettings, list[str]]:
 
     Raises:
         UnavailableError: an engine that was asked for by name is not here.
+        SettingsError: speakers are to be seen, and nobody looks, or too rarely.
     """
     choices = []
     if set(settings.modalities) & set("TA"):
@@ -39,7 +42,27 @@ def decide(settings: AnalyzeSettings) -> tuple[AnalyzeSettings, list[str]]:
         face_settings, why = face.resolve(settings.face, offline=settings.offline)
         settings = settings.model_copy(update={"face": face_settings})
         choices.append(f"face: {why}")
+    if settings.speech.speakers == SEEN:
+        _require_sight(settings)
     return settings, choices
+
+
+def _require_sight(settings: AnalyzeSettings) -> None:
+    """Raises:
+    SettingsError: with these settings no mouth is seen to move.
+    """
+    if "V" not in settings.modalities or settings.face.engine == "none":
+        raise SettingsError(
+            f"speech.speakers: {SEEN} needs the faces, which are not looked at; "
+            "add V to the modalities and have a face engine, or give an RTTM or JSON file"
+        )
+    fps = settings.face.sampling_fps
+    if fps != "auto" and fps < talking.MIN_SAMPLING_FPS:
+        raise SettingsError(
+            f"speech.speakers: {SEEN} needs {talking.MIN_SAMPLING_FPS:g} frames a second or more, "
+            f"{settings.face.engine} on {settings.face.device} looks at {fps:g}; set face.sampling_fps, "
+            "or give an RTTM or JSON file"
+        )
 
 
 def identify(video: str | Path, store: CueStore | None = None) -> Media:
@@ -81,7 +104,7 @@ def perceive(
     """
     with ThreadPoolExecutor(1, thread_name_prefix="looking") as pool:
         looking = pool.submit(_look, clip, settings, store, partial(progress, "looking"))
-        said, voices, heard = _listen(clip, settings, transcript, store, partial(progress, "listening"))
+        said, voices, heard = _listen(clip, settings, transcript, store, partial(progress, "listening"), looking)
         faces, seen = looking.result()
     return Cues(clip, said, faces, voices, provenance=heard | seen)
 
@@ -107,10 +130,16 @@ def _listen(
     given: str | Path | Transcript | None,
     store: CueStore | None,
     progress: Callable[[float], None],
+    looking: Future[tuple[FaceTrack | None, dict[str, Any]]],
 ) -> tuple[Transcript | None, VoiceTrack | None, dict[str, Any]]:
-    """The words and, where they were said, the voices; the sound is decoded once, if at all."""
+    """The words, who says them and, where they were said, the voices.
+
+    The sound is decoded once, if at all.  Faces are waited for only where
+    they tell who speaks.
+    """
     if not set(settings.modalities) & set("TA") or (settings.speech.engine == "none" and given is None):
         return None, None, {}
+    turns = _turns(clip, settings)
     with ExitStack() as stack:
         sound = cache(lambda: stack.enter_context(media.sound(clip.path)))
 
@@ -133,6 +162,11 @@ def _listen(
             source = {"missing": "the file has no sound"}
             said = Transcript((), language=None, source="no sound")
         provenance = {"speech": source | _took(began)}
+        if turns is not None:
+            said = diarization.name_speakers(said, turns)
+        elif settings.speech.speakers == SEEN and clip.has_audio:
+            said = _seen_talking(said, clip, looking.result()[0], sound, store)
+        provenance |= _named_by(said, settings)
         if "A" not in settings.modalities or settings.voice.engine == "none" or not clip.has_audio:
             return said, None, provenance
 
@@ -147,6 +181,38 @@ def _listen(
             lambda: voice.measure_voice(sound(), said, settings.voice),
         )
         return said, voices, provenance | {"voice": source | _took(began)}
+
+
+def _turns(clip: Media, settings: AnalyzeSettings) -> tuple[diarization.Turn, ...] | None:
+    """Who speaks when, where a file tells; read first, since hearing takes long."""
+    if settings.speech.speakers in (None, SEEN):
+        return None
+    return diarization.read_turns(str(settings.speech.speakers), Path(clip.path).stem)
+
+
+def _seen_talking(
+    said: Transcript, clip: Media, faces: FaceTrack | None, sound: Callable[[], media.Sound], store: CueStore | None
+) -> Transcript:
+    if faces is None or all(utterance.speaker for utterance in said.utterances):
+        return said
+    source = {"step_s": talking.STEP_S}
+    loud = _kept(store, clip.sha256, "loudness", source, lambda: talking.loudness(sound()))
+    return talking.name_speakers(said, faces, loud)
+
+
+def _named_by(said: Transcript, settings: AnalyzeSettings) -> dict[str, Any]:
+    """Where the speakers came from, and how many utterances have one."""
+    named = sum(utterance.speaker is not None for utterance in said.utterances)
+    asked = settings.speech.speakers
+    if asked == SEEN:
+        source = talking.describe()
+    elif asked is not None:
+        source = {"source": f"file {Path(asked).name}", "sha256": media.sha256_of(asked)}
+    elif named:
+        source = {"source": "transcript"}
+    else:
+        return {}
+    return {"speakers": source | {"named": named, "of": len(said.utterances)}}
 
 
 def _took(began: float) -> dict[str, float]:

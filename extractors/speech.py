@@ -36,8 +36,8 @@ def resolve(settings: SpeechSettings, *, offline: bool = False) -> tuple[SpeechS
         if settings.engine == "whisper":
             raise
         return _sphinx(settings), f"PocketSphinx, which mishears much ({error})"
-    decided = settings.model_copy(update={"engine": "whisper", "model": model, "device": device})
-    return decided, f"Whisper {model} on {device}"
+    decided = {"engine": "whisper", "model": model, "device": device, "precision": _precision(settings, device)}
+    return settings.model_copy(update=decided), f"Whisper {model} on {device}"
 
 
 def describe(settings: SpeechSettings) -> dict[str, Any]:
@@ -49,6 +49,7 @@ def describe(settings: SpeechSettings) -> dict[str, Any]:
     if settings.engine == "whisper":
         weights = {"model": settings.model, "sha256": speech_whisper.weights_sha256(settings.model)}
         source |= {"version": version("openai-whisper"), "device": settings.device} | weights
+        source |= {"precision": settings.precision}
     else:
         source |= {"version": version("pocketsphinx"), "model": "en-us", "decoder": speech_sphinx.DECODER}
     return source | {"vad": f"silero-vad {version('silero-vad')}", "pause_s": vad.MIN_PAUSE_S}
@@ -75,7 +76,13 @@ def transcribe(
     """
     settings, _ = resolve(settings, offline=offline)
     if settings.engine == "whisper":
-        recogniser = speech_whisper.Whisper(settings.model, settings.device, settings.language)
+        recogniser = speech_whisper.Whisper(
+            settings.model,
+            settings.device,
+            settings.language,
+            half=settings.precision == "float16",
+            batch_size=settings.batch_size,
+        )
     else:
         recogniser = speech_sphinx.Sphinx()
     utterances = []
@@ -89,6 +96,14 @@ def transcribe(
 
 def _not_understood(utterance: Utterance) -> Utterance:
     return replace(utterance, words=(Word(utterance.start_s, utterance.end_s, "", 0.0),))
+
+
+def _precision(settings: SpeechSettings, device: str) -> str:
+    if settings.precision == "float16" and device == "cpu":
+        raise SettingsError("speech.precision: float16 is for a GPU, and Whisper runs on the CPU here; use auto")
+    if settings.precision == "auto":
+        return "float16" if device == "cuda" else "float32"
+    return settings.precision
 
 
 def _sphinx(settings: SpeechSettings) -> SpeechSettings:

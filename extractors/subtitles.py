@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
-import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ from typing import Any
 
 from ..core.errors import MediaError
 from ..core.timeline import Transcript, Utterance, Word
+from .text_files import json_of, name_of, one_line, seconds_of, text_of
 
 # A cue that gives no end is read at this many characters a second, and takes
 # a second at least.
@@ -31,8 +30,9 @@ def read_transcript(path: str | Path) -> Transcript:
     `speaker` and `words`.  Whisper's own JSON is such a file.
 
     A speaker is who the format names (`<v Clara>`, the ASS name field), or a
-    `CLARA:` in front of the text.  Formatting is taken off; whatever else is
-    in pointed brackets stays as it is written.
+    `CLARA:` in front of a line.  Two speakers in a cue say it in turn, for as
+    long as their words are.  Formatting is taken off; whatever else is in
+    pointed brackets stays as it is written.
 
     Raises:
         MediaError: the file is missing, of another kind, or malformed.
@@ -48,35 +48,14 @@ def read_transcript(path: str | Path) -> Transcript:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise MediaError(f"{path} is not a transcript that can be read; give one of {', '.join(readers)}")
-    found, language = reader(path, _text_of(path))
+    found, language = reader(path, text_of(path))
     for utterance in found:
         if utterance.end_s < utterance.start_s:
             raise MediaError(
                 f"{path}: the cue at {utterance.start_s:g} s ends before it begins, at {utterance.end_s:g} s"
             )
-    spoken = sorted((u for u in found if u.text), key=lambda u: (u.start_s, u.end_s))
-    return Transcript(_with_lengths(_with_speakers(spoken)), language, f"file {path.name}")
-
-
-def _text_of(path: Path) -> str:
-    """The file as text: UTF-8, UTF-16, or else what Windows wrote before them."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise MediaError(f"no transcript {path}") from None
-    except OSError as error:
-        raise MediaError(f"the transcript {path} cannot be read: {error.strerror}") from None
-    if not raw.strip():
-        raise MediaError(f"the transcript {path} is empty")
-    utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252", "latin-1"):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise MediaError(f"the transcript {path} is not a text file")
+    spoken = sorted(_with_speakers([u for u in found if u.text]), key=lambda u: (u.start_s, u.end_s))
+    return Transcript(_with_lengths(spoken), language, f"file {path.name}")
 
 
 # ── SubRip and WebVTT ────────────────────────────────────────────────────────
@@ -101,12 +80,13 @@ def _read_srt(path: Path, text: str) -> tuple[list[Utterance], None]:
 
 
 def _read_vtt(path: Path, text: str) -> tuple[list[Utterance], None]:
-    utterances = []
+    utterances: list[Utterance] = []
     for cue in _cues(path, text, blank_ends=True):
         unnamed, *voices = _VOICE.split("\n".join(cue.lines))
-        for speaker, part in [("", unnamed), *zip(voices[::2], voices[1::2], strict=True)]:
-            said = html.unescape(_plain(part))
-            utterances.append(Utterance(cue.start_s, cue.end_s, said, _name(html.unescape(speaker))))
+        said: list[tuple[str | None, str]] = [(None, html.unescape(_plain(unnamed)))]
+        for speaker, part in zip(voices[::2], voices[1::2], strict=True):
+            said.append((name_of(html.unescape(speaker)), html.unescape(_plain(part))))
+        utterances += _in_turn(Utterance(cue.start_s, cue.end_s, ""), said)
     return utterances, None
 
 
@@ -146,7 +126,7 @@ def _clock_s(parts: tuple[str | None, ...]) -> float:
 
 
 def _plain(text: str) -> str:
-    return _line(_FORMATTING.sub("", text))
+    return _lines(_FORMATTING.sub("", text))
 
 
 # ── SubStation Alpha ─────────────────────────────────────────────────────────
@@ -163,7 +143,7 @@ def _read_ass(path: Path, text: str) -> tuple[list[Utterance], None]:
     if not events:
         raise MediaError(f"{path} holds no subtitles: no line begins with Dialogue:")
     return [
-        Utterance(event.start / 1000, event.end / 1000, _line(event.plaintext), _name(event.name))
+        Utterance(event.start / 1000, event.end / 1000, _lines(event.plaintext), name_of(event.name))
         for event in events
         if not event.is_comment and not event.is_drawing
     ], None
@@ -173,12 +153,7 @@ def _read_ass(path: Path, text: str) -> tuple[list[Utterance], None]:
 
 
 def _read_json(path: Path, text: str) -> tuple[list[Utterance], str | None]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MediaError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
-    except (ValueError, RecursionError) as error:  # numbers too long, lists too deep
-        raise MediaError(f"{path} is not a transcript: {error}") from None
+    content = json_of(path, text)
     items, language = content, None
     if isinstance(content, dict):
         items = content.get("segments", content.get("utterances"))
@@ -196,10 +171,10 @@ def _utterance(where: str, item: Any) -> Utterance:
     if not isinstance(text, str | None):
         raise MediaError(f"{where}: text must be a string, got {str(text)[:40]!r}")
     return Utterance(
-        _seconds(where, item, "start"),
-        _seconds(where, item, "end"),
-        _line(text or ""),
-        _name(speaker) if isinstance(speaker, str) else None,
+        seconds_of(where, item, "start"),
+        seconds_of(where, item, "end"),
+        one_line(text or ""),
+        name_of(speaker) if isinstance(speaker, str) else None,
         tuple(_words(where, item.get("words"))),
     )
 
@@ -209,11 +184,11 @@ def _words(where: str, items: Any) -> Iterator[Word]:
     if not isinstance(items, list) or not all(isinstance(item, dict) and _timed(item) for item in items):
         return
     for item in items:
-        text = _line(str(item.get("text", item.get("word", ""))))
+        text = one_line(str(item.get("text", item.get("word", ""))))
         probability = item.get("probability")
         known = isinstance(probability, int | float) and 0 <= probability <= 1
         if text:
-            start_s, end_s = _seconds(where, item, "start"), _seconds(where, item, "end")
+            start_s, end_s = seconds_of(where, item, "start"), seconds_of(where, item, "end")
             yield Word(start_s, end_s, text, float(probability) if known else None)
 
 
@@ -221,28 +196,22 @@ def _timed(item: Mapping[str, Any]) -> bool:
     return ("start_s" in item or "start" in item) and ("end_s" in item or "end" in item)
 
 
-def _seconds(where: str, item: Mapping[str, Any], name: str) -> float:
-    value = item.get(f"{name}_s", item.get(name))
-    # The upper bound is no recording's length, but keeps out what is no number of seconds.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e7:
-        raise MediaError(f"{where}: {name}_s must be a number of seconds from 0, got {value!r}")
-    return float(value)
-
-
 # ── who says it, and for how long ────────────────────────────────────────────
 
 # `CLARA:`, `MR. JONES:`, `Clara:`, `- Clara:`, `>> CLARA:`
+_DASH = re.compile(r"[->]+\s*")
 _PREFIX = re.compile(r"(?:[->]+\s*)?((?:[^\W\d_][\w.'’-]*)(?: [^\W\d_][\w.'’-]*){0,2})\s?:\s+(?=\S)")
 
 
 def _with_speakers(utterances: list[Utterance]) -> list[Utterance]:
-    """Speakers taken from the front of the text, where that is surely a name.
+    """Speakers taken from the front of the lines, where that is surely a name.
 
     Capitals before words that are not, or a capitalised name that comes more
     than once: “Note: …” and “But then: …” are said, not names.
     """
-    prefixes = [None if u.speaker or u.words else _PREFIX.match(u.text) for u in utterances]
-    named = Counter(prefix[1] for prefix in prefixes if prefix)
+    lines = [[] if u.speaker or u.words else u.text.split("\n") for u in utterances]
+    prefixes = {line: prefix for of_one in lines for line in of_one if (prefix := _PREFIX.match(line))}
+    named = Counter(prefixes[line][1] for of_one in lines for line in of_one if line in prefixes)
 
     def is_name(prefix: re.Match[str]) -> bool:
         name, said = prefix[1], prefix.string[prefix.end() :]
@@ -250,9 +219,34 @@ def _with_speakers(utterances: list[Utterance]) -> list[Utterance]:
             return all(part[0].isupper() for part in name.split())
         return name.isupper() and len(name) > 1 and not said.isupper()
 
+    names = {line: prefix for line, prefix in prefixes.items() if is_name(prefix)}
+    return [part for u, of_one in zip(utterances, lines, strict=True) for part in _by_line(u, of_one, names)]
+
+
+def _by_line(utterance: Utterance, lines: list[str], names: Mapping[str, re.Match[str]]) -> list[Utterance]:
+    """The utterance, divided where a line begins with a name, or with a dash in a cue that has names."""
+    if not any(line in names for line in lines):
+        return [replace(utterance, text=one_line(utterance.text))]
+    said: list[tuple[str | None, str]] = []
+    for line in lines:
+        if line in names:
+            said.append((names[line][1], line[names[line].end() :]))
+        elif not said or _DASH.match(line):
+            said.append((None, _DASH.sub("", line)))
+        else:
+            said[-1] = (said[-1][0], f"{said[-1][1]} {line}")
+    return _in_turn(utterance, said)
+
+
+def _in_turn(utterance: Utterance, said: list[tuple[str | None, str]]) -> list[Utterance]:
+    """An utterance for each speaker and text, its share of the time by its length."""
+    spoken = [(speaker, text) for speaker, text in said if text]
+    length_s = utterance.end_s - utterance.start_s
+    *inner, whole = itertools.accumulate((len(text) for _, text in spoken), initial=0)
+    bounds = [*(utterance.start_s + length_s * end / whole for end in inner), utterance.end_s]
     return [
-        replace(u, speaker=prefix[1], text=u.text[prefix.end() :]) if prefix and is_name(prefix) else u
-        for u, prefix in zip(utterances, prefixes, strict=True)
+        replace(utterance, start_s=start_s, end_s=end_s, text=text, speaker=speaker)
+        for (start_s, end_s), (speaker, text) in zip(itertools.pairwise(bounds), spoken, strict=True)
     ]
 
 
@@ -269,11 +263,6 @@ def _with_lengths(utterances: list[Utterance]) -> tuple[Utterance, ...]:
     return tuple(timed)
 
 
-def _name(text: str) -> str | None:
-    return _line(text) or None
-
-
-def _line(text: str) -> str:
-    """The text on one line; without what would steer a terminal, and halves of characters."""
-    kept = (char for char in text if char.isspace() or unicodedata.category(char) not in ("Cc", "Cs"))
-    return " ".join("".join(kept).split())
+def _lines(text: str) -> str:
+    """The text with its lines cleaned, those without words left out."""
+    return "\n".join(line for line in map(one_line, re.split(r"\r\n?|\n", text)) if line)

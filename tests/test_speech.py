@@ -5,11 +5,8 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-import socket
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -160,11 +157,11 @@ def test_a_real_voice(shared: Path) -> None:
 # ── Whisper ──────────────────────────────────────────────────────────────────
 
 
-def save_whisper(path: Path, *, speechless: bool = False) -> Path:
+def save_whisper(path: Path, *, speechless: bool = False, unsure: bool = False) -> Path:
     """A tiny Whisper with random weights, as openai-whisper stores its models.
 
     The short text context bounds how much nonsense it says; a speechless one
-    ends every text at once.
+    ends every text at once, an unsure one finds most words as likely.
     """
     import torch
     import whisper
@@ -178,6 +175,8 @@ def save_whisper(path: Path, *, speechless: bool = False) -> Path:
     with torch.no_grad():
         for weights in (model.encoder.positional_embedding, model.decoder.positional_embedding):
             weights.normal_(0, 0.1)
+        if unsure:
+            model.decoder.ln.weight.mul_(0.1)
         if speechless:
             end_of_text = whisper.tokenizer.get_tokenizer(multilingual=True).eot
             model.decoder.ln.weight.zero_()
@@ -220,6 +219,46 @@ def test_whisper_reads_neighbours_together() -> None:
     """It takes as long for a second as for half a minute."""
     found = [vad.Stretch(0, 2), vad.Stretch(3, 12), vad.Stretch(20, 27.5), vad.Stretch(27.6, 29), vad.Stretch(90, 95)]
     assert [len(window) for window in speech_whisper._windows(iter(found))] == [3, 1, 1]
+
+
+def test_batched_or_not_the_transcript_is_the_same(
+    example: Path, make_media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import whisper
+
+    decoded: list[tuple[int, float]] = []  # how many windows at a time, at which temperature
+    real_decode = whisper.decode
+
+    def watched_decode(model, mel, options):
+        decoded.append((len(mel) if mel.ndim == 3 else 1, options.temperature))
+        return real_decode(model, mel, options)
+
+    monkeypatch.setattr(whisper, "decode", watched_decode)
+    settings = whisper_settings(save_whisper(tmp_path / "unsure.pt", unsure=True))
+    with media.sound(example) as sound:
+        samples = np.tile(sound.read(0.0, sound.duration_s), 2)[: 34 * 16_000]
+    transcripts, ways = [], []
+    with media.sound(make_media(tmp_path / "two-windows.wav", sound=samples)) as sound:
+        for batch_size in (1, 4):
+            given = settings.model_copy(update={"language": "en", "batch_size": batch_size})
+            transcripts.append(transcribe(sound, given, offline=True))
+            ways.append(list(decoded))
+            decoded.clear()
+    assert transcripts[0] == transcripts[1]
+    assert any(word.text for u in transcripts[0].utterances for word in u.words)
+    one_by_one, together = ways
+    assert together[0] == (2, 0.0) and all(size == 1 for size, _ in together[1:])
+    assert len(together) == len(one_by_one) - 1, "what was decoded together is decoded again"
+    # What it is unsure of is drawn again, hotter: that is not left out.
+    hotter = [[temperature for _, temperature in way if temperature > 0] for way in ways]
+    assert hotter[0] == hotter[1] != []
+
+
+def test_a_cpu_is_not_asked_for_float16(checkpoint: Path) -> None:
+    settings = whisper_settings(checkpoint)
+    assert resolve(settings, offline=True)[0].precision == "float32"
+    with pytest.raises(SettingsError, match=r"speech\.precision: float16 is for a GPU"):
+        resolve(settings.model_copy(update={"precision": "float16"}), offline=True)
 
 
 def test_speech_without_an_understood_word_stays_speech(two_lines: Path, tmp_path: Path) -> None:
@@ -305,24 +344,3 @@ def test_settings_that_no_recogniser_has(given: dict[str, str], words: str, no_w
 
 def test_switched_off_asks_for_nothing() -> None:
     assert resolve(SpeechSettings(engine="none"))[1] == "none (switched off)"
-
-
-def test_a_host_that_never_answers_costs_seconds() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        began = time.monotonic()
-        assert speech_whisper._status(f"http://127.0.0.1:{server.getsockname()[1]}/base.pt") is None
-        assert time.monotonic() - began < 4
-
-
-def test_a_host_that_answers_is_heard() -> None:
-    class Refusing(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(403)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        assert speech_whisper._status(f"http://127.0.0.1:{server.server_port}/base.pt") == 403

@@ -75,8 +75,8 @@ def test_srt(read) -> None:
 def test_vtt_names_its_voices(read) -> None:
     assert read("a.vtt", VTT) == (
         Utterance(1.0, 2.5, "I miss him so & so much.", "Clara"),
-        Utterance(3.0, 4.0, "Wait.", "Ben Smith"),
-        Utterance(3.0, 4.0, "What?", "Clara"),
+        Utterance(3.0, 3.5, "Wait.", "Ben Smith"),
+        Utterance(3.5, 4.0, "What?", "Clara"),
         Utterance(5.0, 6.0, "Nobody knows who."),
     )
 
@@ -177,6 +177,23 @@ def test_names_in_front(lines: list[str], expected: list[tuple[str | None, str]]
 
 
 @pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            ["- MONICA: There's nothing to tell!", "- JOEY: Come on."],
+            [(1.0, 2.5, "MONICA", "There's nothing to tell!"), (2.5, 3.0, "JOEY", "Come on.")],
+        ),
+        (["It goes on", "and ROSS: said"], [(1.0, 3.0, None, "It goes on and ROSS: said")]),
+        (["JOEY: So you", "went out?", "- Yes."], [(1.0, 2.6, "JOEY", "So you went out?"), (2.6, 3.0, None, "Yes.")]),
+        (["- Wait.", "- What?"], [(1.0, 3.0, None, "- Wait. - What?")]),
+    ],
+)
+def test_two_in_a_cue_speak_in_turn(lines: list[str], expected: list[tuple], read) -> None:
+    cues = read("a.srt", "00:00:01,000 --> 00:00:03,000\n" + "\n".join(lines))
+    assert [(cue.start_s, cue.end_s, cue.speaker, cue.text) for cue in cues] == expected
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.srt", b"", "a.srt is empty"),
@@ -193,8 +210,8 @@ def test_names_in_front(lines: list[str], expected: list[tuple[str | None, str]]
         ("a.json", '[{"start": NaN, "end": 1, "text": ""}]', "utterance 1: start_s must be a number of seconds"),
         ("a.json", '[{"start": 0, "end": 1, "text": 5}]', "utterance 1: text must be a string, got '5'"),
         ("a.json", f'[{{"start": 0, "end": {10**400}, "text": ""}}]', "utterance 1: end_s must be a number of seconds"),
-        ("a.json", "[" * 200_000, "a.json is not a transcript"),
-        ("a.json", "9" * 5000, "a.json is not a transcript"),
+        ("a.json", "[" * 200_000, "a.json is not JSON that can be read"),
+        ("a.json", "9" * 5000, "a.json is not JSON that can be read"),
         ("a.txt", "hm", "a.txt is not a transcript that can be read; give one of .srt, .vtt, .ass, .ssa, .json"),
     ],
 )

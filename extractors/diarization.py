@@ -1,0 +1,169 @@
+"""Who speaks when, as a diarisation tells: RTTM or JSON, laid over a transcript."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import MediaError
+from ..core.timeline import Transcript, Utterance, Word
+from .text_files import json_of, name_of, seconds_of, text_of
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Somebody speaks, perhaps while others do."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+
+
+def read_turns(path: str | Path, recording: str) -> tuple[Turn, ...]:
+    """The turns in a file, in order of time.
+
+    RTTM (NIST, 2009) has a line `SPEAKER file 1 start duration <NA> <NA> name
+    <NA> <NA>` a turn.  JSON is a list of turns, or an object with one under
+    `segments`; a turn has `start_s` and `end_s` (or `start` and `end`) and
+    `speaker`.
+
+    Args:
+        recording: the video's name without its ending.  An RTTM file about
+            several recordings tells by it which turns are meant.
+
+    Raises:
+        MediaError: the file is missing, of another kind, malformed, or about
+            other recordings.
+    """
+    path = Path(path)
+    readers = {".rttm": _read_rttm, ".json": _read_json}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise MediaError(f"{path} does not tell who speaks when; give one of {', '.join(readers)}")
+    turns = reader(path, text_of(path, "file of speakers"), recording)
+    return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)))
+
+
+def _read_rttm(path: Path, text: str, recording: str) -> list[Turn]:
+    turns: dict[str, list[Turn]] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        fields = line.split()
+        # Other types of line describe the speakers, not their turns.
+        if not fields or fields[0] != "SPEAKER":
+            continue
+        where = f"{path}, line {number}"
+        if len(fields) < 8:
+            raise MediaError(f"{where}: not as in 'SPEAKER file 1 start duration <NA> <NA> name <NA> <NA>'")
+        try:
+            times = {"start": float(fields[3]), "duration": float(fields[4])}
+        except ValueError:
+            raise MediaError(f"{where}: start and duration must be seconds, got {fields[3:5]}") from None
+        start_s = seconds_of(where, times, "start")
+        end_s = start_s + seconds_of(where, times, "duration")
+        turns.setdefault(fields[1], []).append(Turn(start_s, end_s, name_of(fields[7]) or fields[7]))
+    if not turns:
+        raise MediaError(f"{path} names no speakers: no line begins with SPEAKER")
+    if len(turns) == 1:  # of one recording, whatever it was called there
+        return next(iter(turns.values()))
+    if recording not in turns:
+        raise MediaError(f"{path} is about {', '.join(list(turns)[:3])} …, not about {recording!r}")
+    return turns[recording]
+
+
+def _read_json(path: Path, text: str, recording: str) -> list[Turn]:
+    content = json_of(path, text)
+    items = content.get("segments") if isinstance(content, dict) else content
+    if not isinstance(items, list):
+        raise MediaError(f"{path} must be a list of turns, or an object with one under 'segments'")
+    turns = [_turn(f"{path}, turn {number}", item) for number, item in enumerate(items, start=1)]
+    return [turn for turn in turns if turn is not None]
+
+
+def _turn(where: str, item: Any) -> Turn | None:
+    """A turn; nothing where the speaker is left open."""
+    if not isinstance(item, dict) or not isinstance(item.get("speaker"), str | None):
+        raise MediaError(f"{where}: must be an object with start_s, end_s and speaker, got {str(item)[:40]!r}")
+    start_s, end_s = seconds_of(where, item, "start"), seconds_of(where, item, "end")
+    if end_s < start_s:
+        raise MediaError(f"{where}: ends before it begins, at {end_s:g} s")
+    name = name_of(item.get("speaker") or "")
+    return Turn(start_s, end_s, name) if name else None
+
+
+# ── laid over what was said ──────────────────────────────────────────────────
+
+
+def name_speakers(transcript: Transcript, turns: Sequence[Turn]) -> Transcript:
+    """The transcript with the speakers of the turns.
+
+    A word is whose turn overlaps it most, and belongs with the word before it
+    where none does.  An utterance in which the speaker changes is divided
+    there; one without word times stays whole and is whose turn overlaps it
+    most.  Where no turn overlaps, speakers stay as they were.
+    """
+    utterances = [part for utterance in transcript.utterances for part in _named(utterance, turns)]
+    utterances.sort(key=lambda utterance: (utterance.start_s, utterance.end_s))
+    return replace(transcript, utterances=tuple(utterances))
+
+
+def _named(utterance: Utterance, turns: Sequence[Turn]) -> list[Utterance]:
+    near = [turn for turn in turns if turn.end_s > utterance.start_s and turn.start_s < utterance.end_s]
+    if not near:
+        return [utterance]
+    whole = _speaker_of(utterance, near, utterance.speaker)
+    if not utterance.words:
+        return [replace(utterance, speaker=whole)]
+    speaker = next((name for word in utterance.words if (name := _speaker_of(word, near, None))), whole)
+    runs: list[tuple[str | None, list[Word]]] = []
+    for word in utterance.words:
+        speaker = _speaker_of(word, near, speaker)
+        if not runs or runs[-1][0] != speaker:
+            runs.append((speaker, []))
+        runs[-1][1].append(word)
+    return _divided(utterance, runs)
+
+
+def _speaker_of(said: Utterance | Word, turns: Sequence[Turn], otherwise: str | None) -> str | None:
+    """Whose turns overlap it most; `otherwise` where none does, or as many as any."""
+    overlap_s: dict[str | None, float] = {otherwise: 0.0}
+    for turn in turns:
+        shared_s = min(said.end_s, turn.end_s) - max(said.start_s, turn.start_s)
+        if shared_s > 0:
+            overlap_s[turn.speaker] = overlap_s.get(turn.speaker, 0.0) + shared_s
+    return max(overlap_s, key=overlap_s.__getitem__)
+
+
+def _divided(utterance: Utterance, runs: Sequence[tuple[str | None, list[Word]]]) -> list[Utterance]:
+    """The utterance in parts, a run of words each; its outer bounds stay."""
+    parts, start_s = [], utterance.start_s
+    texts = _texts(utterance.text, [words for _, words in runs])
+    for index, ((speaker, words), text) in enumerate(zip(runs, texts, strict=True)):
+        if index:
+            start_s = min(max(words[0].start_s, start_s), utterance.end_s)
+        last = index == len(runs) - 1
+        end_s = utterance.end_s if last else min(max(words[-1].end_s, start_s), utterance.end_s)
+        parts.append(Utterance(start_s, end_s, text, speaker, tuple(words)))
+        start_s = end_s
+    return parts
+
+
+def _texts(text: str, runs: Sequence[Sequence[Word]]) -> list[str]:
+    """The text cut before the first word of each run but the first.
+
+    As spelled, since not every language has spaces between words; where the
+    words are not found in the text, they are put together anew.
+    """
+    cuts, at = [], 0
+    for run in runs:
+        for number, word in enumerate(run):
+            found = text.find(word.text, at)
+            if found < 0:
+                return [" ".join(word.text for word in run).strip() for run in runs]
+            if number == 0:
+                cuts.append(found)
+            at = found + len(word.text)
+    bounds = [0, *cuts[1:], len(text)]
+    return [text[first:last].strip() for first, last in itertools.pairwise(bounds)]

@@ -1,0 +1,77 @@
+"""Text files from elsewhere: decoded, checked, and cleaned of what would steer a terminal."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import MediaError
+
+
+def text_of(path: Path, what: str = "transcript") -> str:
+    """The file as text: UTF-8, UTF-16, or else what Windows wrote before them.
+
+    Args:
+        what: it is called in messages.
+
+    Raises:
+        MediaError: it is missing, unreadable, empty or not text.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise MediaError(f"no {what} {path}") from None
+    except OSError as error:
+        raise MediaError(f"the {what} {path} cannot be read: {error.strerror}") from None
+    if not raw.strip():
+        raise MediaError(f"the {what} {path} is empty")
+    utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252", "latin-1"):
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise MediaError(f"the {what} {path} is not a text file")
+
+
+def json_of(path: Path, text: str) -> Any:
+    """What the JSON holds.
+
+    Raises:
+        MediaError: it is none.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MediaError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    except (ValueError, RecursionError) as error:  # numbers too long, lists too deep
+        raise MediaError(f"{path} is not JSON that can be read: {error}") from None
+
+
+def seconds_of(where: str, item: Mapping[str, Any], name: str) -> float:
+    """The time under `name` + `_s`, or under `name`.
+
+    Raises:
+        MediaError: there is none, or it is no time in a recording.
+    """
+    value = item.get(f"{name}_s", item.get(name))
+    # The upper bound is no recording's length, but keeps out what is no number of seconds.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e7:
+        raise MediaError(f"{where}: {name}_s must be a number of seconds from 0, got {value!r}")
+    return float(value)
+
+
+def name_of(text: str) -> str | None:
+    """A speaker's name on one line; `None` where it is blank."""
+    return one_line(text) or None
+
+
+def one_line(text: str) -> str:
+    """The text on one line; without what would steer a terminal, and halves of characters."""
+    kept = (char for char in text if char.isspace() or unicodedata.category(char) not in ("Cc", "Cs"))
+    return " ".join("".join(kept).split())

@@ -1,0 +1,269 @@
+"""Who says it: turns from a file, and the face that is seen talking."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emoscribe.core.errors import MediaError, SettingsError
+from emoscribe.core.settings import AnalyzeSettings, FaceSettings, SpeechSettings
+from emoscribe.core.timeline import FaceTrack, Transcript, Utterance, Word
+from emoscribe.extractors import face, media, talking
+from emoscribe.extractors.diarization import Turn, name_speakers, read_turns
+from emoscribe.extractors.perceive import decide, identify, perceive
+from emoscribe.extractors.store import CueStore
+from emoscribe.extractors.subtitles import read_transcript
+
+RTTM = """SPKR-INFO friends 1 <NA> <NA> <NA> unknown monica <NA> <NA>
+SPEAKER friends 1 0.00 2.00 <NA> <NA> monica <NA> <NA>
+SPEAKER friends 1 1.90 1.10 <NA> <NA> joey <NA> <NA>
+
+SPEAKER friends 1 9.00 1.00 <NA> <NA> monica <NA> <NA>
+"""
+
+
+def words(*timed: tuple[str, float, float]) -> tuple[Word, ...]:
+    return tuple(Word(start_s, end_s, text, 0.9) for text, start_s, end_s in timed)
+
+
+def transcript(*utterances: Utterance) -> Transcript:
+    return Transcript(utterances, "en", "a test")
+
+
+# ── turns from a file ────────────────────────────────────────────────────────
+
+
+def test_rttm(tmp_path: Path) -> None:
+    path = tmp_path / "a.rttm"
+    path.write_text(RTTM)
+    monica, joey, again = read_turns(path, "whatever it is called here")
+    assert (monica, again) == (Turn(0.0, 2.0, "monica"), Turn(9.0, 10.0, "monica"))
+    assert (joey.start_s, joey.end_s, joey.speaker) == (1.9, pytest.approx(3.0), "joey")
+
+
+def test_rttm_of_several_recordings(tmp_path: Path) -> None:
+    path = tmp_path / "a.rttm"
+    path.write_text(RTTM + "SPEAKER news 1 4.0 1.0 <NA> <NA> anchor <NA> <NA>\n")
+    assert read_turns(path, "news") == (Turn(4.0, 5.0, "anchor"),)
+    with pytest.raises(MediaError, match=r"a\.rttm is about friends, news …, not about 'sports'"):
+        read_turns(path, "sports")
+
+
+@pytest.mark.parametrize("under", [None, "segments"])
+def test_json(under: str | None, tmp_path: Path) -> None:
+    turns = [
+        {"start_s": 3, "end_s": 4.5, "speaker": "Jo\x1b[2Jey"},
+        {"start": 0.0, "end": 2.0, "speaker": " Monica "},
+        {"start_s": 5, "end_s": 6, "speaker": None},
+    ]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(turns if under is None else {under: turns}))
+    assert read_turns(path, "a") == (Turn(0.0, 2.0, "Monica"), Turn(3.0, 4.5, "Jo[2Jey"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.rttm", "SPEAKER friends 1 0.00 2.00\n", "a.rttm, line 1: not as in 'SPEAKER file 1 start"),
+        ("a.rttm", "SPEAKER f 1 zero 2 <NA> <NA> m <NA> <NA>\n", "a.rttm, line 1: start and duration must be seconds"),
+        ("a.rttm", "SPEAKER f 1 -1 2 <NA> <NA> m <NA> <NA>\n", "a.rttm, line 1: start_s must be a number of seconds"),
+        ("a.rttm", "hello\n", "a.rttm names no speakers: no line begins with SPEAKER"),
+        ("a.rttm", "", "a.rttm is empty"),
+        ("a.json", '{"speakers": []}', "a.json must be a list of turns, or an object with one under 'segments'"),
+        ("a.json", '[{"start_s": 1, "end_s": 2}, 3]', "a.json, turn 2: must be an object with start_s, end_s and"),
+        ("a.json", '[{"start_s": 2, "end_s": 1, "speaker": "m"}]', "a.json, turn 1: ends before it begins, at 1 s"),
+        ("a.json", '[{"start_s": 2, "speaker": "m"}]', "a.json, turn 1: end_s must be a number of seconds"),
+        ("a.csv", "a,b", "a.csv does not tell who speaks when; give one of .rttm, .json"),
+    ],
+)
+def test_what_does_not_tell_is_one_line(name: str, content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(MediaError) as error:
+        read_turns(path, "a")
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_missing_file_of_speakers(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"no file of speakers .*gone\.rttm"):
+        read_turns(tmp_path / "gone.rttm", "a")
+
+
+# ── laid over what was said ──────────────────────────────────────────────────
+
+
+def test_an_utterance_is_divided_where_the_speaker_changes() -> None:
+    heard = words(("Wait,", 0.2, 0.6), ("what?", 0.7, 1.1), ("I", 1.3, 1.4), ("said", 1.4, 1.8), ("no.", 1.8, 2.4))
+    said = transcript(Utterance(0.0, 2.6, "Wait, what?  I said no.", words=heard))
+    turns = (Turn(0.0, 1.25, "Clara"), Turn(1.2, 2.2, "Ben"))
+    assert name_speakers(said, turns).utterances == (
+        Utterance(0.0, 1.1, "Wait, what?", "Clara", heard[:2]),
+        Utterance(1.3, 2.6, "I said no.", "Ben", heard[2:]),
+    )
+
+
+def test_words_in_nobodys_turn_go_with_those_before() -> None:
+    heard = words(("Well", 0.0, 0.4), ("I", 0.5, 0.6), ("er", 1.0, 1.2), ("never", 1.5, 2.0))
+    said = transcript(Utterance(0.0, 2.0, "Well I er never", words=heard))
+    turns = (Turn(0.45, 0.7, "Clara"), Turn(1.4, 2.0, "Clara"))
+    assert name_speakers(said, turns).utterances == (replace(said.utterances[0], speaker="Clara"),)
+
+
+def test_text_without_spaces_is_cut_as_it_is_spelled() -> None:
+    heard = words(("待って", 0.0, 0.5), ("何", 0.5, 1.0), ("いや", 1.0, 1.5))
+    said = transcript(Utterance(0.0, 1.5, "待って、何？いや。", words=heard))
+    parts = name_speakers(said, (Turn(0.0, 1.0, "A"), Turn(1.0, 1.5, "B"))).utterances
+    assert [(part.speaker, part.text) for part in parts] == [("A", "待って、何？"), ("B", "いや。")]
+
+
+def test_without_word_times_an_utterance_is_whose_turn_overlaps_it_most() -> None:
+    said = transcript(Utterance(0.0, 3.0, "Wait, what?"), Utterance(5.0, 6.0, "Nobody?", "Narrator"))
+    turns = (Turn(0.0, 0.8, "Clara"), Turn(0.8, 2.0, "Ben"), Turn(2.0, 2.9, "Clara"))
+    assert [u.speaker for u in name_speakers(said, turns).utterances] == ["Clara", "Narrator"]
+
+
+def test_speakers_from_a_file_reach_voices_and_provenance(example: Path, tmp_path: Path) -> None:
+    lines = read_transcript(example.with_suffix(".srt"))
+    turns = [
+        {"start_s": u.start_s, "end_s": u.end_s, "speaker": ("Ann", "Ben")[i % 2]}
+        for i, u in enumerate(lines.utterances)
+    ]
+    path = tmp_path / "who.json"
+    path.write_text(json.dumps(turns))
+    settings = AnalyzeSettings(modalities="TA", speech=SpeechSettings(engine="pocketsphinx", speakers=str(path)))
+    cues = perceive(identify(example), settings, transcript=lines)
+    assert cues.transcript and cues.voice
+    names = tuple(turn["speaker"] for turn in turns)
+    assert tuple(u.speaker for u in cues.transcript.utterances) == cues.voice.speaker == names
+    speakers = cues.provenance["speakers"]
+    assert (speakers["source"], speakers["named"], speakers["of"]) == ("file who.json", len(names), len(names))
+    assert speakers["sha256"] == media.sha256_of(path)
+
+
+# ── who is seen talking ──────────────────────────────────────────────────────
+
+SEEN = SpeechSettings(engine="pocketsphinx", speakers="seen")
+FIVE_FPS = FaceSettings(engine="mediapipe", sampling_fps=5.0)
+ONE_LINE = Utterance(0.0, 8.0, "what she says")
+
+
+@pytest.fixture(scope="module")
+def voice_over(example: Path) -> FaceTrack:
+    """A woman who cries and laughs; what is said is said by somebody else."""
+    return face.track_faces(example, FIVE_FPS)
+
+
+@pytest.fixture(scope="module")
+def talking_head(shared: Path) -> Path:
+    return shared / "media" / "talking-head.mp4"
+
+
+@pytest.fixture(scope="module")
+def head(talking_head: Path) -> FaceTrack:
+    return face.track_faces(talking_head, FIVE_FPS)
+
+
+@pytest.fixture(scope="module")
+def her_voice(talking_head: Path):
+    with media.sound(talking_head) as sound:
+        return talking.loudness(sound)
+
+
+def beside(one: FaceTrack, other: FaceTrack) -> FaceTrack:
+    """Two people in one picture, for as long as the first is there."""
+    nearest = [int(np.abs(other.times_s - time_s).argmin()) for time_s in one.times_s]
+    return replace(
+        one,
+        times_s=np.repeat(one.times_s, 2),
+        person=np.tile([0, 1], len(one.times_s)),
+        boxes=np.repeat(one.boxes, 2, axis=0),
+        action_units=np.stack([one.action_units, other.action_units[nearest]], axis=1).reshape(-1, len(one.names)),
+        geometry=None,
+        pose=None,
+    )
+
+
+def talker(track: FaceTrack, loud, utterance: Utterance = ONE_LINE) -> str | None:
+    return talking.name_speakers(transcript(utterance), track, loud).utterances[0].speaker
+
+
+def test_loudness_in_decibels(make_media, tmp_path: Path) -> None:
+    tone = 0.1 * np.sqrt(2) * np.sin(2 * np.pi * 440 * np.arange(2 * 16_000) / 16_000)
+    with media.sound(make_media(tmp_path / "tone.wav", sound=np.concatenate([tone, np.zeros(16_000)]))) as sound:
+        loud = talking.loudness(sound)
+    assert len(loud.times_s) == 60 and loud.times_s[-1] == pytest.approx(2.975)
+    assert np.allclose(loud.values[2:37], -20, atol=0.1) and (loud.values[44:] < -80).all()
+
+
+def test_a_face_that_talks_is_the_speaker(head: FaceTrack, her_voice) -> None:
+    assert talker(head, her_voice) == "face 0"
+
+
+def test_a_face_under_somebody_elses_voice_is_not(voice_over: FaceTrack, example: Path) -> None:
+    lines = read_transcript(example.with_suffix(".srt"))
+    with media.sound(example) as sound:
+        named = talking.name_speakers(lines, voice_over, talking.loudness(sound))
+    assert [u.speaker for u in named.utterances] == [None] * len(lines.utterances)
+
+
+def test_of_two_faces_the_one_that_talks(head: FaceTrack, voice_over: FaceTrack, her_voice) -> None:
+    both = beside(head, voice_over)
+    assert talker(both, her_voice) == "face 0"
+    assert talker(replace(both, person=1 - both.person), her_voice) == "face 1"
+
+
+def test_two_faces_that_talk_at_once_are_not_told_apart(head: FaceTrack, her_voice) -> None:
+    assert talker(beside(head, head), her_voice) is None
+
+
+def test_who_talks_on_in_the_pauses_is_not_heard(head: FaceTrack, her_voice) -> None:
+    """Her mouth goes on moving while only a second and a half of it is loud."""
+    brief = (her_voice.times_s > 3.0) & (her_voice.times_s < 4.5)
+    level = np.where(brief, her_voice.values[:, 0], -90.0)[:, None]
+    assert talker(head, replace(her_voice, values=level), Utterance(3.0, 4.5, "somebody else")) is None
+
+
+def test_who_is_gone_for_most_of_it_has_not_said_it(head: FaceTrack, her_voice) -> None:
+    there = head.times_s < 3.0
+    gone = replace(
+        head,
+        times_s=head.times_s[there],
+        person=head.person[there],
+        boxes=head.boxes[there],
+        action_units=head.action_units[there],
+    )
+    assert talker(gone, her_voice) is None
+
+
+def test_known_names_stay(head: FaceTrack, her_voice) -> None:
+    assert talker(head, her_voice, replace(ONE_LINE, speaker="Katie")) == "Katie"
+
+
+def test_seen_talking_from_file_to_cues(talking_head: Path, tmp_path: Path) -> None:
+    settings = AnalyzeSettings(speech=SEEN, face=FIVE_FPS)
+    said = transcript(Utterance(0.0, 4.6, "first"), Utterance(5.2, 8.0, "second"))
+    for _ in range(2):
+        store = CueStore(tmp_path)
+        cues = perceive(identify(talking_head, store), settings, transcript=said, store=store)
+        assert cues.transcript and cues.voice
+        assert [u.speaker for u in cues.transcript.utterances] == ["face 0", "face 0"]
+        assert cues.voice.speaker == ("face 0", "face 0")
+        assert cues.provenance["speakers"]["source"] == "seen talking"
+    assert len(list(tmp_path.glob("loudness-*.parquet"))) == 1, "what is kept is not made again"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"modalities": "TA"}, "speech.speakers: seen needs the faces, which are not looked at"),
+        ({"face": FaceSettings(engine="none")}, "speech.speakers: seen needs the faces"),
+        ({"face": FaceSettings(engine="mediapipe", sampling_fps=2)}, "seen needs 5 frames a second or more, mediapipe"),
+    ],
+)
+def test_seen_needs_to_look(given: dict, message: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        decide(AnalyzeSettings(speech=SEEN, **given))
+    assert message in str(error.value) and "\n" not in str(error.value)
