@@ -245,7 +245,10 @@ def test_two_processes_learn_and_measure_as_one(run, table: Path, tmp_path: Path
     measure = ("evaluate", "table", "--data", table, "--split", "dev", "--run", run.folder, "--offline")
     by_two(*measure, "--out", tmp_path / "by-two")
     evaluate("table", table, "dev", [run.folder], tmp_path / "by-one", device="cpu", offline=True)
-    assert read_json(tmp_path / "by-one" / "metrics.json") == read_json(tmp_path / "by-two" / "metrics.json")
+    by_one, by_two = (read_json(tmp_path / name / "metrics.json")["words"] for name in ("by-one", "by-two"))
+    assert all(by_one[name] == by_two[name] for name in ("n", "accuracy", "weighted_f1", "macro_f1", "confusion"))
+    # Other batches round otherwise.
+    assert by_one["ece"] == pytest.approx(by_two["ece"], abs=1e-6)
 
 
 # ── settings ─────────────────────────────────────────────────────────────────
