@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from emoscribe.core.settings import WindowSettings, WordingSettings
@@ -94,3 +96,18 @@ def test_a_clip_of_a_longer_recording_gets_what_lies_in_it() -> None:
     )
     (moment,) = moments_of_clips([Clip("c", media="v.mp4", start_s=5.0, end_s=9.0)], {"c": seen}, {}, WordingSettings())
     assert (moment.text, moment.face) == ("within the clip", NO_FACE)
+
+
+def test_the_face_of_who_is_seen_talking_goes_before_a_larger_one() -> None:
+    both = smiling(1.0, 1.0)
+    faces = replace(
+        both,
+        person=np.array([0, 1]),
+        boxes=np.array([[0.0, 0.0, 400.0, 400.0], [100.0, 100.0, 250.0, 250.0]]),
+        action_units=np.array([[0.9, 0.9], [0.0, 0.0]]),
+    )
+    said_by = {
+        who: only(Cues(MEDIA, said(Utterance(0.5, 1.5, "so it is", who)), faces)) for who in (None, "face 1", "Ann")
+    }
+    assert SMILE in str(said_by[None].face) and SMILE in str(said_by["Ann"].face)
+    assert said_by["face 1"].face == said_by["face 1"].faces[1] and SMILE not in str(said_by["face 1"].face)

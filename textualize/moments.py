@@ -52,7 +52,8 @@ def moment_of(
     seen = None
     if face is not None:
         faces = face_words(face, window.start_s, window.end_s, wording)
-        seen = next(iter(faces.values()), absence(face, window.start_s, window.end_s))
+        prominent = next(iter(faces.values()), absence(face, window.start_s, window.end_s))
+        seen = next((words for person, words in faces.items() if window.speaker == f"face {person}"), prominent)
         evidence.append(face_evidence(seen))
     if voice is not None:
         evidence.append("weak" if voice.heard else "none")
