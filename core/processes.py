@@ -6,8 +6,10 @@ files, the main one does; what is slow is shared out.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -75,10 +77,18 @@ def mapped(work: Callable[[list[T]], list[Any]], items: Sequence[T]) -> list[Any
     return results
 
 
+@cache
 def _meet() -> None:
-    """Join the others, once."""
+    """Join the others, once, and part from them in good order."""
     import torch
     from accelerate import PartialState
 
     # Unless told, processes without a GPU would each take themselves for the only one.
-    PartialState(cpu=not torch.cuda.is_available())
+    state = PartialState(cpu=not torch.cuda.is_available())
+
+    def part() -> None:
+        # Who leaves while another still talks to it, or without a word, takes both down.
+        state.wait_for_everyone()
+        state.destroy_process_group()
+
+    atexit.register(part)
