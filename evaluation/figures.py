@@ -11,16 +11,16 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.drawing import style
 from .calibration import Reliability
 from .metrics import roc
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.typing import RcKeyType
 
 # Placeholder colour → CSS variable of `page/report.css`.
 INK, MUTED, LINE, ACCENT, ON_ACCENT = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04", "#0a0b05"
@@ -30,27 +30,7 @@ VARIABLES = {INK: "--ink", MUTED: "--soft", LINE: "--rule", ACCENT: "--mark", ON
 }
 DASHES = ["-", (0, (4, 2)), (0, (1, 1.5))]
 
-STYLE: dict[RcKeyType, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "emoscribe",
-    # A label with two dollar signs in it is no formula.
-    "text.parse_math": False,
-    "font.size": 9,
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.facecolor": "none",
-    "axes.labelcolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.facecolor": "none",
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "path.simplify_threshold": 0.5,
-}
+STYLE = style(ink=INK, muted=MUTED, line=LINE, ground="none")
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.drawing import style
 from ..core.errors import EmoscribeError, MediaError
 from ..core.files import make_folder, plain, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.typing import RcKeyType
     from tensorboardX import SummaryWriter
 
 HISTORY = "history.jsonl"
@@ -52,27 +52,7 @@ DARK = dict(
 )
 FONTS = "Avenir, 'Segoe UI', Inter, 'Helvetica Neue', Arial, sans-serif"
 
-STYLE: dict[RcKeyType, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "emoscribe",
-    # A name with two dollar signs in it is no formula.
-    "text.parse_math": False,
-    "font.size": 9,
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.facecolor": "none",
-    "axes.labelcolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.facecolor": PAPER,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "path.simplify_threshold": 0.5,
-}
+STYLE = style(ink=INK, muted=MUTED, line=LINE, ground=PAPER)
 
 
 # ── what is written as it goes ───────────────────────────────────────────────

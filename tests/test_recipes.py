@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from emoscribe.core.labels import BASIC
+from emoscribe.core.runs import find_run, save_run
 from emoscribe.corpora.registry import read_corpus
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -194,3 +195,18 @@ def test_word_errors_are_counted() -> None:
     assert words("Don’t! — you KNOW, 2...") == ["don't", "you", "know", "2"]
     assert distance(words("a b c d"), words("a x c")) == 2
     assert distance([], words("a b")) == 2 and distance(words("a b"), []) == 2
+
+
+# ── several seeds ────────────────────────────────────────────────────────────
+
+
+def test_runs_over_seeds(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, (best, last) in enumerate(((0.5, 0.4), (0.7, 0.6))):
+        epochs = [{"epoch": number, "dev": {"macro_f1": value}} for number, value in enumerate((best, last))]
+        metrics = {"dev": epochs[0]["dev"], "epochs": epochs}
+        save_run(find_run("meld-minilm").model_copy(update={"folder": tmp_path / f"{seed}", "metrics": metrics}))
+    assert recipe("over_seeds.py", tmp_path / "0", tmp_path / "1") == 0
+    assert "| macro f1 | .600 ± .141 | .500 | .700 |" in capsys.readouterr().out
+    assert recipe("over_seeds.py", "--last", tmp_path / "0", tmp_path / "1") == 0
+    assert "| macro f1 | .500 ± .141 | .400 | .600 |" in capsys.readouterr().out
+    assert recipe("over_seeds.py", tmp_path / "none") == 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,6 +22,9 @@ from .moments import UNCLEAR
 from .voice import EVEN, NO_SPEECH, NOT_LISTENED, NOTHING_TO_COMPARE, TOO_SHORT
 
 Signal = Literal["T", "V", "A"]
+
+# A signal of a moment in words.
+_Words = Callable[["Labelled", random.Random], str]
 
 # A label with fewer faces than this is drawn less often, and shown more often
 # as the textbook has it: so few would be learnt by heart.
@@ -107,26 +110,37 @@ class Mixture:
             return self._shown(labelled, rng)
         if alone:
             return rng.choice((None, None, NO_FACE, NOT_LOOKED)) if labelled.teaches == "A" else None
-        source = self._source(labelled.moment.face is not None, "V", rng)
-        if source in ("unknown", "absent"):
-            return None if source == "unknown" else rng.choice(_NO_FACE)
-        if source == "own":
-            return self._fewer(labelled.moment.face or "", rng)
-        lender = self._lender("V", labelled.label if source == "same" else None, rng)
-        return self._shown(lender, rng) if lender is not None else rng.choice(_NO_FACE)
+        has_own = labelled.moment.face is not None
+        return self._from_somewhere("V", labelled, has_own, self._as_seen, self._shown, _NO_FACE, rng)
 
     def _voice(self, labelled: Labelled, alone: bool, rng: random.Random) -> str | None:
         if labelled.teaches == "A":
             return self._heard(labelled, rng)
         if alone:
             return rng.choice((None, None, NO_SPEECH, NOT_LISTENED)) if labelled.teaches == "V" else None
-        source = self._source(labelled.moment.voice is not None, "A", rng)
-        if source in ("unknown", "absent"):
-            return None if source == "unknown" else rng.choice(_NO_VOICE)
+        has_own = labelled.moment.voice is not None
+        return self._from_somewhere("A", labelled, has_own, self._heard, self._heard, _NO_VOICE, rng)
+
+    def _from_somewhere(
+        self,
+        signal: Signal,
+        labelled: Labelled,
+        has_own: bool,
+        own: _Words,
+        lent: _Words,
+        nowhere: Sequence[str],
+        rng: random.Random,
+    ) -> str | None:
+        """A signal that the label is not about: one's own, lent by somebody, absent, or not looked for."""
+        source = self._source(has_own, signal, rng)
+        if source == "unknown":
+            return None
         if source == "own":
-            return self._heard(labelled, rng)
-        lender = self._lender("A", labelled.label if source == "same" else None, rng)
-        return self._heard(lender, rng) if lender is not None else rng.choice(_NO_VOICE)
+            return own(labelled, rng)
+        lender = None
+        if source != "absent":
+            lender = self._lender(signal, labelled.label if source == "same" else None, rng)
+        return lent(lender, rng) if lender is not None else rng.choice(nowhere)
 
     def _source(self, has_own: bool, signal: Signal, rng: random.Random) -> str:
         """Where a signal comes from."""
@@ -145,6 +159,9 @@ class Mixture:
             return self.draw(signal, 1, rng)[0]
         having = self._teaching[signal].get(label)
         return rng.choice(having) if having else None
+
+    def _as_seen(self, labelled: Labelled, rng: random.Random) -> str:
+        return self._fewer(labelled.moment.face or "", rng)
 
     def _shown(self, labelled: Labelled, rng: random.Random) -> str:
         """A face that teaches, or the textbook's: more often where there are few."""
