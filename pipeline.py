@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .core.errors import EmoscribeError, SettingsError
 from .core.labels import BASIC, LabelSet, compound_from_basic, label_set
-from .core.runs import Run, find_run
+from .core.runs import Run, answering, find_run
 from .core.settings import AnalyzeSettings, PromptSettings, Settings, WordingSettings, load
 from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment
 from .extractors.perceive import Progress, decide, identify, perceive, unwatched
@@ -84,6 +84,8 @@ def make_plan(settings: AnalyzeSettings) -> Plan:
         UnavailableError: an engine that was asked for by name is not here.
     """
     run = find_run(settings.model.run)
+    if run.zero_shot and settings.labels is not None:
+        run = answering(run, label_set(settings.labels))
     settings = settings.model_copy(update={"modalities": _modalities_for(run, settings)})
     labels = _labels_from(run, settings.labels)
     wording = _as_trained("wording", settings.wording, run.wording, run)

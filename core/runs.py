@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from .errors import MediaError, SettingsError
 from .files import make_folder, plain, read_json, write_json, write_text
+from .labels import BASIC, LabelSet
 from .settings import FaceSettings, PromptSettings, Settings, SpeechSettings, VoiceSettings, WordingSettings, validate
 from .training import Head
 
@@ -31,15 +32,19 @@ NORMS = "norms.json"
 TRACES = "traces.json"
 VERSION = 1
 
+# Before a model that is asked without an adapter.
+ZERO_SHOT = "zero-shot:"
+
 
 class Base(Settings):
     """The model under an adapter: a portable id, never a path, and its weights' hash.
 
-    `quantization` is what the adapter was trained on, and is read on.
+    `quantization` is what the adapter was trained on, and is read on.  Without
+    an adapter any weights will do: `sha256` is `None`.
     """
 
     id: str = Field(min_length=1)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     quantization: Literal["none", "nf4"] = "none"
 
 
@@ -52,11 +57,12 @@ class Extractors(Settings):
 
 
 class Run(Settings):
-    """A trained adapter, as described.
+    """A trained adapter, as described; or a model that is asked without one.
 
     Attributes:
         folder: where it lies; not part of the description.
         norms: of voices, in the form of `norms.json`; likewise.
+        zero_shot: whether there is no adapter; nothing of it is on disk.
         label_set: the name of it; `labels` are in the order of the scores.
         temperature: what logits are divided by, fitted on `dev`.
         metrics: what was measured, by data and seed.
@@ -64,6 +70,7 @@ class Run(Settings):
     """
 
     version: Literal[1] = VERSION
+    zero_shot: bool = False
     folder: Path = Field(exclude=True)
     norms: Mapping[str, Any] | None = Field(default=None, exclude=True)
     base: Base
@@ -101,18 +108,43 @@ def shipped_runs() -> list[str]:
 
 
 def find_run(run: str | Path) -> Run:
-    """The run of that name, or in that folder.
+    """The run of that name, or in that folder; `zero-shot:MODEL` is a causal model without an adapter.
 
     Raises:
         SettingsError: there is none, or its description is not one.
     """
     shipped = shipped_runs()
+    if str(run).startswith(ZERO_SHOT):
+        return _zero_shot(str(run))
     if str(run) in shipped:
         return load_run(SHIPPED / str(run))
     if (Path(run) / DESCRIPTION).is_file():
         return load_run(run)
     what = "holds no run.json" if Path(run).is_dir() else "is neither a folder nor an adapter that ships"
     raise SettingsError(f"run {str(run)!r} {what}; there are: {', '.join(shipped) or 'none'}")
+
+
+def _zero_shot(name: str) -> Run:
+    id = name.removeprefix(ZERO_SHOT)
+    if not id:
+        raise SettingsError(f"run {name!r} names no model; give a hub id or a folder, as in {ZERO_SHOT}Qwen/Qwen3-8B")
+    return Run(
+        zero_shot=True,
+        folder=Path(ZERO_SHOT + Path(id).name),
+        # What is usual for voices is the same whoever reads of them.
+        norms=load_run(SHIPPED / "meld-minilm").norms,
+        base=Base(id=id),
+        head=Head(kind="label-words"),
+        label_set=BASIC.name,
+        labels=BASIC.labels,
+        prompt=PromptSettings(template="instruct", context_turns=12, frame="auto"),
+        licence=f"that of {id}",
+    )
+
+
+def answering(run: Run, labels: LabelSet) -> Run:
+    """A run without an adapter, asked for other labels: it has learnt none."""
+    return run.model_copy(update={"label_set": labels.name, "labels": labels.labels})
 
 
 def load_run(folder: str | Path) -> Run:

@@ -124,6 +124,9 @@ class PromptSettings(Settings):
 
     template: str = "brief"
     context_turns: int = Field(default=0, ge=0, le=64)
+    # `chat` asks in the turns that an instruct model's own template makes,
+    # `auto` where the base has one.
+    frame: Literal["plain", "chat", "auto"] = "plain"
 
 
 # ── reading ──────────────────────────────────────────────────────────────────
@@ -134,9 +137,9 @@ class ModelSettings(Settings):
 
     run: str = "meld-minilm"
     device: Device = "auto"
-    # Tokens a batch holds, padding included.  More is no faster on a CPU, and costs
-    # 30 kB of memory each with a small encoder.
-    batch_tokens: int = Field(default=2048, ge=64)
+    # Tokens a batch holds, padding included; `None` is what suits the device.
+    # With a small encoder each costs 30 kB of memory.
+    batch_tokens: int | None = Field(default=None, ge=64)
 
 
 class AnalyzeSettings(Settings):

@@ -97,7 +97,7 @@ def check_fit(config: dict[str, Any], head: Head) -> None:
     base = f"a base of type {config.get('model_type')}"
     if config.get("is_encoder_decoder"):
         raise SettingsError(f"{base} is an encoder and a decoder in one; take one that is either")
-    causal = _is_causal(config)
+    causal = is_causal(config)
     if head.kind == "label-words" and not causal:
         raise SettingsError(f"head.kind label-words needs a causal base, and {base} is none; use classification")
     if head.kind == "classification" and causal and head.pooling == "target-mean+pooler":
@@ -107,7 +107,8 @@ def check_fit(config: dict[str, Any], head: Head) -> None:
         )
 
 
-def _is_causal(config: dict[str, Any]) -> bool:
+def is_causal(config: dict[str, Any]) -> bool:
+    """Whether a base of this `config.json` reads in one direction."""
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,

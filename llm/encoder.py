@@ -18,6 +18,7 @@ from ..core.runs import ADAPTER_CONFIG
 from ..core.training import Head
 from . import lora
 from .bert import Bert, is_plain_bert
+from .prefix import Prefix, read_ahead
 
 
 class Encoder(nn.Module):
@@ -31,9 +32,17 @@ class Encoder(nn.Module):
     def hidden_size(self) -> int:
         return self.model.config.get_text_config().hidden_size  # pyright: ignore
 
-    def forward(self, ids: Tensor, attended: Tensor) -> tuple[Tensor, Tensor]:
-        """Hidden states (B, T, H) and the pooled first token (B, H), from ids and a mask (B, T)."""
-        output = self.model(input_ids=ids, attention_mask=attended.long())
+    def read_ahead(self, ids: Tensor) -> Prefix | None:
+        """See `prefix.read_ahead`."""
+        return read_ahead(self.model, ids)
+
+    def forward(self, ids: Tensor, attended: Tensor, prefix: Prefix | None = None) -> tuple[Tensor, Tensor]:
+        """Hidden states (B, T, H) and the pooled first token (B, H), from ids and a mask (B, T), after a prefix."""
+        there, past = attended.long(), {}
+        if prefix is not None:
+            there = torch.cat([there.new_ones(len(ids), prefix.length), there], dim=1)
+            past = {"past_key_values": prefix.cache(len(ids)), "use_cache": True}
+        output = self.model(input_ids=ids, attention_mask=there, **past)
         pooled = getattr(output, "pooler_output", None)
         return output.last_hidden_state, output.last_hidden_state[:, 0] if pooled is None else pooled
 

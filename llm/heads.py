@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .encoder import Encoder
+from .prefix import Prefix
+
 
 class Classification(nn.Module):
     """A base model and a classifier over what it makes of a prompt.
@@ -19,9 +22,18 @@ class Classification(nn.Module):
         self.encoder = encoder
         self.head = head
 
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        """Logits (B, L) from a batch as `collate` makes it."""
-        hidden, pooled = self.encoder(batch["ids"], batch["attended"])
+    def read_ahead(self, ids: Tensor) -> Prefix | None:
+        """See `prefix.read_ahead`; an encoder that reads in both directions cannot."""
+        return self.encoder.read_ahead(ids) if isinstance(self.encoder, Encoder) else None
+
+    def forward(self, batch: dict[str, Tensor], prefix: Prefix | None = None) -> Tensor:
+        """Logits (B, L) from a batch as `collate` makes it.
+
+        Args:
+            prefix: what all prompts begin with, which then is not in the batch.
+        """
+        begun = () if prefix is None else (prefix,)
+        hidden, pooled = self.encoder(batch["ids"], batch["attended"], *begun)
         return self.head(hidden, pooled, batch["attended"], batch["target"])
 
 

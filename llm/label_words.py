@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import SettingsError
+from .prefix import Prefix, read_ahead
 
 # Of a token of the prompt, where others have the answer that they belong to.
 _PROMPT = -1
@@ -54,24 +55,34 @@ class LabelWords(nn.Module):
             for column in (ids, owners, depths, predicted_at, [token for answer in answers for token in answer])
         )
 
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        """Log-probabilities (B, L) in float32 from `ids` and `attended` (B, T), padded on either side."""
+    def read_ahead(self, ids: Tensor) -> Prefix | None:
+        """See `prefix.read_ahead`."""
+        return read_ahead(self.model, ids)
+
+    def forward(self, batch: dict[str, Tensor], prefix: Prefix | None = None) -> Tensor:
+        """Log-probabilities (B, L) in float32 from `ids` and `attended` (B, T), padded on either side.
+
+        Args:
+            prefix: what all prompts begin with, which then is not in `ids`.
+        """
         ids, attended = _padded_on_the_left(batch["ids"], batch["attended"])
         branches = self._ids.expand(len(ids), -1)
-        positions = (attended.cumsum(1) - 1).clamp(min=0)
+        past = prefix.length if prefix is not None else 0
+        positions = past + (attended.cumsum(1) - 1).clamp(min=0)
         positions = torch.cat([positions, positions[:, -1:] + 1 + self._depths], dim=1)
         logits = self.model(
             input_ids=torch.cat([ids, branches], dim=1),
-            attention_mask=self._masks(attended, positions),
+            attention_mask=self._masks(attended, positions, past),
             position_ids=positions,
-            use_cache=False,
+            past_key_values=prefix.cache(len(ids)) if prefix is not None else None,
+            use_cache=prefix is not None,
             logits_to_keep=1 + branches.shape[1],
         ).logits
         log_probabilities = torch.log_softmax(logits.float(), dim=-1)[:, self._predicted_at, self._predicted]
         return torch.stack([part.sum(1) for part in log_probabilities.split(self._lengths, dim=1)], dim=1)
 
-    def _masks(self, attended: Tensor, positions: Tensor) -> Tensor | dict[str, Tensor]:
-        """What is added to attention (B, 1, S, S), from the prompts' mask (B, T) and all S positions."""
+    def _masks(self, attended: Tensor, positions: Tensor, past: int) -> Tensor | dict[str, Tensor]:
+        """What is added to attention (B, 1, S, P + S), from the prompts' mask (B, T), all S positions and P."""
         owners = torch.cat([self._owners.new_full(attended.shape[1:], _PROMPT), self._owners])
         seen = ((owners == _PROMPT) | (owners == owners[:, None])).tril()
         there = torch.cat([attended, attended.new_ones(1).expand(len(attended), len(self._owners))], dim=1)
@@ -79,6 +90,9 @@ class LabelWords(nn.Module):
         seen = seen & there[:, None, :] | torch.eye(len(owners), dtype=torch.bool, device=seen.device)
         config = self.model.config.get_text_config()  # pyright: ignore
         window = getattr(config, "sliding_window", None)
+        if past:
+            # Whoever can go on from a prefix has no window.
+            return self._added(torch.cat([seen.new_ones(*seen.shape[:2], past), seen], dim=2))
         if window is None:
             return self._added(seen)
         near = seen & (positions[:, :, None] - positions[:, None, :] < window)

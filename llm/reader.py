@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,10 @@ from ..core.errors import EmoscribeError, MediaError, UnavailableError
 from ..core.files import read_json
 from ..core.runs import HEAD, Run
 from ..core.settings import Device
-from ..core.training import Head
 from ..core.weights import find_base
 from .tokens import PromptTokenizer
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from .heads import Classification
     from .label_words import LabelWords
 
@@ -27,8 +23,8 @@ class Reader:
     """What `score` needs.
 
     Attributes:
-        model: a batch as `collate` makes it to logits (B, L), L as `labels`;
-            its `head` is what was trained beside the adapter, or `None`.
+        model: a batch as `collate` makes it, and what it begins with, to
+            logits (B, L), L as `labels`; its `head` is what was trained beside the adapter, or `None`.
         temperature: what the logits are divided by.
     """
 
@@ -37,9 +33,6 @@ class Reader:
     labels: tuple[str, ...]
     temperature: float
     device: str
-
-    def logits(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.model(batch)
 
 
 def load_reader(run: Run, *, device: Device = "auto", offline: bool = False) -> Reader:
@@ -53,7 +46,7 @@ def load_reader(run: Run, *, device: Device = "auto", offline: bool = False) -> 
 
     chosen = resolve_device(device)
     folder = find_base(run.base.id, run.base.sha256, offline=offline)
-    tokenizer = tokenizer_for(folder, run.head, run.labels)
+    tokenizer = tokenizer_for(folder, run)
     try:
         model = _load_model(run, folder, tokenizer, chosen)
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError, MediaError) as error:
@@ -70,10 +63,15 @@ def load_reader(run: Run, *, device: Device = "auto", offline: bool = False) -> 
 
 def _load_model(run: Run, base: Path, tokenizer: PromptTokenizer, device: str) -> Classification | LabelWords:
     if run.head.kind == "label-words":
-        from .base import load_adapted
+        from .base import check_fit, dtype_for, load_adapted, load_base
         from .label_words import LabelWords
 
-        return LabelWords(load_adapted(base, run.folder, run.head, device, run.base.quantization), tokenizer.answers)
+        if run.zero_shot:
+            check_fit(read_config(base), run.head)
+            model = load_base(base, run.head, run.base.quantization, device, dtype_for(device))
+        else:
+            model = load_adapted(base, run.folder, run.head, device, run.base.quantization)
+        return LabelWords(model, tokenizer.answers)
 
     from safetensors.torch import load_file
 
@@ -88,14 +86,18 @@ def _load_model(run: Run, base: Path, tokenizer: PromptTokenizer, device: str) -
     return Classification(encoder, head)
 
 
-def tokenizer_for(base: Path, head: Head, labels: Sequence[str]) -> PromptTokenizer:
-    """Label words are prepared together with the prompts that they follow.
+def tokenizer_for(base: Path, run: Run) -> PromptTokenizer:
+    """Label words are prepared together with the prompts that they follow, and these as turns of a chat.
 
     Raises:
         UnavailableError: the base has no fast tokenizer.
-        SettingsError: it cannot tell the labels apart.
+        SettingsError: it cannot tell the labels apart, or has no template for chats.
     """
-    return PromptTokenizer(base, labels if head.kind == "label-words" else ())
+    from .chat import chat_frame, has_chat_template
+
+    chat = run.prompt.frame == "chat" or (run.prompt.frame == "auto" and has_chat_template(base))
+    answers = run.labels if run.head.kind == "label-words" else ()
+    return PromptTokenizer(base, answers, chat_frame(base) if chat else None)
 
 
 def resolve_device(device: Device) -> str:

@@ -7,7 +7,7 @@ import and would add nothing here.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from ..core.errors import SettingsError, UnavailableError
 from ..core.files import read_json
 from ..core.timeline import Prompt
+from .chat import ChatFrame
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +42,10 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def after(self, count: int) -> Tokens:
+        """Those after the first `count`."""
+        return Tokens(self.ids[count:], self.target[count:])
+
 
 class PromptTokenizer:
     """Prompts to tokens, at most as many each as the model has positions for.
@@ -51,38 +56,48 @@ class PromptTokenizer:
     Args:
         answers: what may follow a prompt.  There is room for the longest, and
             no special token comes between.
+        frame: of a chat, around each prompt; its special tokens are meant.
 
     Attributes:
         answers: their tokens, each with one that ends it: none begins another.
         padding_id: what `collate` fills up with.
     """
 
-    def __init__(self, folder: Path, answers: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, answers: Sequence[str] = (), frame: ChatFrame | None = None) -> None:
         from tokenizers import Tokenizer
 
         path = folder / "tokenizer.json"
         if not path.is_file():
             raise UnavailableError(f"no tokenizer.json in {folder}; save the tokenizer as a fast one")
         self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.encode_special_tokens = True
         # Some are stored with a cut and padding of their own.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._framed = frame is not None
+        before, between, after = (self._meant(part) for part in _parts(frame))
+        self._before, self._between = before, between
+        self._tokenizer.encode_special_tokens = True
         config = read_json(folder / "config.json")
-        self.answers = self._answers(answers, config)
-        self.max_tokens = _max_tokens(folder, config) - max(map(len, self.answers), default=0)
+        end = config.get("eos_token_id")
+        end = end[0] if isinstance(end, list) else end
+        # In a chat, what its template ends an answer with.
+        self.answers = self._answers(answers, after[0] if after else end)
+        room = _max_tokens(folder, config) - len(before) - len(between)
+        self.max_tokens = room - max(map(len, self.answers), default=0)
         # Padding is never attended to: any id will do.
         self.padding_id = max(config.get("pad_token_id") or 0, 0)
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[Tokens]:
-        encodings = self._tokenizer.encode_batch([prompt.text for prompt in prompts])
+        encodings = self._tokenizer.encode_batch(
+            [prompt.text for prompt in prompts], add_special_tokens=not self._framed
+        )
         return [self._tokens(prompt, encoding) for prompt, encoding in zip(prompts, encodings, strict=True)]
 
     def _tokens(self, prompt: Prompt, encoding: Any) -> Tokens:
         # A cut can change how what is left is split, so it may take a second one.
         while len(encoding.ids) > self.max_tokens:
             prompt = _shortened(prompt, _spoken_offsets(encoding), len(encoding.ids) - self.max_tokens)
-            encoding = self._tokenizer.encode(prompt.text)
+            encoding = self._tokenizer.encode(prompt.text, add_special_tokens=not self._framed)
         start, end = prompt.spans["target"]
         offsets = np.array(encoding.offsets)
         spoken = ~np.array(encoding.special_tokens_mask, dtype=bool)
@@ -92,17 +107,21 @@ class PromptTokenizer:
         length = len(spoken)
         if self.answers and spoken.any():
             length = int(spoken.nonzero()[0][-1]) + 1
-        return Tokens(np.array(encoding.ids)[:length], target[:length])
+        ids = [*self._before, *encoding.ids[:length], *self._between]
+        return Tokens(np.array(ids), np.pad(target[:length], (len(self._before), len(self._between))))
 
-    def _answers(self, answers: Sequence[str], config: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
-        # As they follow a prompt's last word: at the start of a text, some tokenizers split differently.
-        cue = ":"
+    def _meant(self, text: str) -> list[int]:
+        """The tokens of a part of a chat's frame."""
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _answers(self, answers: Sequence[str], end: int | None) -> tuple[tuple[int, ...], ...]:
+        # As they follow a prompt's last word, or begin a line: at the start of a text, some
+        # tokenizers split differently.
+        cue, space = ("\n", "") if self._framed else (":", " ")
         before = len(self._tokenizer.encode(cue, add_special_tokens=False).ids)
-        end = config.get("eos_token_id")
-        end = end[0] if isinstance(end, list) else end
         tokens = []
         for answer in answers:
-            text = f"{cue} {answer}" if end is not None else f"{cue} {answer}\n"
+            text = f"{cue}{space}{answer}" if end is not None else f"{cue}{space}{answer}\n"
             ids = self._tokenizer.encode(text, add_special_tokens=False).ids[before:]
             tokens.append((*ids, end) if end is not None else tuple(ids))
         for one, other in permutations(range(len(tokens)), 2):
@@ -136,6 +155,38 @@ def shuffled_batches(lengths: Sequence[int], size: int, seed: int) -> list[list[
     batches = [order[first : first + size] for first in range(0, len(order), size)]
     rng.shuffle(batches)
     return batches
+
+
+def micro_batches(
+    batch: Sequence[int],
+    lengths: Sequence[int],
+    processes: int = 1,
+    *,
+    size: int | None = None,
+    tokens: int | None = None,
+) -> list[list[list[int]]]:
+    """A batch shared out to processes, and each share cut into what a device takes at once.
+
+    Args:
+        batch: indices; of similar lengths side by side, so that all processes have as much to read.
+        size: examples at once,
+        tokens: or tokens, padding included; a longer prompt is alone.
+
+    Returns:
+        For each process its micro batches: as many in all, of which some may
+        be empty, since processes wait for one another in each.
+    """
+    shares = [list(batch[rank::processes]) for rank in range(processes)]
+    if tokens is not None:
+        cut = [
+            [[share[i] for i in part] for part in batches_by_length([lengths[i] for i in share], tokens)]
+            for share in shares
+        ]
+    else:
+        size = size or len(batch)
+        cut = [[share[first : first + size] for first in range(0, len(share), size)] for share in shares]
+    most = max(map(len, cut))
+    return [[*parts, *([] for _ in range(most - len(parts)))] for parts in cut]
 
 
 def collate(tokens: Sequence[Tokens], padding_id: int, device: str) -> dict[str, torch.Tensor]:
@@ -198,6 +249,10 @@ def _without(prompt: Prompt, cut: tuple[int, int]) -> Prompt:
 
     spans = {name: (moved(a), moved(b)) for name, (a, b) in prompt.spans.items()}
     return replace(prompt, text=prompt.text[:start] + prompt.text[end:], spans=spans)
+
+
+def _parts(frame: ChatFrame | None) -> tuple[str, str, str]:
+    return ("", "", "") if frame is None else (frame.before, frame.between, frame.after)
 
 
 def _max_tokens(folder: Path, config: dict[str, Any]) -> int:

@@ -16,43 +16,54 @@ from .encoder import Encoder
 from .heads import Classification, Classifier
 from .label_words import LabelWords
 from .reader import Reader, read_config, tokenizer_for
+from .tokens import PromptTokenizer
 
 if TYPE_CHECKING:
     from peft import LoraConfig
     from torch import nn
 
 
-def untrained(base: Path, run: Run, settings: TrainingSettings, device: str) -> Reader:
+def untrained(base: Path, run: Run, settings: TrainingSettings, device: str, *, sharded: bool = False) -> Reader:
     """A reader whose adapter and head (`reader.model.head`, or `None`) are to be trained; both are float32.
 
     Args:
         base: the folder of the base model.
         run: whose labels are the answers.
+        sharded: leave the weights in main memory: no device is to hold them all.
 
     Raises:
         SettingsError: the head does not fit the base, or it has no such layers to adapt.
         UnavailableError: the base is to be quantized, and that cannot be done here.
         EmoscribeError: the base cannot be loaded.
     """
-    from peft import get_peft_model
-
     config = read_config(base)
     check_fit(config, settings.head)
-    tokenizer = tokenizer_for(base, settings.head, run.labels)
+    tokenizer = tokenizer_for(base, run)
     # A BERT is read in float32, so it is trained on those weights too.
     precision = "float32" if is_plain_bert(config) else settings.precision
+    dtype, place = dtype_for(device, precision), "cpu" if sharded else device
     try:
-        model: Any = load_base(base, settings.head, settings.base.quantization, device, dtype_for(device, precision))
+        model = load_base(base, settings.head, settings.base.quantization, place, dtype)
     except (OSError, SafetensorError, ValueError, RuntimeError, KeyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
         raise EmoscribeError(f"the base model {run.base.id} cannot be loaded: {reason}") from None
+    reader = adapted(model, run, settings, tokenizer, device)
+    if not sharded:
+        reader.model.to(device)
+    return reader
+
+
+def adapted(model: Any, run: Run, settings: TrainingSettings, tokenizer: PromptTokenizer, device: str) -> Reader:
+    """A base model of `transformers` under a fresh adapter and head, where its weights are."""
+    from peft import get_peft_model
+
     if settings.base.activation_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
         # The weights before the first adapter are frozen: without this, nothing in the first layer is kept track of.
         model.enable_input_require_grads()
     model = get_peft_model(model, _lora(model, settings.lora))
     return Reader(
-        model=_with_head(model, run, settings, tokenizer.answers).to(device),
+        model=_with_head(model, run, settings, tokenizer.answers),
         tokenizer=tokenizer,
         labels=run.labels,
         temperature=1.0,

@@ -123,7 +123,7 @@ def fresh(base: Path, settings: TrainingSettings, folder: Path = Path("nowhere")
 
 def logits_of(reader: Reader, some: list[Prompt]) -> torch.Tensor:
     with torch.no_grad():
-        return reader.logits(collate(reader.tokenizer(some), reader.tokenizer.padding_id, "cpu"))
+        return reader.model(collate(reader.tokenizer(some), reader.tokenizer.padding_id, "cpu"))
 
 
 def train(reader: Reader, steps: int = 6) -> list[float]:
@@ -134,7 +134,7 @@ def train(reader: Reader, steps: int = 6) -> list[float]:
     batch = collate(reader.tokenizer(prompts()), reader.tokenizer.padding_id, "cpu")
     losses = []
     for _ in range(steps):
-        loss = torch.nn.functional.cross_entropy(reader.logits(batch), torch.tensor([3, 1, 1, 3, 0, 3]))
+        loss = torch.nn.functional.cross_entropy(reader.model(batch), torch.tensor([3, 1, 1, 3, 0, 3]))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -190,7 +190,7 @@ def test_checkpointed_activations_give_the_same_gradients(bases: Path, name: str
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
         reader.model.train()
-        logits = reader.logits(collate(reader.tokenizer(prompts()), reader.tokenizer.padding_id, "cpu"))
+        logits = reader.model(collate(reader.tokenizer(prompts()), reader.tokenizer.padding_id, "cpu"))
         logits.softmax(1)[:, 0].sum().backward()
         gradients.append({n: p.grad for n, p in reader.model.named_parameters() if p.requires_grad})
     plain, checkpointed = gradients
