@@ -6,7 +6,7 @@ second time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import SettingsError
@@ -67,23 +67,64 @@ SENTIMENT = LabelSet("sentiment", ("negative", "neutral", "positive"))
 
 LABEL_SETS: Mapping[str, LabelSet] = {s.name: s for s in (BASIC, COMPOUND, COMPOUND_OTHER, SENTIMENT)}
 
-# What other corpora call the basic emotions.  Only words for the same emotion:
-# excitement is not joy, nor frustration anger.
-_BASIC_BY_WORD: Mapping[str, str] = {
-    **{label: label for label in BASIC.labels},
-    **dict.fromkeys(("calm", "no emotion"), "neutral"),
-    **dict.fromkeys(("surprised", "astonishment"), "surprise"),
-    **dict.fromkeys(("fearful", "afraid", "scared"), "fear"),
-    **dict.fromkeys(("sad", "unhappy"), "sadness"),
-    **dict.fromkeys(("happy", "happiness", "joyful"), "joy"),
-    **dict.fromkeys(("disgusted",), "disgust"),
-    **dict.fromkeys(("angry", "mad"), "anger"),
-}
+# What corpora call the same emotion, the usual noun first.  Only words for one
+# emotion: excitement is not joy, nor frustration anger.
+_SYNONYMS = (
+    ("neutral", "no emotion"),
+    ("surprise", "surprised", "astonishment"),
+    ("fear", "fearful", "afraid", "scared"),
+    ("sadness", "sad", "unhappy"),
+    ("joy", "joyful", "happy", "happiness"),
+    ("disgust", "disgusted"),
+    ("anger", "angry", "mad"),
+    ("calm",),
+    ("excitement", "excited"),
+    ("frustration", "frustrated"),
+    ("peaceful",),
+    ("powerful",),
+    ("anxiety", "anxious"),
+    ("fatigue", "tired"),
+    ("relaxed",),
+)
+_EMOTION_BY_WORD: Mapping[str, str] = {word: words[0] for words in _SYNONYMS for word in words}
+
+# What is published as one emotion and evaluated as another; not the other way round.
+_COUNTS_AS: Mapping[str, str] = {"calm": "neutral"}
 
 
 def as_basic(word: str) -> str | None:
     """The basic emotion that another corpus calls `word`; `None` where there is none."""
-    return _BASIC_BY_WORD.get(word.strip().casefold())
+    return counterpart(word, BASIC.labels)
+
+
+def counterpart(label: str, answers: Sequence[str]) -> str | None:
+    """Which of the answers stands for what another corpus calls `label`; `None` where none does.
+
+    It is the same word, else a word for the same emotion, else the one that
+    the emotion counts as by convention (calm is neutral).
+    """
+    emotion = _emotion(label)
+    by_meaning = {_emotion(answer): answer for answer in reversed(answers)}
+    by_word = {_folded(answer): answer for answer in answers}
+    return by_word.get(_folded(label)) or by_meaning.get(emotion) or by_meaning.get(_COUNTS_AS.get(emotion, emotion))
+
+
+def is_emotion(label: str) -> bool:
+    """Whether a label is a word for an emotion, as some corpus has it; a misspelt one is not."""
+    return _folded(label) in _EMOTION_BY_WORD
+
+
+def _emotion(label: str) -> str:
+    return _EMOTION_BY_WORD.get(_folded(label), _folded(label))
+
+
+def _folded(label: str) -> str:
+    return label.strip().casefold()
+
+
+def polarity(rating: float) -> str:
+    """The label of `SENTIMENT` that a rating from negative to positive has by its sign, as CH-SIMS publishes it."""
+    return SENTIMENT.labels[1 + (rating > 0) - (rating < 0)]
 
 
 def label_set(name: str) -> LabelSet:

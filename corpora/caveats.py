@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,18 +17,32 @@ _LOCAL = ("speaker", "dialogue")
 
 
 def caveats(corpus: Corpus, split: str) -> list[str]:
-    """What a split has in common with those before it, and what is wrong with its recordings."""
+    """What a split has in common with those before it, what of it is left out, and what its recordings lack."""
     clips = corpus.split(split)
     shared: dict[str, list[Shared]] = {}
     for one in overlap_within(_with_long_texts(corpus)):
         if one.b == split:
             shared.setdefault(one.a, []).append(one)
     found = [_in_words(split, things, f"in the {other} split too") for other, things in shared.items()]
+    found.append(without_counterpart(corpus, split))
     missing = sum(clip.id in corpus.missing for clip in clips)
     if missing:
         found.append(f"{missing} of {len(clips)} clips have no media on disk: they were read without face and voice")
     found += [f"{clip.id}: {corpus.broken[clip.id]}" for clip in clips if clip.id in corpus.broken]
     return [caveat for caveat in found if caveat]
+
+
+def without_counterpart(corpus: Corpus, split: str) -> str:
+    """Which clips of a split are left out, because their labels are none of the answers; empty where none is."""
+    clips = corpus.split(split)
+    counts = Counter(corpus.unmapped[clip.id] for clip in clips if clip.id in corpus.unmapped)
+    if not counts or corpus.label_set is None:
+        return ""
+    labels = _listed([f"{label} ({count:,})" for label, count in counts.most_common()])
+    return (
+        f"Of the {len(clips):,} clips of the {split} split, those labelled {labels} have no counterpart among "
+        f"{', '.join(corpus.label_set.labels)}: they are left out of the measures"
+    )
 
 
 def familiar(run: str, learnt: Mapping[str, Mapping[str, Sequence[str]]], corpus: Corpus, split: str) -> list[str]:
@@ -55,13 +70,16 @@ def _in_words(split: str, things: Sequence[Shared], where: str) -> str:
     if not there:
         return ""
     counts = [f"{shared.shared:,} of {shared.of:,} {_plural(shared.what)}" for shared in there]
-    listed = counts[0] if len(counts) == 1 else f"{', '.join(counts[:-1])} and {counts[-1]}"
     meaning = []
     if any(shared.what != "speaker" for shared in there):
         meaning.append("what was met before is easier, so scores may be flattered")
     if any(shared.what == "speaker" for shared in there):
         meaning.append("that speakers come back is usual, and leaves open how well strangers are read")
-    return f"Of the {split} split, {listed} are {where}: {'; '.join(meaning)}"
+    return f"Of the {split} split, {_listed(counts)} are {where}: {'; '.join(meaning)}"
+
+
+def _listed(things: Sequence[str]) -> str:
+    return things[0] if len(things) == 1 else f"{', '.join(things[:-1])} and {things[-1]}"
 
 
 def _plural(what: str) -> str:

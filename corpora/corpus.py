@@ -38,6 +38,8 @@ class Corpus:
             where only the recording itself can tell.
         voice: by clip id, published measurements of the voice, named as in
             `VoiceTrack.names`; NaN where something could not be measured.
+        unmapped: by clip id, the label for which the answers asked for have
+            no counterpart, so that the clip has no target.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Corpus:
     broken: Mapping[str, str] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)
     voice: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    unmapped: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -89,10 +92,11 @@ class Reader:
         layout: the files and folders that are read, a line each.
         obtain: how to come by the data, to follow “get it …”.
         tasks: what can be predicted, by name, the usual first; `None` where
-            the labels are not known beforehand.
+            the labels are not known beforehand, or targets are numbers.
         published_folds: how many divisions into splits were published.
         read: the loader; raises `MediaError` for files that are missing or
             not as they should be.
+        range: the lowest and the highest that a target can be, where it is a number.
     """
 
     name: str
@@ -105,6 +109,7 @@ class Reader:
     metric: str
     read: Callable[[Path, Request], Corpus]
     published_folds: int = 1
+    range: tuple[float, float] = (-1.0, 1.0)
 
 
 def wanted_splits(request: Request, there: Callable[[str], bool], missing: Callable[[str], str]) -> list[str]:

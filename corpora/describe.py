@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean, pstdev
 from typing import Any
 
 from ..core.errors import SettingsError
 from ..core.labels import LabelSet
 from ..core.timeline import Clip
+from .caveats import without_counterpart
 from .corpus import Corpus
 from .folds import FOLD_COUNT, grouped_by_source
 from .identity import Shared, overlap_within
@@ -19,12 +21,31 @@ from .registry import read_corpus, reader
 
 @dataclass(frozen=True)
 class Split:
-    """One split in figures; `sources` is how many there are."""
+    """One split in figures.
+
+    Attributes:
+        labels: clips by label; one with several counts for each.
+        sources: how many there are.
+        without_target: clips that are not to be learnt or scored.
+        none, several: clips whose set of labels is empty, or larger than one.
+        numbers: mean, sd, lowest and highest of targets that are numbers;
+            empty where they are labels.
+    """
 
     clips: int
     labels: Mapping[str, int]
     missing_media: int
     sources: int
+    without_target: int
+    none: int
+    several: int
+    numbers: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"clips", "labels", "missing_media", "sources"}`, and `"numbers"` where targets are numbers."""
+        numbers = {"numbers": dict(self.numbers)} if self.numbers else {}
+        counts = {"clips": self.clips, "labels": dict(self.labels)}
+        return counts | {"missing_media": self.missing_media, "sources": self.sources} | numbers
 
 
 @dataclass(frozen=True)
@@ -50,7 +71,7 @@ class Description:
         """`{"corpus", "splits", "overlap", "folds"}` in JSON's own types."""
         return {
             "corpus": self.corpus.name,
-            "splits": {name: asdict(split) for name, split in self.splits.items()},
+            "splits": {name: split.as_json() for name, split in self.splits.items()},
             "overlap": [asdict(shared) for shared in self.overlap],
             "folds": [asdict(fold) for fold in self.folds],
         }
@@ -83,8 +104,11 @@ def describe(
     divisions = [corpus("published", k) for k in range(count)] if (count := reader(name).published_folds) > 1 else []
     if any(clip.target is not None for clip in seen.clips):
         try:
-            pool = corpus("source", 0) if count > 1 else seen
-            divisions += [grouped_by_source(pool, k) for k in range(FOLD_COUNT)]
+            if labels is not None:  # which change the targets, and folds go by the corpus's own
+                divisions += [corpus("source", k) for k in range(FOLD_COUNT)]
+            else:
+                pool = corpus("source", 0) if count > 1 else seen
+                divisions += [grouped_by_source(pool, k) for k in range(FOLD_COUNT)]
         except SettingsError:
             pass  # too few sources, or none known
     return Description(
@@ -98,12 +122,23 @@ def describe(
 def _split(corpus: Corpus, clips: Sequence[Clip]) -> Split:
     counts = Counter(label for clip in clips for label in _targets(clip))
     labels = corpus.label_set.labels if corpus.label_set is not None else ()
+    sizes = [len(clip.target) for clip in clips if isinstance(clip.target, frozenset)]
     return Split(
         clips=len(clips),
         labels={label: counts[label] for label in labels},
         missing_media=sum(clip.id in corpus.missing for clip in clips),
         sources=len({clip.source for clip in clips} - {None}),
+        without_target=sum(clip.target is None for clip in clips),
+        none=sizes.count(0),
+        several=sum(size > 1 for size in sizes),
+        numbers=_numbers([clip.target for clip in clips if isinstance(clip.target, float)]),
     )
+
+
+def _numbers(targets: Sequence[float]) -> dict[str, float]:
+    if not targets:
+        return {}
+    return {"mean": fmean(targets), "sd": pstdev(targets), "lowest": min(targets), "highest": max(targets)}
 
 
 def _targets(clip: Clip) -> frozenset[str]:
@@ -131,9 +166,15 @@ def _figures(description: Description) -> list[str]:
     rows += [("missing media", [str(split.missing_media) for split in splits.values()])]
     for label in next(iter(splits.values())).labels:
         rows.append((f"  {label}", [str(split.labels[label]) for split in splits.values()]))
-    without = [split.clips - sum(split.labels.values()) for split in splits.values()]
-    if any(count > 0 for count in without) and description.corpus.label_set is not None:
-        rows.append(("  (not scored)", [str(count) for count in without]))
+    for name in dict.fromkeys(name for split in splits.values() for name in split.numbers):
+        cells = [f"{split.numbers[name]:.2f}" if split.numbers else "–" for split in splits.values()]
+        rows.append((f"  {name}", cells))
+    besides = {
+        "  (none of them)": [split.none for split in splits.values()],
+        "  (several)": [split.several for split in splits.values()],
+        "  (not scored)": [split.without_target for split in splits.values()],
+    }
+    rows += [(head, [str(count) for count in counts]) for head, counts in besides.items() if any(counts)]
     width = max(len(head) for head, _ in rows)
     about = reader(description.corpus.name)
     title = [f"{about.name}: {about.description}", f"Licence: {about.licence}", f"Cite: {about.citation}", ""]
@@ -159,7 +200,9 @@ def _divisions(description: Description) -> list[str]:
 
 
 def _caveats(corpus: Corpus) -> list[str]:
-    lines = []
+    lines = [caveat for split in corpus.splits if (caveat := without_counterpart(corpus, split))]
+    if lines:
+        lines.insert(0, "")
     if corpus.broken:
         lines += ["", "Known to be broken:", *(f"  {id}: {why}" for id, why in corpus.broken.items())]
     if corpus.missing:

@@ -7,14 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import MediaError, SettingsError
-from ..core.labels import LabelSet, label_set
-from . import c_expr_db, c_expr_db_challenge, meld, ravdess, table
+from ..core.labels import LabelSet, counterpart, is_emotion, label_set
+from ..core.timeline import Clip
+from . import c_expr_db, c_expr_db_challenge, ch_sims, cmu_mosei, emorynlp, iemocap, meld, ravdess, table
 from .corpus import FOLDS, SPLITS, Corpus, Reader, Request, known
 from .folds import grouped_by_source
 
 READERS: Mapping[str, Reader] = {
-    module.READER.name: module.READER for module in (meld, c_expr_db, c_expr_db_challenge, ravdess, table)
+    module.READER.name: module.READER
+    for module in (
+        *(meld, c_expr_db, c_expr_db_challenge, iemocap, cmu_mosei, ch_sims, emorynlp, ravdess),
+        table,
+    )
 }
+
+# What clips that show no emotion, or several, are said to be labelled.
+NONE, SEVERAL = "none of its emotions", "several emotions"
 
 
 def reader(name: str) -> Reader:
@@ -46,15 +54,21 @@ def read_corpus(
             source is in two splits.
         columns: of tables, what their columns are called, by role.
         labels: the answers there may be, of a run for example: a label set,
-            its name, or the labels.  Every target has to be among them.
+            its name, or the labels.  Labels of the corpus that are called
+            otherwise there become those (see `counterpart`); a clip whose
+            emotion has no counterpart among them loses its target and is
+            noted in `Corpus.unmapped`.  Sets of labels stay sets where the
+            answers are those of the task; otherwise a clip with exactly one
+            emotion is labelled with it, and one with none or several is
+            without a counterpart.
         task: which of the corpus's annotations; by default the one whose
             answers are `labels`, or else the first.
 
     Raises:
-        SettingsError: an unknown corpus, split, task or label set, or a fold
-            that is not there.
-        MediaError: a file is missing or not as it should be, a target is not
-            among the labels, or a split is empty.
+        SettingsError: an unknown corpus, split, task or label set, a fold
+            that is not there, or answers of which the corpus has not even two.
+        MediaError: a file is missing or not as it should be, a target is no
+            answer and no known emotion, or a split is empty.
     """
     source, data = reader(name), Path(data)
     wanted = None if splits is None else tuple(known(split, SPLITS, "split") for split in splits)
@@ -98,12 +112,40 @@ def _task(source: Reader, answers: LabelSet | None) -> str:
 
 
 def _answered(corpus: Corpus, answers: LabelSet) -> Corpus:
-    """The corpus with the label set it is to be read with, if that has all its targets."""
-    for clip in corpus.clips:
-        targets = {clip.target} if isinstance(clip.target, str) else clip.target
-        for label in sorted(targets) if isinstance(targets, set | frozenset) else ():
-            if label not in answers.labels:
-                raise MediaError(
-                    f"{corpus.name}, clip {clip.id}: label {label!r} is none of {', '.join(answers.labels)}"
-                )
-    return replace(corpus, label_set=answers)
+    """The corpus with its targets as the answers asked for call them."""
+    if corpus.label_set is None:
+        raise SettingsError(
+            f"{corpus.name} has numbers to predict, and {', '.join(answers.labels)} are labels; "
+            f"its tasks with labels are: {', '.join(_with_labels(corpus.name)) or 'none'}"
+        )
+    if set(corpus.label_set.labels) == set(answers.labels):
+        return replace(corpus, label_set=answers)
+    single = {clip.id: label for clip in corpus.clips if (label := _single(clip)) is not None}
+    meant = {label: counterpart(label, answers.labels) for label in (*corpus.label_set.labels, *single.values())}
+    for id, label in single.items():
+        if meant[label] is None and not is_emotion(label) and label not in (NONE, SEVERAL):
+            raise MediaError(f"{corpus.name}, clip {id}: label {label!r} is none of {', '.join(answers.labels)}")
+    shared = sorted({answer for answer in meant.values() if answer is not None})
+    if single and len(shared) < 2:
+        raise SettingsError(
+            f"{corpus.name} has {', '.join(corpus.label_set.labels)}, and {', '.join(answers.labels)} are asked for: "
+            f"{f'only {shared[0]} is' if shared else 'nothing is'} in both, so there is nothing to tell apart"
+        )
+    targets = {id: meant[label] for id, label in single.items()}
+    return replace(
+        corpus,
+        clips=tuple(replace(clip, target=targets.get(clip.id)) for clip in corpus.clips),
+        label_set=answers,
+        unmapped={id: label for id, label in single.items() if targets[id] is None},
+    )
+
+
+def _single(clip: Clip) -> str | None:
+    """The one label of a clip; `None` where it has no target."""
+    if isinstance(clip.target, frozenset):
+        return next(iter(clip.target)) if len(clip.target) == 1 else SEVERAL if clip.target else NONE
+    return clip.target if isinstance(clip.target, str) else None
+
+
+def _with_labels(name: str) -> list[str]:
+    return [task for task, labels in reader(name).tasks.items() if labels is not None]
