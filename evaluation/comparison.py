@@ -96,7 +96,7 @@ def paired_bootstrap(
     for name, metric in METRICS.items():
         observed, samples = np.split(metric(of_b) - metric(of_a), [1])
         low, high = interval(samples)
-        found[name] = Difference(observed.item(), low, high, _two_sided(samples))
+        found[name] = Difference(observed.item(), low, high, two_sided(samples))
     return found
 
 
@@ -154,7 +154,7 @@ def _right_alone(a: Predictions, b: Predictions) -> tuple[int, int]:
     return int((a_right & ~b_right).sum()), int((b_right & ~a_right).sum())
 
 
-def _two_sided(samples: np.ndarray) -> float:
+def two_sided(samples: np.ndarray) -> float:
     # The observed sample counts as one of its own, so p is never 0.
     fewer = min((samples <= 0).sum(), (samples >= 0).sum())
     return float(min(1.0, 2 * (fewer + 1) / (len(samples) + 1)))

@@ -30,37 +30,41 @@ VARIABLES = {INK: "--ink", MUTED: "--soft", LINE: "--rule", ACCENT: "--mark", ON
 }
 DASHES = ["-", (0, (4, 2)), (0, (1, 1.5))]
 
+# Cells of `scatter_figure` along an axis, and how many sizes its dots come in.
+GRID = 36
+DOT_SIZES = 6
+
 STYLE = style(ink=INK, muted=MUTED, line=LINE, ground="none")
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of `intervals_figure`: a value and its interval, by metric."""
+    """One row of `intervals_figure`: a value and its interval, by metric, as drawn; NaN where there is none."""
 
     name: str
     values: Sequence[tuple[float, float, float]]
     is_reference: bool = False
 
 
-def intervals_figure(rows: Sequence[Bar], metric_names: Sequence[str]) -> str:
+def intervals_figure(rows: Sequence[Bar], titles: Sequence[str]) -> str:
     """A dot and its 95 % interval for every row, one panel a metric."""
     with _style():
-        figure = _figure(2.2 + 2.3 * len(metric_names), 0.55 + 0.27 * len(rows))
-        panels = figure.subplots(1, len(metric_names), sharey=True, squeeze=False)[0]
-        for panel, metric_name, column in zip(panels, metric_names, range(len(metric_names)), strict=True):
+        figure = _figure(2.2 + 2.3 * len(titles), 0.55 + 0.27 * len(rows))
+        panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
+        for column, (panel, title) in enumerate(zip(panels, titles, strict=True)):
             for y, row in enumerate(rows):
-                value, low, high = (100 * part for part in row.values[column])
+                value, low, high = row.values[column]
                 colour = MUTED if row.is_reference else ACCENT
                 panel.plot([low, high], [y, y], color=colour, linewidth=2.2, alpha=0.45, solid_capstyle="round")
                 panel.plot(value, y, "o", color=colour, markersize=5, markeredgewidth=0)
-            panel.set_title(f"{metric_name}, %", fontsize=9, color=MUTED, loc="left")
+            panel.set_title(title, fontsize=9, color=MUTED, loc="left")
             panel.grid(axis="x")
             panel.spines["left"].set_visible(False)
             panel.tick_params(length=0)
             panel.margins(x=0.08)
         panels[0].set_yticks(range(len(rows)), [_short(row.name, 34) for row in rows], color=INK)
         panels[0].set_ylim(len(rows) - 0.5, -0.5)
-        return _svg(figure, "dots with confidence intervals: " + ", ".join(metric_names))
+        return _svg(figure, "dots with confidence intervals: " + ", ".join(titles))
 
 
 def confusion_figure(matrix: np.ndarray, labels: Sequence[str]) -> str:
@@ -117,9 +121,9 @@ def roc_figure(truth: np.ndarray, scores: np.ndarray, labels: Sequence[str], are
     """Each label's ROC curve against the rest, and the area under it.
 
     Args:
-        truth: (N,) indices.
+        truth: (N, L) bool, whether a clip has each label.
         scores: (N, L) probabilities.
-        areas: (L,) as from `one_vs_rest_auc`; labels without one are left out.
+        areas: (L,) under each curve; labels without one are left out.
     """
     with _style():
         figure = _figure(5.0, 3.5)
@@ -127,7 +131,7 @@ def roc_figure(truth: np.ndarray, scores: np.ndarray, labels: Sequence[str], are
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
         for label, area in enumerate(areas):
             if area is not None:
-                alarms, hits = roc(truth == label, scores[:, label])
+                alarms, hits = roc(truth[:, label], scores[:, label])
                 style = DASHES[label // len(HUES) % len(DASHES)]
                 name = f"{_short(labels[label], 22)}  {area:.2f}"
                 axes.plot(alarms, hits, color=HUES[label % len(HUES)], linestyle=style, linewidth=1.6, label=name)
@@ -138,6 +142,46 @@ def roc_figure(truth: np.ndarray, scores: np.ndarray, labels: Sequence[str], are
             key = {"frameon": False, "fontsize": 8.5, "ncols": 1 + len(labels) // 16}
             axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title="area under", **key)
         return _svg(figure, "ROC curves, each label against the rest")
+
+
+def scatter_figure(truth: np.ndarray, values: np.ndarray, bounds: tuple[float, float]) -> str:
+    """What was answered over what is true; the larger a dot, the more clips lie there.
+
+    Clips are gathered on a grid, so that the picture stays small however many
+    there are; answers outside of the scale lie on its edge.
+
+    Args:
+        truth, values: (N,).
+    """
+    low, high = bounds
+    step = (high - low) / GRID
+    cells = np.round((np.clip(np.stack([truth, values]), low, high) - low) / step).astype(int)
+    (x, y), clips = np.unique(cells, axis=1, return_counts=True)
+    # A marker of one size is drawn once and used many times.
+    sizes = np.ceil(DOT_SIZES * np.sqrt(clips / clips.max())).astype(int)
+    with _style():
+        figure = _figure(4.3, 4.3)
+        axes = figure.subplots()
+        axes.plot([low, high], [low, high], color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        for size in np.unique(sizes):
+            of_size = sizes == size
+            axes.plot(
+                low + step * x[of_size],
+                low + step * y[of_size],
+                "o",
+                color=ACCENT,
+                alpha=0.55,
+                markersize=1.5 + 1.5 * size,
+                markeredgewidth=0,
+            )
+        edge = 0.04 * (high - low)
+        axes.set(xlim=(low - edge, high + edge), ylim=(low - edge, high + edge), xlabel="true", ylabel="answered")
+        axes.set_aspect("equal")
+        axes.locator_params(nbins=7)
+        axes.grid()
+        axes.set_axisbelow(True)
+        axes.tick_params(length=0)
+        return _svg(figure, "answered ratings over true ones")
 
 
 # ── from Matplotlib to the page ──────────────────────────────────────────────

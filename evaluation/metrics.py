@@ -40,17 +40,17 @@ def support(matrix: np.ndarray) -> np.ndarray:
 
 def accuracy(matrix: np.ndarray) -> np.ndarray:
     """Clips answered rightly / all clips.  (…), in 0–1."""
-    return _share(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
+    return share(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
 
 
 def precision(matrix: np.ndarray) -> np.ndarray:
     """Rightly answered as a label / all answered as it; 0 where never answered.  (…, L), in 0–1."""
-    return _share(_right(matrix), matrix.sum(axis=-2))
+    return share(_right(matrix), matrix.sum(axis=-2))
 
 
 def recall(matrix: np.ndarray) -> np.ndarray:
     """Rightly answered as a label / all that truly have it; 0 where none has.  (…, L), in 0–1."""
-    return _share(_right(matrix), support(matrix))
+    return share(_right(matrix), support(matrix))
 
 
 def f1(matrix: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ def f1(matrix: np.ndarray) -> np.ndarray:
 
     0 where a label is neither true nor answered anywhere.
     """
-    return _share(2 * _right(matrix), matrix.sum(axis=-2) + support(matrix))
+    return share(2 * _right(matrix), matrix.sum(axis=-2) + support(matrix))
 
 
 def balanced_accuracy(matrix: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ def macro_f1(matrix: np.ndarray) -> np.ndarray:
 
 def weighted_f1(matrix: np.ndarray) -> np.ndarray:
     """Mean F1 weighted by support: Σ support·F1 / all clips.  (…), in 0–1."""
-    return _share((support(matrix) * f1(matrix)).sum(axis=-1), matrix.sum(axis=(-2, -1)))
+    return share((support(matrix) * f1(matrix)).sum(axis=-1), matrix.sum(axis=(-2, -1)))
 
 
 # In the order in which they are reported.
@@ -89,13 +89,13 @@ def _right(matrix: np.ndarray) -> np.ndarray:
     return np.diagonal(matrix, axis1=-2, axis2=-1)
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)
 
 
 def _mean_over_present(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     present = support(matrix) > 0
-    return _share((values * present).sum(axis=-1), present.sum(axis=-1))
+    return share((values * present).sum(axis=-1), present.sum(axis=-1))
 
 
 # ── from scores ──────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,30 +10,60 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import figures
-from .calibration import reliability
-from .comparison import Comparison, Difference, in_words, p_in_words, signed_points
-from .metrics import METRICS, f1, interval, resampled
-from .predictions import Predictions
+from .by_clip import ByClip
+from .columns import Column, dot, points
+from .comparison import Comparison, Difference, p_in_words
 from .references import Reference
+from .resampling import Paired
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "page"
 
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "weighted_f1": "weighted F1",
-    "macro_f1": "macro F1",
+REFERENCE_NAMES = {
+    "majority": "majority label",
+    "tfidf_logistic_regression": "TF-IDF + logistic regression",
+    "majority_set": "majority set",
+    "mean": "mean rating",
 }
-REFERENCE_NAMES = {"majority": "majority label", "tfidf_logistic_regression": "TF-IDF + logistic regression"}
 MODALITY_NAMES = {"T": "what was said", "V": "the face", "A": "the voice"}
+COST_NAMES = {"parameters": "parameters", "bytes": "size on disk", "seconds_a_clip": "time a clip"}
 # Mistakes shown of each run, the surest first.
 MISTAKES = 10
 # Runs whose details stand open, pairs put into sentences.
 OPEN_RUNS = 2
 SENTENCES = 6
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What depends on the kind of answers: labels, sets of labels, numbers.
+
+    Attributes:
+        page: the stem of its templates.
+        units: what the numbers of the headline are in.
+        columns: the metrics that have an interval, in order.
+        main: two of them, for the picture, the ablation and a run's heading.
+        plain: the columns without an interval, by title: from an entry of
+            `metrics.json`.
+        sentence: what a comparison found, as a person would say it.
+        details: from the report and one run's predictions, what its own
+            section shows.
+        pictures: likewise, its pictures as SVG.
+    """
+
+    page: str
+    units: str
+    columns: tuple[Column, ...]
+    main: tuple[str, str]
+    plain: Mapping[str, Callable[[Mapping[str, Any]], float | None]]
+    sentence: Callable[[Any], str]
+    details: Callable[[Report, Any], Mapping[str, Any]]
+    pictures: Callable[[Report, Any], Mapping[str, str]]
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,45 +76,34 @@ class Report:
         texts: what was said, by clip.
         unlabelled: clips of the split that have no label.
         notes: on the data; about: a line on a run, by its name.
+        costs: by run, then by the names of `COST_NAMES` or others.
     """
 
+    kind: Kind
     corpus: str
     split: str
-    predictions: Sequence[Predictions]
+    predictions: Sequence[ByClip[Any]]
     entries: Mapping[str, Mapping[str, Any]]
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[Comparison] | Sequence[Paired]
     references: Sequence[Reference]
     texts: Mapping[str, str]
     unlabelled: int
     notes: Sequence[str]
     about: Mapping[str, str]
+    costs: Mapping[str, Mapping[str, float]]
     resamples: int
     seed: int
 
 
 @dataclass(frozen=True)
-class LabelRow:
-    """One label of one run, as a line of a table; `f1_interval` in 0–1."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    f1_interval: tuple[float, float]
-    auc: float | None
-    support: int
-    answered: int
-
-
-@dataclass(frozen=True)
 class Mistake:
-    """A clip that was answered wrongly, and how sure the run was."""
+    """A clip that was answered wrongly, and how sure or how far off the run was."""
 
     clip: str
     text: str
     truth: str
     answer: str
-    confidence: float
+    by: str
 
 
 @dataclass(frozen=True)
@@ -102,19 +121,19 @@ class Ablation:
 
 def html_page(report: Report) -> str:
     """One self-contained file: no script, no external request."""
-    template = environment(autoescape=True).get_template("report.html.j2")
+    template = environment(autoescape=True).get_template(f"{report.kind.page}.html.j2")
     return template.render(
         **_context(report),
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         overview=_overview(report),
-        pictures={one.key: _pictures(report, one) for one in report.predictions},
+        pictures={one.key: report.kind.pictures(report, one) for one in report.predictions},
         open_runs=OPEN_RUNS,
     )
 
 
 def markdown_page(report: Report) -> str:
     """The same without pictures, for a repository or a terminal."""
-    return environment(autoescape=False).get_template("report.md.j2").render(**_context(report))
+    return environment(autoescape=False).get_template(f"{report.kind.page}.md.j2").render(**_context(report))
 
 
 def environment(autoescape: bool) -> Environment:
@@ -130,8 +149,7 @@ def environment(autoescape: bool) -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters |= {
-        "points": _points,
-        "signed": signed_points,
+        "points": points,
         "md": _markdown,
         "p": p_in_words,
         "thousands": "{:,}".format,
@@ -140,6 +158,7 @@ def environment(autoescape: bool) -> Environment:
 
 
 def _context(report: Report) -> dict[str, Any]:
+    kind, entries = report.kind, report.entries
     ablations = _ablations(report)
     against_fullest = {(one.key, one.fullest) for one in ablations}
     others = [
@@ -147,54 +166,33 @@ def _context(report: Report) -> dict[str, Any]:
         for one in report.comparisons
         if (one.a, one.b) not in against_fullest and (one.b, one.a) not in against_fullest
     ]
-    first = report.predictions[0]
+    best = {}
+    if len(entries) > 1:
+        best = {column.name: column.best([entry[column.name] for entry in entries.values()]) for column in kind.columns}
     return {
         "report": report,
-        "metric_names": METRIC_NAMES,
+        "kind": kind,
+        "entries": entries,
+        "first": report.predictions[0],
+        "main": [kind.column(name) for name in kind.main],
         "reference_names": REFERENCE_NAMES,
-        "modality_names": MODALITY_NAMES,
-        "best": {name: max(entry[name] for entry in report.entries.values()) for name in METRICS},
+        "best": best,
         "ablations": ablations,
         "pairs": others,
-        "sentences": [in_words(one) for one in others[:SENTENCES]],
-        "absent": [label for label in first.labels if label not in first.truth],
-        "label_rows": {one.key: _label_rows(report, one) for one in report.predictions},
-        "mistakes": {one.key: _mistakes(report, one) for one in report.predictions},
+        "sentences": [kind.sentence(one) for one in others[:SENTENCES]],
+        "details": {one.key: kind.details(report, one) for one in report.predictions},
+        "costs": _costs(report.costs),
     }
 
 
 # ── what the tables hold ─────────────────────────────────────────────────────
 
 
-def _label_rows(report: Report, one: Predictions) -> list[LabelRow]:
-    entry = report.entries[one.key]
-    matrix = np.array(entry["confusion"])
-    low, high = interval(f1(resampled(matrix, report.resamples, report.seed)))
+def mistakes(report: Report, one: ByClip[Any], rows: Sequence[tuple[int, str, str, str]]) -> list[Mistake]:
+    """Clips for the table of mistakes: the row, what is true, what was answered, and by how much."""
     return [
-        LabelRow(
-            label=label,
-            f1_interval=(low[row], high[row]),
-            auc=entry["auc"]["per_class"][label],
-            answered=int(matrix[:, row].sum()),
-            **entry["per_class"][label],
-        )
-        for row, label in enumerate(one.labels)
-    ]
-
-
-def _mistakes(report: Report, one: Predictions) -> list[Mistake]:
-    confidence = one.scores.max(axis=1)
-    wrong = np.flatnonzero(one.answers != one.truth_index)
-    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
-    return [
-        Mistake(
-            clip=one.clip_ids[row],
-            text=report.texts.get(one.clip_ids[row], ""),
-            truth=one.labels[one.truth_index[row]],
-            answer=one.labels[one.answers[row]],
-            confidence=float(confidence[row]),
-        )
-        for row in surest
+        Mistake(one.clip_ids[row], report.texts.get(one.clip_ids[row], ""), truth, answer, by)
+        for row, truth, answer, by in rows
     ]
 
 
@@ -223,7 +221,7 @@ def _ablations(report: Report) -> list[Ablation]:
     return found
 
 
-def _gains(comparisons: Sequence[Comparison], base: str, other: str) -> dict[str, Difference] | None:
+def _gains(comparisons: Sequence[Comparison] | Sequence[Paired], base: str, other: str) -> dict[str, Difference] | None:
     """How much higher `other` is than `base`, by metric; `None` for the same one."""
     for one in comparisons:
         if (one.a, one.b) == (base, other):
@@ -236,36 +234,45 @@ def _gains(comparisons: Sequence[Comparison], base: str, other: str) -> dict[str
     return None
 
 
+def _costs(costs: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The heads of the table of costs, and its cells by run."""
+    names = list(dict.fromkeys([*COST_NAMES, *(name for cost in costs.values() for name in cost)]))
+    names = [name for name in names if any(name in cost for cost in costs.values())]
+    return {
+        "heads": [COST_NAMES.get(name, name) for name in names],
+        "cells": {run: [_cost(name, cost.get(name)) for name in names] for run, cost in costs.items()},
+    }
+
+
+def _cost(name: str, value: float | None) -> str:
+    if value is None or not np.isfinite(value):
+        return "–"
+    if name == "bytes":
+        return f"{value / 1e6:,.1f} MB"
+    if name == "seconds_a_clip":
+        return f"{1000 * value:,.3g} ms" if value < 1 else f"{value:,.1f} s"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
+
+
 # ── pictures ─────────────────────────────────────────────────────────────────
 
 
 def _overview(report: Report) -> str:
-    metrics = ("weighted_f1", "macro_f1")
+    columns = [report.kind.column(name) for name in report.kind.main]
     measured = [(key, entry, False) for key, entry in report.entries.items()]
     measured += [(REFERENCE_NAMES[one.name], one.measured, True) for one in report.references if one.measured]
     rows = [
-        figures.Bar(name, [(entry[metric], *entry["intervals"][metric]) for metric in metrics], is_reference)
+        figures.Bar(
+            name,
+            [dot(column, entry[column.name], entry["intervals"][column.name]) for column in columns],
+            is_reference,
+        )
         for name, entry, is_reference in measured
     ]
-    return figures.intervals_figure(rows, [METRIC_NAMES[metric] for metric in metrics])
+    return figures.intervals_figure(rows, [column.heading for column in columns])
 
 
-def _pictures(report: Report, one: Predictions) -> dict[str, str]:
-    entry = report.entries[one.key]
-    areas = [entry["auc"]["per_class"][label] for label in one.labels]
-    curve = reliability(one.scores.max(axis=1), one.answers == one.truth_index)
-    return {
-        "confusion": figures.confusion_figure(np.array(entry["confusion"]), one.labels),
-        "reliability": figures.reliability_figure(curve),
-        "roc": figures.roc_figure(one.truth_index, one.scores, one.labels, areas),
-    }
-
-
-# ── numbers and names in words ───────────────────────────────────────────────
-
-
-def _points(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
+# ── text in Markdown ────────────────────────────────────────────────────────────
 
 
 def _markdown(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,25 +12,20 @@ import numpy as np
 
 from ..core.errors import EmoscribeError
 from ..core.timeline import Clip, Scored
+from .by_clip import ByClip, csv_text, of_clips
 
 # Scores are probabilities; what a CSV or a float32 softmax loses is far less.
 SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Predictions:
+class Predictions(ByClip[str]):
     """One run's scores for the N clips of a split.
 
     Attributes:
-        run: the run's name, unique among those compared.
+        run, clip_ids, truth, modalities, decision: as in `ByClip`.
         labels: the L answers the run can give, in the order of `scores`.
-        clip_ids: N distinct ids.
-        truth: the corpus's label a clip, `None` where it has none; such a
-            clip is written down but counts in no metric.
         scores: (N, L) probabilities, each row summing to 1.
-        modalities: letters of TVA where one run was read several ways.
-        decision: how clips were decided from their frames, where that was
-            done several ways.
 
     Raises:
         EmoscribeError: shapes that do not fit, a clip twice, a true label
@@ -53,9 +47,7 @@ class Predictions:
                 f"{self.key}: {n} clips and {len(self.labels)} labels do not fit "
                 f"{len(self.truth)} targets and scores of shape {self.scores.shape}"
             )
-        if len(set(self.clip_ids)) != n:
-            twice = next(clip for clip in self.clip_ids if self.clip_ids.count(clip) > 1)
-            raise EmoscribeError(f"{self.key}: clip {twice!r} was scored twice; a clip counts once")
+        self._check_clips()
         unknown = sorted({label for label in self.truth if label is not None} - set(self.labels))
         if unknown:
             first = self.clip_ids[self.truth.index(unknown[0])]
@@ -65,12 +57,6 @@ class Predictions:
             )
         if not (self.scores >= 0).all() or np.abs(self.scores.sum(axis=1) - 1).max(initial=0) > SUM_TOLERANCE:
             raise EmoscribeError(f"{self.key}: the scores of every clip must be probabilities that sum to 1")
-
-    @property
-    def key(self) -> str:
-        """How files and the report call these predictions: `run`, `run[TA]`, `run[vote]` or `run[TA, vote]`."""
-        how = ", ".join(part for part in (self.modalities, self.decision) if part)
-        return f"{self.run}[{how}]" if how else self.run
 
     @property
     def reading(self) -> str:
@@ -87,20 +73,6 @@ class Predictions:
         """(N,) index of the true label.  Only where every clip has one."""
         return np.array([self.labels.index(label) for label in self.truth if label is not None], dtype=np.intp)
 
-    def labelled(self) -> Predictions:
-        """Only the clips that the corpus has a label for.
-
-        Raises:
-            EmoscribeError: there are none.
-        """
-        kept = [row for row, label in enumerate(self.truth) if label is not None]
-        if not kept:
-            raise EmoscribeError(
-                f"{self.key}: none of {len(self.clip_ids)} clips has a label to compare with; "
-                "choose a split that is labelled (`emoscribe corpus` lists them)"
-            )
-        return self if len(kept) == len(self.clip_ids) else self._rows(kept)
-
     def in_order_of(self, other: Predictions) -> Predictions:
         """The same predictions, with clips and labels in the order of `other`.
 
@@ -108,25 +80,8 @@ class Predictions:
             EmoscribeError: the two differ in their label sets, their clips or
                 what is true of them.
         """
-        if set(self.labels) != set(other.labels):
-            raise EmoscribeError(
-                f"{other.key} and {self.key} cannot be compared: their label sets differ "
-                f"({', '.join(other.labels)} against {', '.join(self.labels)}); evaluate them one by one"
-            )
-        differing = len(set(self.clip_ids) ^ set(other.clip_ids))
-        if differing:
-            raise EmoscribeError(
-                f"{other.key} and {self.key} cannot be compared: {differing} clips were scored by only one of them; "
-                "evaluate both on the same split"
-            )
-        rows = {clip: row for row, clip in enumerate(self.clip_ids)}
-        ordered = self._rows([rows[clip] for clip in other.clip_ids])
-        conflicting = sum(mine != theirs for mine, theirs in zip(ordered.truth, other.truth, strict=True))
-        if conflicting:
-            raise EmoscribeError(
-                f"{other.key} and {self.key} cannot be compared: {conflicting} clips have another true label in one "
-                "than in the other; evaluate both against the same labels"
-            )
+        self._check_same_labels(self.labels, other, other.labels)
+        ordered = self._in_clip_order_of(other)
         columns = [self.labels.index(label) for label in other.labels]
         return replace(ordered, labels=other.labels, scores=ordered.scores[:, columns])
 
@@ -152,18 +107,14 @@ def predictions_of(
     Raises:
         EmoscribeError: a clip was not scored, or its target is not one label.
     """
-    scores = {one.id: one.scores for one in scored}
-    for clip in clips:
-        if clip.id not in scores:
-            raise EmoscribeError(f"{run}: clip {clip.id!r} has no scores; {len(scores)} of {len(clips)} clips have")
-        if clip.target is not None and not isinstance(clip.target, str):
-            raise EmoscribeError(f"clip {clip.id!r} has the target {clip.target!r}; evaluate compares one label a clip")
+    by_clip = {one.id: one.scores for one in scored}
+    scores = of_clips(run, clips, by_clip, str, "one label a clip")
     return Predictions(
         run=run,
         labels=tuple(labels),
         clip_ids=tuple(clip.id for clip in clips),
         truth=tuple(clip.target if isinstance(clip.target, str) else None for clip in clips),
-        scores=np.array([[scores[clip.id][label] for label in labels] for clip in clips]).reshape(-1, len(labels)),
+        scores=np.array([[one[label] for label in labels] for one in scores]).reshape(-1, len(labels)),
         modalities=modalities,
         decision=decision,
     )
@@ -195,14 +146,14 @@ def to_csv(predictions: Sequence[Predictions]) -> str:
     `label` is empty where the corpus has none.  Scores are written so that
     reading them gives the same numbers.  All runs share one label set.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([*COLUMNS, *(SCORE_PREFIX + label for label in predictions[0].labels)])
-    for one in predictions:
-        for row, clip in enumerate(one.clip_ids):
-            answer = one.labels[one.answers[row]]
-            table.writerow([one.key, clip, one.truth[row] or "", answer, *map(repr, one.scores[row].tolist())])
-    return text.getvalue()
+    return csv_text(
+        (*COLUMNS, *(SCORE_PREFIX + label for label in predictions[0].labels)),
+        (
+            (one.key, clip, one.truth[row] or "", one.labels[one.answers[row]], *one.scores[row].tolist())
+            for one in predictions
+            for row, clip in enumerate(one.clip_ids)
+        ),
+    )
 
 
 def read_predictions(path: str | Path) -> list[Predictions]:

@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import EmoscribeError
 from ..core.files import make_folder, write_json, write_text
 from ..core.timeline import Clip
-from .comparison import compare
-from .metrics import LEVEL, RESAMPLES, measure
-from .pages import Report, html_page, markdown_page
+from . import comparison, label_sets, metrics, multilabel, ratings, references, regression
+from .label_page import LABELS
+from .label_set_page import LABEL_SETS
+from .label_sets import LabelSetPredictions
+from .metrics import LEVEL, RESAMPLES
+from .number_page import numbers
+from .pages import Kind, Report, html_page, markdown_page
 from .predictions import Predictions, to_csv
-from .references import references
+from .ratings import NumberPredictions
+from .references import Reference
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """How answers of one kind are measured and written down; `kind` says how they are shown."""
+
+    measure: Callable[..., dict[str, Any]]
+    compare: Callable[..., Sequence[Any]]
+    references: Callable[..., Sequence[Reference]]
+    to_csv: Callable[[Sequence[Any]], str]
+    kind: Callable[[Any], Kind]
+
+
+_MEASURES: Mapping[type, _Measures] = {
+    Predictions: _Measures(metrics.measure, comparison.compare, references.references, to_csv, lambda first: LABELS),
+    LabelSetPredictions: _Measures(
+        multilabel.measure,
+        multilabel.compare,
+        lambda first, train, split, **bootstrap: multilabel.references(first, train, **bootstrap),
+        label_sets.to_csv,
+        lambda first: LABEL_SETS,
+    ),
+    NumberPredictions: _Measures(
+        regression.measure,
+        regression.compare,
+        lambda first, train, split, **bootstrap: regression.references(first, train, **bootstrap),
+        ratings.to_csv,
+        lambda first: numbers(first.range),
+    ),
+}
 
 
 def write_report(
     folder: str | Path,
-    predictions: Sequence[Predictions],
+    predictions: Sequence[Predictions] | Sequence[LabelSetPredictions] | Sequence[NumberPredictions],
     *,
     corpus: str,
     split: str,
@@ -25,19 +62,22 @@ def write_report(
     train_clips: Sequence[Clip] = (),
     notes: Sequence[str] = (),
     about: Mapping[str, str] | None = None,
+    costs: Mapping[str, Mapping[str, float]] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Path]:
     """Measure and compare the runs, and write everything to `folder`.
 
     Args:
-        predictions: one a run, or a run and a set of modalities; distinct
-            keys, the same labels and clips.
+        predictions: one a run, or a run and a set of modalities; all of one
+            kind, distinct keys, the same labels (or scale) and clips.
         corpus, split: their names, for the headline.
         split_clips: the clips that were scored, for their texts.
-        train_clips: what the TF-IDF reference is fitted on; may be empty.
+        train_clips: what the references are fitted on; may be empty.
         notes: what a reader has to know of the data: overlaps, missing media.
         about: a line on a run, by run name.
+        costs: what a run takes, by run name: `parameters`, `bytes`,
+            `seconds_a_clip`; kept as `cost` in its entries of `metrics.json`.
         resamples, seed: of the bootstrap.
 
     Returns:
@@ -53,31 +93,44 @@ def write_report(
     if len(set(keys)) != len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
         raise EmoscribeError(f"{twice!r} is given twice; a run (and its set of modalities) is evaluated once")
+    first: Any = predictions[0]
+    for one in predictions[1:]:
+        if type(one) is not type(first):
+            raise EmoscribeError(
+                f"{first.key} and {one.key} cannot be compared: one label, a set of labels and a number are "
+                "different kinds of answers; evaluate them one by one"
+            )
 
-    first = predictions[0]
-    predictions = [first, *(one.in_order_of(first) for one in predictions[1:])]
+    how = _MEASURES[type(first)]
+    ordered: list[Any] = [first, *(one.in_order_of(first) for one in predictions[1:])]
+    bootstrap: dict[str, int] = {"resamples": resamples, "seed": seed}
+    entries = {one.key: how.measure(one, **bootstrap) for one in ordered}
+    for one in ordered:
+        if one.run in (costs or {}):
+            entries[one.key]["cost"] = dict((costs or {})[one.run])
     report = Report(
+        kind=how.kind(first),
         corpus=corpus,
         split=split,
-        predictions=[one.labelled() for one in predictions],
-        entries={one.key: measure(one, resamples=resamples, seed=seed) for one in predictions},
-        comparisons=compare(predictions, resamples=resamples, seed=seed),
-        references=references(first, train_clips, split_clips, resamples=resamples, seed=seed),
+        predictions=[one.labelled() for one in ordered],
+        entries=entries,
+        comparisons=how.compare(ordered, **bootstrap),
+        references=how.references(first, train_clips, split_clips, **bootstrap),
         texts={clip.id: clip.text or "" for clip in split_clips},
         unlabelled=first.truth.count(None),
         notes=list(notes),
         about=dict(about or {}),
+        costs=dict(costs or {}),
         resamples=resamples,
         seed=seed,
     )
     page, twin = html_page(report), markdown_page(report)
 
     folder = make_folder(folder)
-    bootstrap = {"resamples": resamples, "seed": seed, "level": LEVEL}
     write_json(folder / "metrics.json", report.entries)
-    write_json(folder / "comparison.json", {"bootstrap": bootstrap, "pairs": report.comparisons})
+    write_json(folder / "comparison.json", {"bootstrap": {**bootstrap, "level": LEVEL}, "pairs": report.comparisons})
     write_json(folder / "references.json", {one.name: one.as_json() for one in report.references})
-    write_text(folder / "predictions.csv", to_csv(predictions))
+    write_text(folder / "predictions.csv", how.to_csv(ordered))
     write_text(folder / "report.html", page)
     write_text(folder / "report.md", twin)
     names = ("metrics.json", "comparison.json", "references.json", "predictions.csv", "report.html", "report.md")
