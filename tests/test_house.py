@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("extractors", "textualize", "prompts", "llm", "corpora", "outputs", "evaluation")
+STAGES = ("extractors", "textualize", "prompts", "llm", "corpora", "baseline", "outputs", "evaluation")
 ROOMS = ("core", *STAGES)
 MODULES = sorted(p for p in ROOT.glob("*.py")) + sorted(
     p for room in (*ROOMS, "experiments") for p in (ROOT / room).rglob("*.py")

@@ -1,0 +1,1 @@
+"""The feature-based approach: feature sequences to a fusion model to scores."""
