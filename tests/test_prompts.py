@@ -99,5 +99,5 @@ def test_clean_keeps_what_people_say() -> None:
 
 
 def test_an_unknown_template_is_answered_with_those_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"unknown prompt template '\.\./brief'; there are: brief, paper"):
+    with pytest.raises(SettingsError, match=r"unknown prompt template '\.\./brief'; there are: brief, instruct, paper"):
         render(DIALOGUE, 0, PromptSettings(template="../brief"), id="")
