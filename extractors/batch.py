@@ -31,13 +31,14 @@ def cues_of(
     for done, clip in enumerate(with_media, 1):
         try:
             found = identify(str(clip.media), store)
-            yield clip, perceive(found, settings, transcript=_as_published(clip, found), store=store)
+            yield clip, perceive(found, settings, transcript=as_published(clip, found), store=store)
         except MediaError as error:
             yield clip, error
         progress(done / len(with_media))
 
 
-def _as_published(clip: Clip, found: Media) -> Transcript | None:
+def as_published(clip: Clip, found: Media) -> Transcript | None:
+    """What a corpus says was said in a clip of a file, all through it; `None` where it does not say."""
     if clip.text is None:
         return None
     end_s = clip.end_s if clip.end_s is not None else found.duration_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.errors import SettingsError
+from ..core.features import FEATURES, FeatureSettings
 from ..core.settings import AnalyzeSettings
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import diarization, face, media, speech, subtitles, talking, voice
+from .features.sequences import sequences_of
 from .store import CueStore, Part, settings_hash
 from .talking import SEEN
 
@@ -107,6 +109,60 @@ def perceive(
         said, voices, heard = _listen(clip, settings, transcript, store, partial(progress, "listening"), looking)
         faces, seen = looking.result()
     return Cues(clip, said, faces, voices, provenance=heard | seen)
+
+
+def perceive_over_time(
+    clip: Media,
+    settings: AnalyzeSettings,
+    features: FeatureSettings,
+    names: Sequence[str] | None = None,
+    *,
+    interval: tuple[float | None, float | None] = (None, None),
+    transcript: str | Path | Transcript | None = None,
+    store: CueStore | None = None,
+    progress: Progress = unwatched,
+) -> Cues:
+    """Features over time, of the file or of a stretch of it, with the cues that they are made of and no others.
+
+    Args:
+        settings: as `decide` leaves them for `modalities_for` the features.
+        names: which features; by default those of their settings.
+        interval: seconds of the file; `None` is its start, or its end.
+
+    Raises:
+        MediaError, UnavailableError: see `perceive` and `sequences_of`.
+        EmoscribeError: weights that were given are another network's.
+    """
+    names = features.names if names is None else names
+    letters = modalities_for(names)
+    cues = Cues(clip)
+    if letters:
+        needed = settings.model_copy(update={"modalities": letters})
+        cues = perceive(clip, needed, transcript=transcript, store=store, progress=progress)
+    sequences = sequences_of(
+        clip,
+        cues,
+        features,
+        names,
+        interval=interval,
+        face_engine=settings.face.engine,
+        store=store,
+        offline=settings.offline,
+        progress=partial(progress, "measuring"),
+    )
+    about = {"features": features.model_dump(mode="json")}
+    return replace(cues, sequences=sequences, provenance={**cues.provenance, **about})
+
+
+def modalities_for(names: Iterable[str]) -> str:
+    """The letters of what has to be perceived for features; most of those of sound need the sound alone."""
+    names = set(names)
+    needed = {
+        "T": "token-embeddings" in names,
+        "V": any(FEATURES[name].letter == "V" for name in names),
+        "A": "voice-measures" in names,
+    }
+    return "".join(letter for letter, so in needed.items() if so)
 
 
 def _look(

@@ -1,0 +1,175 @@
+"""The weights of features: where they lie, how they are told apart, how a checkpoint is read."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ...core.downloads import Progress, sha256_of, status, unwatched
+from ...core.errors import EmoscribeError, UnavailableError
+from ...core.features import FEATURES, FeatureSettings
+from ...core.weights import find_base, weights_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+
+
+def weights_of(name: str, features: FeatureSettings) -> str:
+    """What computes a feature: a hub id, a name, a file or a folder."""
+    return str(features.weights.get(name) or FEATURES[name].weights)
+
+
+def fingerprint(weights: str) -> str:
+    """What tells weights apart: the digest of a file's or folder's, otherwise their id.
+
+    A store that was filled elsewhere can thus be read where no weights are.
+    """
+    path = Path(weights)
+    files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
+    if not files:
+        return weights
+    return _digest(path, tuple((file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=16)
+def _digest(path: Path, stamps: tuple[tuple[int, int], ...]) -> str:
+    """Once for all clips: a model takes a second to read."""
+    return weights_sha256(path) if path.is_dir() else sha256_of(path)
+
+
+def given_file(name: str, weights: str) -> Path | None:
+    """The file that `weights` names, `None` where it is an id or a name.
+
+    Raises:
+        UnavailableError: it is a file's name, and there is no such file.
+    """
+    path = Path(weights)
+    if path.is_file():
+        return path
+    if path.suffix in _SUFFIXES:
+        raise lacking(name, f"there is no file {weights}")
+    return None
+
+
+def model_folder(name: str, weights: str, *, offline: bool = False, progress: Progress = unwatched) -> Path:
+    """The folder with a model's configuration and weights.
+
+    Raises:
+        UnavailableError: it is not here and cannot be had.
+    """
+    try:
+        return find_base(weights, offline=offline, progress=progress)
+    except UnavailableError as error:
+        raise lacking(name, str(error)) from None
+
+
+def published_file(name: str, url: str, *, offline: bool = False) -> Path:
+    """A checkpoint in torch's cache, downloaded where it is not; its name ends in its digest.
+
+    Raises:
+        UnavailableError: it is not here and cannot be had.
+    """
+    import torch
+
+    file = urlsplit(url).path.rpartition("/")[2]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / file
+    if path.is_file():
+        return path
+    if offline or status(url) is None:
+        raise lacking(name, f"{file} is not in {path.parent}, and {url} is not reached")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(url, str(path), path.stem.rpartition("-")[2], progress=False)
+    except (OSError, RuntimeError) as error:
+        raise lacking(name, f"{url} cannot be downloaded ({error})") from None
+    return path
+
+
+def lacking(name: str, why: str) -> UnavailableError:
+    """Whose weights are missing, why, and what to give."""
+    file = "FOLDER" if name in ("wav2vec2", "token-embeddings") else "FILE"
+    return UnavailableError(f"feature {name} has no weights: {why}; or give features.weights.{name}: {file}")
+
+
+def read_checkpoint(name: str, path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, or of a checkpoint of torch that holds nothing else.
+
+    Raises:
+        EmoscribeError: it is neither.
+    """
+    import pickle
+
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        return found.get("state_dict", found)
+    except (OSError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError, AttributeError):
+        raise EmoscribeError(
+            f"feature {name}: {path} is not a checkpoint that can be read; give a safetensors file or a "
+            "state_dict saved by torch"
+        ) from None
+
+
+def fill(name: str, network: torch.nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Put a checkpoint's tensors into a network, all of them.
+
+    Raises:
+        EmoscribeError: they are another network's.
+    """
+    wanted = network.state_dict()
+    unfit = [key for key in wanted if key not in tensors or tensors[key].shape != wanted[key].shape]
+    # Counters of batches are no weights; old checkpoints lack them.
+    unfit = [key for key in unfit if not key.endswith("num_batches_tracked")]
+    if unfit:
+        raise EmoscribeError(f"feature {name}: {path} holds another network's weights (at {unfit[0]})")
+    network.load_state_dict({key: tensors[key] for key in wanted if key in tensors}, strict=False)
+
+
+def pretrained(name: str, kind: Any, folder: Path, optional: tuple[str, ...]) -> Any:
+    """A model of `transformers` in float32, with all of its weights.
+
+    Args:
+        kind: its class.
+        optional: beginnings of names of weights that may be missing: what they do is not asked for.
+
+    Raises:
+        EmoscribeError: the folder does not hold such a model.
+    """
+    import torch
+    from transformers.utils import logging
+
+    drawn = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        model, found = kind.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise EmoscribeError(f"feature {name}: {folder} cannot be loaded: {reason}") from None
+    finally:
+        if drawn:
+            logging.enable_progress_bar()
+    if missing := sorted(key for key in found["missing_keys"] if not key.startswith(optional)):
+        raise EmoscribeError(f"feature {name}: {folder} holds another network's weights (at {missing[0]})")
+    return model
+
+
+def device_for(features: FeatureSettings) -> str:
+    """`auto` is a GPU where there is one.
+
+    Raises:
+        UnavailableError: `cuda` was asked for and there is none.
+    """
+    import torch
+
+    if features.device == "cuda" and not torch.cuda.is_available():
+        raise UnavailableError("features.device cuda: no GPU that torch can use; take auto or cpu")
+    return "cuda" if features.device != "cpu" and torch.cuda.is_available() else "cpu"
