@@ -10,7 +10,10 @@ import atexit
 import os
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -27,6 +30,11 @@ def rank() -> int:
 
 def is_main() -> bool:
     return rank() == 0
+
+
+def is_sharded() -> bool:
+    """Whether they were asked to hold a model between them (`accelerate launch --use_fsdp`), not one each."""
+    return count() > 1 and os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
 def by_main(make: Callable[[], T]) -> T:
@@ -75,6 +83,31 @@ def mapped(work: Callable[[list[T]], list[Any]], items: Sequence[T]) -> list[Any
             raise done
         results[first :: count()] = done
     return results
+
+
+def average(tensors: Sequence[Tensor]) -> None:
+    """Put the mean over all processes in the place of tensors of one type, in a single message."""
+    if count() == 1 or not tensors:
+        return
+    import torch
+    from torch import distributed
+
+    _meet()
+    together = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    # Not the operation AVG, which gloo lacks.
+    distributed.all_reduce(together)
+    together /= count()
+    for tensor, mean in zip(tensors, together.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(mean.view_as(tensor))
+
+
+def wait() -> None:
+    """Until all have come this far."""
+    if count() > 1:
+        _meet()
+        from accelerate import PartialState
+
+        PartialState().wait_for_everyone()
 
 
 @cache

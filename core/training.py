@@ -105,8 +105,10 @@ class TrainingSettings(Settings):
     patience: int | None = Field(default=None, ge=1)
     # Examples an update; each process takes its share of them.
     batch_size: int = Field(default=32, ge=1)
-    # Examples at once on one device, where a whole batch does not fit.
+    # Examples at once on one device, where a whole batch does not fit; or
+    # tokens, padding included, so that short prompts are read many at a time.
     micro_batch_size: int | None = Field(default=None, ge=1)
+    micro_batch_tokens: int | None = Field(default=None, ge=1)
     # `auto` computes in bfloat16 where the hardware multiplies it.
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     # Decay an update of the moving average of the weights, which is what is
@@ -116,6 +118,12 @@ class TrainingSettings(Settings):
     checkpoint_steps: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: Device = "auto"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> TrainingSettings:
+        if self.micro_batch_size is not None and self.micro_batch_tokens is not None:
+            raise ValueError("micro_batch_size and micro_batch_tokens both say how a batch is cut up; set one of them")
+        return self
 
 
 class MixSettings(Settings):

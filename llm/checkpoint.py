@@ -29,8 +29,10 @@ def save_adapter(reader: Reader, base_id: str, folder: Path) -> None:
     config = model.peft_config["default"].to_dict()
     config.update(base_model_name_or_path=base_id, inference_mode=True, target_modules=sorted(config["target_modules"]))
     write_json(folder / ADAPTER_CONFIG, {key: getattr(value, "value", value) for key, value in config.items()})
+    # Only what is trained: of a base that all processes hold between them, one cannot ask for more.
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     # The base's embeddings are the base's; asked to find out, PEFT would look for it on the hub.
-    _save(get_peft_model_state_dict(model, save_embedding_layers=False), folder / ADAPTER)
+    _save(get_peft_model_state_dict(model, trained, save_embedding_layers=False), folder / ADAPTER)
     if reader.model.head is not None:
         _save(reader.model.head.state_dict(), folder / HEAD)
 

@@ -35,6 +35,7 @@ class Progress:
         best_epoch, best_quality: so far; -1 and -inf before the first.
         temperature: fitted after the best epoch.
         epochs: what was measured after each.
+        seconds: it took so far.
     """
 
     epoch: int
@@ -45,6 +46,7 @@ class Progress:
     best_quality: float
     temperature: float
     epochs: list[dict[str, Any]]
+    seconds: float = 0.0
 
     @classmethod
     def fresh(cls) -> Progress:
