@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import MediaError
+from ..core.errors import MediaError, SettingsError
 from ..core.timeline import Transcript, Utterance, Word
+from .talking import SEEN
 from .text_files import json_of, name_of, seconds_of, text_of
 
 
@@ -27,28 +28,55 @@ def read_turns(path: str | Path, recording: str) -> tuple[Turn, ...]:
 
     RTTM (NIST, 2009) has a line `SPEAKER file 1 start duration <NA> <NA> name
     <NA> <NA>` a turn.  JSON is a list of turns, or an object with one under
-    `segments`; a turn has `start_s` and `end_s` (or `start` and `end`) and
-    `speaker`.
+    `segments`, or with one a recording under `recordings`; a turn has
+    `start_s` and `end_s` (or `start` and `end`) and `speaker`.
 
     Args:
-        recording: the video's name without its ending.  An RTTM file about
-            several recordings tells by it which turns are meant.
+        recording: the video's name without its ending.  A file about several
+            recordings tells by it which turns are meant; what a file about
+            one alone calls it does not matter.
 
     Raises:
         MediaError: the file is missing, of another kind, malformed, or about
             other recordings.
     """
-    path = Path(path)
+    recordings = _recordings(Path(path))
+    if len(recordings) == 1:
+        (turns,) = recordings.values()
+    elif recording in recordings:
+        turns = recordings[recording]
+    else:
+        raise MediaError(f"{path} is about {', '.join(map(str, list(recordings)[:3]))} …, not about {recording!r}")
+    return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)))
+
+
+def check_several(asked: str | Path | None, count: int) -> None:
+    """Whether what `speech.speakers` asks for can tell who speaks in so many videos.
+
+    Raises:
+        SettingsError: it is about one of them, and would be laid over all.
+        MediaError: as for `read_turns`.
+    """
+    if asked is None or asked == SEEN or count < 2:
+        return
+    if len(_recordings(Path(asked))) == 1:
+        raise SettingsError(
+            f"speech.speakers: {asked} is about one recording, and {count} videos are given; give one video, an RTTM "
+            "file that names each, or JSON with the turns of each under 'recordings' by the video's name"
+        )
+
+
+def _recordings(path: Path) -> dict[str | None, list[Turn]]:
+    """The turns of each recording that the file names, or of the one that it does not."""
     readers = {".rttm": _read_rttm, ".json": _read_json}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise MediaError(f"{path} does not tell who speaks when; give one of {', '.join(readers)}")
-    turns = reader(path, text_of(path, "file of speakers"), recording)
-    return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)))
+    return reader(path, text_of(path, "file of speakers"))
 
 
-def _read_rttm(path: Path, text: str, recording: str) -> list[Turn]:
-    turns: dict[str, list[Turn]] = {}
+def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
+    turns: dict[str | None, list[Turn]] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         fields = line.split()
         # Other types of line describe the speakers, not their turns.
@@ -66,19 +94,21 @@ def _read_rttm(path: Path, text: str, recording: str) -> list[Turn]:
         turns.setdefault(fields[1], []).append(Turn(start_s, end_s, name_of(fields[7]) or fields[7]))
     if not turns:
         raise MediaError(f"{path} names no speakers: no line begins with SPEAKER")
-    if len(turns) == 1:  # of one recording, whatever it was called there
-        return next(iter(turns.values()))
-    if recording not in turns:
-        raise MediaError(f"{path} is about {', '.join(list(turns)[:3])} …, not about {recording!r}")
-    return turns[recording]
+    return turns
 
 
-def _read_json(path: Path, text: str, recording: str) -> list[Turn]:
+def _read_json(path: Path, text: str) -> dict[str | None, list[Turn]]:
     content = json_of(path, text)
-    items = content.get("segments") if isinstance(content, dict) else content
+    named = content.get("recordings") if isinstance(content, dict) else None
+    if isinstance(named, dict) and named:
+        return {name: _turns(f"{path}, {name!r}", items) for name, items in named.items()}
+    return {None: _turns(str(path), content.get("segments") if isinstance(content, dict) else content)}
+
+
+def _turns(where: str, items: Any) -> list[Turn]:
     if not isinstance(items, list):
-        raise MediaError(f"{path} must be a list of turns, or an object with one under 'segments'")
-    turns = [_turn(f"{path}, turn {number}", item) for number, item in enumerate(items, start=1)]
+        raise MediaError(f"{where} must be a list of turns, or an object with one under 'segments'")
+    turns = [_turn(f"{where}, turn {number}", item) for number, item in enumerate(items, start=1)]
     return [turn for turn in turns if turn is not None]
 
 

@@ -66,7 +66,9 @@ def describe(settings: FaceSettings) -> dict[str, Any]:
             "units": shipped_calibration().source,
             "units_sha256": sha256(CALIBRATION.read_bytes()).hexdigest(),
         }
-    return source | {"weights_sha256": face_pyfeat_weights.find_weights().sha256()}
+    # On a GPU py-feat's rater computes in bfloat16.
+    precision = "bfloat16" if settings.device == "cuda" else "float32"
+    return source | {"precision": precision, "weights_sha256": face_pyfeat_weights.find_weights().sha256()}
 
 
 def track_faces(

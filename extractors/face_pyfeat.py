@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,13 @@ SOURCE = "py-feat"
 # RetinaFace's own threshold in `Detectorv2`.
 _LEAST_CONFIDENCE = 0.5
 
+# What is on the device at a time, whatever the size of the frames and however
+# many faces are asked for.  RetinaFace takes some 150 bytes a pixel, and
+# py-feat's way to crop copies the frame for each face, at 12 bytes a pixel.
+_PIXELS_FOUND_IN = 2**24
+_PIXELS_CROPPED_FROM = 2**26
+_FACES_RATED = 64
+
 # py-feat's emotions in the words of our labels.
 _EMOTIONS = {"happy": "joy", "sad": "sadness"}
 
@@ -40,22 +48,27 @@ def track_faces(path: str | Path, settings: FaceSettings, progress: Callable[[fl
         MediaError: the file cannot be read.
         UnavailableError: py-feat or its weights are not here.
     """
+    with _Networks.loaded(find_weights(), device(settings.device)) as networks:
+        return follow(path, networks, settings, progress)
+
+
+def follow(
+    path: str | Path, networks: _Networks, settings: FaceSettings, progress: Callable[[float], None]
+) -> FaceTrack:
+    """`track_faces` by networks that are loaded."""
     media = probe(path)
-    weights = find_weights()
     seen: list[_Seen] = []
     frame_times_s: list[float] = []
     fps = None if settings.sampling_fps == "auto" else settings.sampling_fps
     people = Identities()
-    with _Networks.loaded(weights, device(settings.device)) as networks:
-        for batch in _batches(frames(path, fps), settings.batch_size):
-            frame_times_s += [frame.time_s for frame in batch]
-            for frame, faces in zip(batch, networks.rate(batch, settings.max_faces), strict=True):
-                looks = [look(frame.image, face.box) for face in faces]
-                persons = people.assign(frame.time_s, [face.box for face in faces], looks)
-                seen += [_Seen(frame.time_s, person, face) for person, face in zip(persons, faces, strict=True)]
-            progress(min(batch[-1].time_s / media.duration_s, 1.0) if media.duration_s else 1.0)
-        names, emotion_names = networks.unit_names, networks.emotion_names
-    return _track(seen, frame_times_s, names, emotion_names)
+    for batch in _ahead(_batches(frames(path, fps), settings.batch_size)):
+        frame_times_s += [frame.time_s for frame in batch]
+        for frame, faces in zip(batch, networks.rate(batch, settings.max_faces), strict=True):
+            looks = [look(frame.image, face.box) for face in faces]
+            persons = people.assign(frame.time_s, [face.box for face in faces], looks)
+            seen += [_Seen(frame.time_s, person, face) for person, face in zip(persons, faces, strict=True)]
+        progress(min(batch[-1].time_s / media.duration_s, 1.0) if media.duration_s else 1.0)
+    return _track(seen, frame_times_s, networks.unit_names, networks.emotion_names)
 
 
 # ── py-feat, at the door ─────────────────────────────────────────────────────
@@ -99,52 +112,71 @@ class _Networks:
     @classmethod
     @contextmanager
     def loaded(cls, weights: Weights, device: str) -> Iterator[_Networks]:
-        """Loaded, with torch left as it was found.
-
-        Importing py-feat sets `OMP_NUM_THREADS` to 1, from which torch takes
-        its number of threads, and building its detector turns gradients off.
-        """
-        import torch
-
-        threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
-        variable = os.environ.get("OMP_NUM_THREADS")
+        """Loaded, with torch and the environment as they were found."""
         try:
-            try:
+            with _settings_kept():
                 networks = cls(weights, device)
-            except (RuntimeError, OSError, ValueError) as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise UnavailableError(
-                    f"face.engine py-feat cannot load its weights ({reason}); {how_to_get()}"
-                ) from None
-            finally:
-                if variable is None:
-                    os.environ.pop("OMP_NUM_THREADS", None)
-                torch.set_num_threads(threads)
-            yield networks
-        finally:
-            torch.set_grad_enabled(gradients)
+        except Exception as error:  # whatever torch and py-feat make of files that are none
+            reason = " ".join(str(error).split())[:100]
+            raise UnavailableError(
+                f"face.engine py-feat cannot load its weights ({type(error).__name__}: {reason}); {how_to_get()}"
+            ) from error
+        yield networks
 
     def rate(self, batch: Sequence[Frame], max_faces: int) -> list[list[_Face]]:
         """The largest faces of each frame; frames of a batch are of one size."""
         import torch
-        from feat.multitask.inference import CHIP_SIZE, EXPAND_BBOX
-        from feat.utils.image_operations import extract_face_square_pad_torch
 
         with torch.inference_mode():
             pictures = torch.from_numpy(np.stack([frame.image for frame in batch])).to(self._device)
             pictures = pictures.permute(0, 3, 1, 2).float()
             shape = pictures.shape[-2:]
             boxes = [_largest(found, max_faces, shape) for found in self._detector(pictures)]
-            frame_of = torch.tensor([i for i, found in enumerate(boxes) for _ in found], device=self._device)
-            if not len(frame_of):
-                return [[] for _ in batch]
-            every = torch.from_numpy(np.concatenate(boxes)).float().to(self._device)
-            chips, _ = extract_face_square_pad_torch(
-                pictures / 255.0, every, face_size=CHIP_SIZE, expand_bbox=EXPAND_BBOX, frame_idx=frame_of
-            )
-            rated = self._rater(chips)
-        faces: Iterator[_Face] = (_face(box, rated, i) for i, box in enumerate(np.concatenate(boxes)))
-        return [[next(faces) for _ in found] for found in boxes]
+            every = np.concatenate(boxes)
+            frame_of = np.repeat(np.arange(len(batch)), [len(found) for found in boxes])
+            at_once = min(_FACES_RATED, max(1, _PIXELS_CROPPED_FROM // (shape[0] * shape[1])))
+            faces: list[_Face] = []
+            for first in range(0, len(every), at_once):
+                part = slice(first, first + at_once)
+                rated = self._rater(self._crop(pictures, frame_of[part], every[part]))
+                faces += [_face(box, rated, row) for row, box in enumerate(every[part])]
+        following = iter(faces)
+        return [[next(following) for _ in found] for found in boxes]
+
+    def _crop(self, pictures: Any, frame_of: np.ndarray, boxes: np.ndarray) -> Any:
+        """(K, 3, 256, 256) in 0–1 of boxes (K, 4) in pictures (B, 3, H, W) in 0–255."""
+        import torch
+        from feat.multitask.inference import CHIP_SIZE, EXPAND_BBOX
+        from feat.utils.image_operations import extract_face_square_pad_torch
+
+        chips, _ = extract_face_square_pad_torch(
+            pictures,
+            torch.from_numpy(boxes).float().to(self._device),
+            face_size=CHIP_SIZE,
+            expand_bbox=EXPAND_BBOX,
+            frame_idx=torch.from_numpy(frame_of).to(self._device),
+        )
+        return chips / 255.0
+
+
+@contextmanager
+def _settings_kept() -> Iterator[None]:
+    """What py-feat changes for everybody is changed back, whether it loads or not.
+
+    Importing it sets `OMP_NUM_THREADS` to 1, from which torch takes its number
+    of threads, and building its detector turns gradients off.
+    """
+    import torch
+
+    threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
+    variable = os.environ.get("OMP_NUM_THREADS")
+    try:
+        yield
+    finally:
+        if variable is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(gradients)
 
 
 def _largest(found: list[list[float]], max_faces: int, shape: Sequence[int]) -> np.ndarray:
@@ -178,15 +210,26 @@ def _face(box: np.ndarray, rated: Any, row: int) -> _Face:
 
 
 def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
-    """Frames in batches of at most `size`, those of a batch of one shape."""
+    """Frames in batches of at most `size`, and of fewer where they are large; those of a batch of one shape."""
     batch: list[Frame] = []
     for frame in stream:
-        if batch and (len(batch) == size or batch[0].image.shape != frame.image.shape):
+        height, width = frame.image.shape[:2]
+        most = min(size, max(1, _PIXELS_FOUND_IN // (height * width)))
+        if batch and (len(batch) == most or batch[0].image.shape != frame.image.shape):
             yield batch
             batch = []
         batch.append(frame)
     if batch:
         yield batch
+
+
+def _ahead(batches: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
+    """Each batch, while the next one is decoded."""
+    with ThreadPoolExecutor(1, thread_name_prefix="decoding") as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
 def _track(

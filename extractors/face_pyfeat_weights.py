@@ -120,13 +120,14 @@ def _cached_weights() -> Weights | None:
     from huggingface_hub import try_to_load_from_cache
 
     cache = _cache()
+    given = os.environ.get(_RATER_VARIABLE)
+    # Any other format would be unpickled.
+    if given and not (Path(given).is_file() and Path(given).suffix == ".safetensors"):
+        raise UnavailableError(f"{_RATER_VARIABLE} must name a .safetensors file that is there, got {given}")
     detector = try_to_load_from_cache(*_DETECTOR, cache_dir=cache)
-    rater = os.environ.get(_RATER_VARIABLE) or try_to_load_from_cache(*_RATER, cache_dir=cache)
+    rater = given or try_to_load_from_cache(*_RATER, cache_dir=cache)
     if not isinstance(detector, str) or not isinstance(rater, str):
         return None
-    # Any other format would be unpickled.
-    if not Path(rater).is_file() or Path(rater).suffix != ".safetensors":
-        raise UnavailableError(f"{_RATER_VARIABLE} must name a .safetensors file that is there, got {rater}")
     return Weights(Path(detector), Path(rater))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,7 @@ class Whisper:
         import torch
 
         gpus = [torch.cuda.current_device()] if self._device == "cuda" else []
-        with torch.random.fork_rng(gpus):
+        with torch.random.fork_rng(gpus), _threads_kept():
             # Where it is unsure it draws words by chance: by the same each time.
             torch.manual_seed(0)
             result: dict[str, Any] = self._model.transcribe(
@@ -259,6 +260,18 @@ class Whisper:
         if ahead is not None and options == ahead.options and torch.equal(mel, ahead.mel):
             return ahead.result
         return whisper.decode(self._model, mel, options)
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Word times are aligned by Numba, which gives torch, too, a thread for each core."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -77,6 +79,25 @@ def write_media(
 @pytest.fixture(scope="session")
 def make_media():
     return write_media
+
+
+@pytest.fixture(scope="session")
+def write_frames():
+    """Writes a video of given frames, (H, W, 3) uint8 RGB each, without a sound."""
+
+    def write(path: Path, images: list[np.ndarray], fps: int) -> Path:
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("h264", rate=fps, options={"crf": "18"})
+            stream.height, stream.width = images[0].shape[:2]
+            stream.pix_fmt = "yuv420p"
+            for index, image in enumerate(images):
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = index, Fraction(1, fps)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")
@@ -177,3 +198,78 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def pyfeat_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints of random numbers in py-feat's cache layout, the rater a small one."""
+    import torch
+    from feat.face_detectors.Retinaface.Retinaface_test import Retinaface
+    from feat.multitask.model_v2 import MEGraphAUv2, ModelV2Config
+    from safetensors.torch import save_file
+
+    gradients = torch.is_grad_enabled()
+    torch.manual_seed(0)
+    cache = tmp_path_factory.mktemp("pyfeat")
+    detector = Retinaface(device="cpu", pretrained="none").net
+    config = ModelV2Config(
+        backbone="convnextv2_atto",
+        n_au=20,
+        n_emotion=7,
+        n_blendshape=52,
+        afg_channels=32,
+        mefl_channels=32,
+        unified_lmk_dim=32,
+        pretrained=False,
+        use_head_v3=True,
+        # As in the published weights.
+        drop_mefl=True,
+        mesh_normalized=True,
+        emotion_use_au_prob=True,
+    )
+    parts = (
+        (detector, "retinaface_r34", "model.safetensors", None),
+        (MEGraphAUv2(config), "face_multitask_v2", "face_multitask_v28.safetensors", config),
+    )
+    for net, repository, name, described in parts:
+        folder = cache / f"models--py-feat--{repository}"
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs" / "main").write_text("0" * 40)
+        (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+        metadata = {"config": json.dumps(asdict(described))} if described else None
+        state = {key: value.clone().contiguous() for key, value in net.state_dict().items()}
+        save_file(state, folder / "snapshots" / ("0" * 40) / name, metadata=metadata)
+    torch.set_grad_enabled(gradients)
+    return cache
+
+
+@pytest.fixture(scope="session")
+def save_whisper():
+    """Saves tiny Whispers with random weights, as openai-whisper stores its models."""
+
+    def save(path: Path, *, speechless: bool = False, unsure: bool = False) -> Path:
+        """The short text context bounds how much nonsense it says; a speechless one
+        ends every text at once, an unsure one finds most words as likely."""
+        import torch
+        import whisper
+
+        torch.manual_seed(0)
+        dims = whisper.ModelDimensions(
+            n_mels=80, n_audio_ctx=1500, n_audio_state=64, n_audio_head=2, n_audio_layer=1,
+            n_vocab=51865, n_text_ctx=16, n_text_state=64, n_text_head=2, n_text_layer=1,
+        )  # fmt: skip
+        model = whisper.model.Whisper(dims)
+        with torch.no_grad():
+            for weights in (model.encoder.positional_embedding, model.decoder.positional_embedding):
+                weights.normal_(0, 0.1)
+            if unsure:
+                model.decoder.ln.weight.mul_(0.1)
+            if speechless:
+                end_of_text = whisper.tokenizer.get_tokenizer(multilingual=True).eot
+                model.decoder.ln.weight.zero_()
+                model.decoder.ln.bias.copy_(100 * model.decoder.token_embedding.weight[end_of_text])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"dims": vars(dims), "model_state_dict": model.state_dict()}, path)
+        return path
+
+    return save

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import threading
 import time
-from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,19 +42,6 @@ def picture(path: Path) -> np.ndarray:
 
 def unit(track: FaceTrack, name: str) -> np.ndarray:
     return track.action_units[:, track.names.index(name)]
-
-
-def write_frames(path: Path, images: list[np.ndarray], fps: int) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("h264", rate=fps, options={"crf": "18"})
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for index, image in enumerate(images):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, fps)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
 
 
 # ── finding ──────────────────────────────────────────────────────────────────
@@ -244,7 +226,7 @@ def test_a_cut_to_somebody_else_at_the_same_place() -> None:
     assert people.assign(2.0, [box(100)], [RED]) == [0]
 
 
-def test_two_faces_that_change_places(feat_media: Path, tmp_path: Path) -> None:
+def test_two_faces_that_change_places(feat_media: Path, write_frames, tmp_path: Path) -> None:
     """They walk past each other in four seconds, one a little higher."""
     import cv2
 
@@ -311,10 +293,10 @@ def test_pyfeat_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_pyfeat_weights_are_never_unpickled(
-    monkeypatch: pytest.MonkeyPatch, random_weights: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, pyfeat_weights: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "rater.pt").write_bytes(b"pickle")
-    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(random_weights))
+    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(pyfeat_weights))
     monkeypatch.setenv("FEAT_MULTITASK_WEIGHTS", str(tmp_path / "rater.pt"))
     with pytest.raises(UnavailableError, match=r"FEAT_MULTITASK_WEIGHTS must name a \.safetensors file"):
         resolve(FaceSettings(engine="py-feat", device="cpu"), offline=True)
@@ -324,90 +306,3 @@ def test_pyfeat_weights_are_never_unpickled(
 def test_a_gpu_that_is_missing() -> None:
     with pytest.raises(UnavailableError, match=r"face\.device cuda"):
         resolve(FaceSettings(device="cuda"), offline=True)
-
-
-# ── py-feat ──────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(scope="module")
-def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoints of random numbers where py-feat keeps its own, the rater a small one."""
-    import torch
-    from feat.face_detectors.Retinaface.Retinaface_test import Retinaface
-    from feat.multitask.model_v2 import MEGraphAUv2, ModelV2Config
-    from safetensors.torch import save_file
-
-    gradients = torch.is_grad_enabled()
-    torch.manual_seed(0)
-    cache = tmp_path_factory.mktemp("pyfeat")
-    detector = Retinaface(device="cpu", pretrained="none").net
-    config = ModelV2Config(
-        backbone="convnextv2_atto", n_au=20, n_emotion=7, n_blendshape=52, pretrained=False, use_head_v3=True
-    )
-    parts = (
-        (detector, "retinaface_r34", "model.safetensors", None),
-        (MEGraphAUv2(config), "face_multitask_v2", "face_multitask_v28.safetensors", config),
-    )
-    for net, repository, name, described in parts:
-        folder = cache / f"models--py-feat--{repository}"
-        (folder / "refs").mkdir(parents=True)
-        (folder / "refs" / "main").write_text("0" * 40)
-        (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
-        metadata = {"config": json.dumps(asdict(described))} if described else None
-        state = {key: value.clone().contiguous() for key, value in net.state_dict().items()}
-        save_file(state, folder / "snapshots" / ("0" * 40) / name, metadata=metadata)
-    torch.set_grad_enabled(gradients)
-    return cache
-
-
-def test_pyfeat_on_streamed_frames(
-    random_weights: Path, feat_media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The real networks with random weights, against py-feat's own detector on the same boxes."""
-    import torch
-
-    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(random_weights))
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    settings, why = resolve(
-        FaceSettings(engine="py-feat", device="cpu", max_faces=2, batch_size=2, sampling_fps=1.0), offline=True
-    )
-    assert "py-feat on cpu" in why
-    threads = torch.get_num_threads()
-    small = picture(feat_media / "single_face.jpg")[100:420:2, 160:416:2]
-    video = write_frames(tmp_path / "small.mp4", [small] * 3, fps=1)
-    track = track_faces(video, settings)
-
-    assert torch.is_grad_enabled()
-    assert torch.get_num_threads() == threads
-    assert "OMP_NUM_THREADS" not in os.environ
-    assert track.source == "py-feat"
-    assert len(track.frame_times_s) == 3
-    assert len(track.times_s) <= 2 * 3  # random weights see faces everywhere
-    assert track.action_units.shape == (len(track.times_s), 20)
-    assert track.emotion_names == ("neutral", "joy", "sadness", "surprise", "fear", "disgust", "anger")
-    assert track.emotions is not None and track.emotions.sum(axis=1) == pytest.approx(1.0, abs=1e-3)
-    assert set(describe(settings)["weights_sha256"]) == {"detector", "rater"}
-    assert_as_detectorv2(track, random_weights, picture(video))
-
-
-def assert_as_detectorv2(track: FaceTrack, weights: Path, image: np.ndarray) -> None:
-    import torch
-    from feat import detector_v2
-
-    rater = next(weights.glob("models--py-feat--face_multitask_v2/snapshots/*/*.safetensors"))
-    with pytest.MonkeyPatch.context() as patch:
-        # Its constructor would fetch the face detector; here the boxes are given.
-        patch.setattr(detector_v2, "Retinaface", lambda device: None)
-        detector = detector_v2.Detectorv2(device="cpu", identity_model=None, multitask_weights=str(rater))
-    torch.set_grad_enabled(True)
-    first = np.flatnonzero(track.times_s == track.times_s[0])
-    batch = torch.from_numpy(image).permute(2, 0, 1)[None]
-    nothing = torch.zeros(1)
-    padding = {"Left": nothing, "Top": nothing, "Right": nothing, "Bottom": nothing}
-    faces = detector.crop_faces_from_boxes(batch, torch.from_numpy(track.boxes[first]))
-    theirs = detector.forward(faces, {"Image": batch, "Padding": padding, "Scale": torch.ones(1)})
-    assert theirs[list(track.names)].to_numpy() == pytest.approx(track.action_units[first], abs=1e-4)
-    assert track.pose is not None
-    # py-feat's yaw is positive to the person's right, ours to the viewer's.
-    expected = np.degrees(theirs[["Pitch", "Yaw", "Roll"]].to_numpy()) * (1, -1, 1)
-    assert track.pose[first] == pytest.approx(expected, abs=1e-3)

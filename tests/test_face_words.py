@@ -203,6 +203,43 @@ def test_rated_emotions_are_named() -> None:
     }
 
 
+def rated(emotions: list[float], valence: float, arousal: float) -> str:
+    track = track_of(
+        {"AU12": [0.1]},
+        source="py-feat",
+        emotion_names=("neutral", "joy", "sadness", "fear"),
+        emotions=np.array([emotions]),
+        valence=np.array([valence]),
+        arousal=np.array([arousal]),
+    )
+    return face_words(track, 0.0, 1.0)[0]
+
+
+def test_the_top_three_emotions_at_most() -> None:
+    assert "looks like fear or joy or sadness," in rated([0.2, 0.26, 0.25, 0.29], 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "evidence"),
+    [
+        (rated([0.9, 0.04, 0.03, 0.03], 0.1, -0.3), "weak"),
+        (rated([0.2, 0.7, 0.05, 0.05], 0.1, -0.3), "enough"),
+        (rated([0.6, 0.05, 0.3, 0.05], 0.1, -0.3), "enough"),
+        (rated([0.9, 0.04, 0.03, 0.03], -0.5, -0.3), "enough"),
+        (rated([0.9, 0.04, 0.03, 0.03], 0.1, 0.5), "enough"),
+    ],
+)
+def test_what_is_rated_at_rest_is_weak_evidence(words: str, evidence: str) -> None:
+    """It is rated of every face: only what it says beyond that is a cue."""
+    assert words.startswith(AT_REST)
+    assert face_evidence(words) == evidence, words
+
+
+def test_a_rating_that_is_missing_has_no_words() -> None:
+    nothing = rated([np.nan] * 4, np.nan, np.nan)
+    assert nothing == AT_REST
+
+
 # ── on a real face that changes ──────────────────────────────────────────────
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from emoscribe.core.errors import MediaError, SettingsError
 from emoscribe.core.settings import AnalyzeSettings, FaceSettings, SpeechSettings
 from emoscribe.core.timeline import FaceTrack, Transcript, Utterance, Word
 from emoscribe.extractors import face, media, talking
-from emoscribe.extractors.diarization import Turn, name_speakers, read_turns
+from emoscribe.extractors.diarization import Turn, check_several, name_speakers, read_turns
 from emoscribe.extractors.perceive import decide, identify, perceive
 from emoscribe.extractors.store import CueStore
 from emoscribe.extractors.subtitles import read_transcript
@@ -64,9 +65,34 @@ def test_json(under: str | None, tmp_path: Path) -> None:
     assert read_turns(path, "a") == (Turn(0.0, 2.0, "Monica"), Turn(3.0, 4.5, "Jo[2Jey"))
 
 
+def test_json_of_several_recordings(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    turn = {"start_s": 0, "end_s": 1, "speaker": "Clara"}
+    path.write_text(json.dumps({"recordings": {"news": [turn | {"speaker": "anchor"}], "friends": [turn, turn]}}))
+    assert read_turns(path, "news") == (Turn(0.0, 1.0, "anchor"),)
+    assert len(read_turns(path, "friends")) == 2
+    with pytest.raises(MediaError, match=r"a\.json is about news, friends …, not about 'sports'"):
+        read_turns(path, "sports")
+    check_several(path, 3)
+
+
+@pytest.mark.parametrize("name", ["a.rttm", "a.json"])
+def test_turns_of_one_recording_are_not_laid_over_several(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(RTTM if name == "a.rttm" else '[{"start_s": 0, "end_s": 1, "speaker": "Clara"}]')
+    check_several(path, 1)
+    with pytest.raises(SettingsError, match=rf"{re.escape(name)} is about one recording, and 2 videos are") as error:
+        check_several(path, 2)
+    assert "\n" not in str(error.value)
+    if name == "a.rttm":
+        path.write_text(RTTM + "SPEAKER news 1 4.0 1.0 <NA> <NA> anchor <NA> <NA>\n")
+        check_several(path, 2)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("a.json", '{"recordings": {"a": 3}}', "a.json, 'a' must be a list of turns"),
         ("a.rttm", "SPEAKER friends 1 0.00 2.00\n", "a.rttm, line 1: not as in 'SPEAKER file 1 start"),
         ("a.rttm", "SPEAKER f 1 zero 2 <NA> <NA> m <NA> <NA>\n", "a.rttm, line 1: start and duration must be seconds"),
         ("a.rttm", "SPEAKER f 1 -1 2 <NA> <NA> m <NA> <NA>\n", "a.rttm, line 1: start_s must be a number of seconds"),

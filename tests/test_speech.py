@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -157,35 +159,6 @@ def test_a_real_voice(shared: Path) -> None:
 # ── Whisper ──────────────────────────────────────────────────────────────────
 
 
-def save_whisper(path: Path, *, speechless: bool = False, unsure: bool = False) -> Path:
-    """A tiny Whisper with random weights, as openai-whisper stores its models.
-
-    The short text context bounds how much nonsense it says; a speechless one
-    ends every text at once, an unsure one finds most words as likely.
-    """
-    import torch
-    import whisper
-
-    torch.manual_seed(0)
-    dims = whisper.ModelDimensions(
-        n_mels=80, n_audio_ctx=1500, n_audio_state=64, n_audio_head=2, n_audio_layer=1,
-        n_vocab=51865, n_text_ctx=16, n_text_state=64, n_text_head=2, n_text_layer=1,
-    )  # fmt: skip
-    model = whisper.model.Whisper(dims)
-    with torch.no_grad():
-        for weights in (model.encoder.positional_embedding, model.decoder.positional_embedding):
-            weights.normal_(0, 0.1)
-        if unsure:
-            model.decoder.ln.weight.mul_(0.1)
-        if speechless:
-            end_of_text = whisper.tokenizer.get_tokenizer(multilingual=True).eot
-            model.decoder.ln.weight.zero_()
-            model.decoder.ln.bias.copy_(100 * model.decoder.token_embedding.weight[end_of_text])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"dims": vars(dims), "model_state_dict": model.state_dict()}, path)
-    return path
-
-
 def whisper_settings(model: Path | str) -> SpeechSettings:
     return SpeechSettings(engine="whisper", model=str(model), device="cpu")
 
@@ -197,7 +170,7 @@ def two_lines(example: Path, make_media, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(save_whisper, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_whisper(tmp_path_factory.mktemp("whisper") / "tiny-random.pt")
 
 
@@ -215,6 +188,27 @@ def test_whisper_hears_from_a_checkpoint_file(two_lines: Path, checkpoint: Path)
     assert [(u.start_s, u.end_s) for u in first.utterances] == [(s.start_s, s.end_s) for s in found]
 
 
+# A process of its own: Numba starts its threads once.
+THREADS_LEFT = """
+import sys, torch
+from emoscribe.core.settings import SpeechSettings
+from emoscribe.extractors import media, speech
+before = torch.get_num_threads()
+settings = SpeechSettings(engine="whisper", model=sys.argv[2], device="cpu", language="en")
+with media.sound(sys.argv[1]) as sound:
+    assert any(u.text for u in speech.transcribe(sound, settings, offline=True).utterances)
+assert before == torch.get_num_threads() == 1, torch.get_num_threads()
+assert "numba" in sys.modules
+"""
+
+
+def test_torch_keeps_its_number_of_threads(two_lines: Path, checkpoint: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", THREADS_LEFT, str(two_lines), str(checkpoint)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_whisper_reads_neighbours_together() -> None:
     """It takes as long for a second as for half a minute."""
     found = [vad.Stretch(0, 2), vad.Stretch(3, 12), vad.Stretch(20, 27.5), vad.Stretch(27.6, 29), vad.Stretch(90, 95)]
@@ -222,7 +216,7 @@ def test_whisper_reads_neighbours_together() -> None:
 
 
 def test_batched_or_not_the_transcript_is_the_same(
-    example: Path, make_media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example: Path, make_media, save_whisper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import whisper
 
@@ -261,7 +255,7 @@ def test_a_cpu_is_not_asked_for_float16(checkpoint: Path) -> None:
         resolve(settings.model_copy(update={"precision": "float16"}), offline=True)
 
 
-def test_speech_without_an_understood_word_stays_speech(two_lines: Path, tmp_path: Path) -> None:
+def test_speech_without_an_understood_word_stays_speech(two_lines: Path, save_whisper, tmp_path: Path) -> None:
     settings = whisper_settings(save_whisper(tmp_path / "speechless.pt", speechless=True))
     with media.sound(two_lines) as sound:
         transcript = transcribe(sound, settings, offline=True)
@@ -281,7 +275,7 @@ def test_weights_on_disk_are_what_auto_chooses(tmp_path: Path, monkeypatch: pyte
     assert why == "Whisper base on cpu"
 
 
-def test_provenance_knows_the_weights(checkpoint: Path, tmp_path: Path) -> None:
+def test_provenance_knows_the_weights(checkpoint: Path, save_whisper, tmp_path: Path) -> None:
     other = save_whisper(tmp_path / "tiny-random.pt", speechless=True)
     mine, theirs = (describe(whisper_settings(path))["sha256"] for path in (checkpoint, other))
     assert len(mine) == 64 and mine != theirs

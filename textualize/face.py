@@ -84,6 +84,9 @@ _LEAST_EMOTION = 0.1
 _RATING_LEVELS = (-0.6, -0.2, 0.2, 0.6)
 _VALENCE_WORDS = ("very unpleasant", "unpleasant", "neither pleasant nor unpleasant", "pleasant", "very pleasant")
 _AROUSAL_WORDS = ("very calm", "calm", "moderately aroused", "aroused", "very aroused")
+_LOOKS_LIKE = "looks like "
+# What is rated of most faces most of the time.
+_RATED_AT_REST = frozenset({_LOOKS_LIKE + "neutral", _VALENCE_WORDS[2], *_AROUSAL_WORDS[:3]})
 
 _TURNED_DEGREES = 15.0
 _DOWN_DEGREES = -12.0
@@ -139,7 +142,8 @@ def face_evidence(words: str | None) -> Evidence:
     if words is None or words in (NO_FACE, NOT_LOOKED):
         return "none"
     weak = (AT_REST, _GRADE_WORDS[0], *_SHUT_WORDS.values(), *_POSE_WORDS)
-    return "weak" if all(phrase.startswith(weak) for phrase in words.split(", ")) else "enough"
+    said = [phrase for phrase in words.split(", ") if phrase not in _RATED_AT_REST]
+    return "weak" if all(phrase.startswith(weak) for phrase in said) else "enough"
 
 
 def _rows(track: FaceTrack, start_s: float, end_s: float) -> tuple[np.ndarray, np.ndarray]:
@@ -208,10 +212,12 @@ def _shut_words(track: FaceTrack, rows: np.ndarray, settings: WordingSettings) -
 def _emotion_words(track: FaceTrack, rows: np.ndarray) -> list[str]:
     """The emotions, valence and arousal of an extractor that rates them."""
     words = []
-    if track.emotions is not None and track.emotions.size:
-        means = np.nanmean(track.emotions[rows], axis=0)
+    emotions = track.emotions[rows] if track.emotions is not None else np.empty((0, 0))
+    emotions = emotions[np.isfinite(emotions).all(axis=1)]
+    if emotions.size:
+        means = emotions.mean(axis=0)
         top = [i for i in np.argsort(-means, kind="stable")[:MOST_EMOTIONS] if means[i] >= _LEAST_EMOTION]
-        words += ["looks like " + " or ".join(track.emotion_names[i] for i in top)] if top else []
+        words += [_LOOKS_LIKE + " or ".join(track.emotion_names[i] for i in top)] if top else []
     for rating, levels in ((track.valence, _VALENCE_WORDS), (track.arousal, _AROUSAL_WORDS)):
         if rating is not None and np.isfinite(rating[rows]).any():
             words.append(levels[int(np.searchsorted(_RATING_LEVELS, np.nanmean(rating[rows]), side="right"))])

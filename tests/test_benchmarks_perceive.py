@@ -1,0 +1,69 @@
+"""The benchmarks of seeing and hearing, at a size at which they measure nothing but run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+TINY = {
+    "face": "--frames 3 --size 160x128 --faces 2 --batch-size 2 --rounds 1 --device cpu --backbone convnextv2_atto",
+    "speech": "--model nano --minutes 0.75 --tokens 8 --batch-size 2 --rounds 1 --device cpu",
+}
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """A benchmark as a module, its neighbours within reach as they are for `python benchmarks/NAME.py`."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+    def load(name: str) -> Any:
+        spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_it_ends_with_a_line_of_json_and_keeps_a_file(
+    name: str, script: Callable[[str], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    gradients = torch.is_grad_enabled()
+    script(name).main([*TINY[name].split(), "--out", str(tmp_path)])
+    torch.set_grad_enabled(gradients)  # py-feat's own detector turns them off
+    lines = capsys.readouterr().out.splitlines()
+    result = json.loads(lines[-1])
+    assert list(result) == ["name", "ratio", "ours", "plain", "unit", "device"]
+    assert result["name"] == name and result["ratio"] > 0
+    (kept,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
+    assert result.items() <= kept[name].items()
+    assert {"python", "torch"} <= set(kept[name]["versions"])
+    if name == "face":  # the same work was done both ways
+        assert float(lines[-2].split()[4]) < 1e-3
+    else:
+        assert all(count > 0 for count in kept[name]["windows"].values())
+
+
+def test_better_is_above_one_whatever_the_unit(
+    script: Callable[[str], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a device's file keeps the latest of each name."""
+    report = script("results").report
+    report("fast", 30.0, 10.0, "frames/s", "NVIDIA H200", tmp_path, batch_size=16)
+    report("short", 10.0, 30.0, "seconds a minute of sound", "NVIDIA H200", tmp_path)
+    report("fast", 40.0, 10.0, "frames/s", "NVIDIA H200", tmp_path, batch_size=32)
+    assert [json.loads(line)["ratio"] for line in capsys.readouterr().out.splitlines()] == [3.0, 3.0, 4.0]
+    kept = json.loads((tmp_path / "nvidia-h200.json").read_text())
+    assert list(kept) == ["fast", "short"]
+    assert (kept["fast"]["ratio"], kept["fast"]["batch_size"]) == (4.0, 32)
