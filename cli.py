@@ -172,10 +172,12 @@ def analyze(debug: bool, videos: tuple[Path, ...], out: Path | None, formats: st
         raise click.UsageError("--transcript goes with one video")
     with quiet(debug) as console:
         from .core.errors import EmoscribeError
+        from .extractors.diarization import check_several
         from .outputs import Writer, segment_line
         from .pipeline import analyze_each
 
         plan, bars = _plan(given), Bars(console)
+        check_several(plan.settings.speech.speakers, len(videos))
         writer = Writer(out, formats.split(",")) if out is not None else None
         for choice in plan.choices:
             print(choice, file=console)

@@ -10,18 +10,28 @@ import click
 
 from .cli import FILE, HOP, OFFLINE, SET, WINDOW, corpus_options, main, names_corpus, perhaps_corpus_options
 
+# Of what `evaluate` measures, what it prints: of labels, of sets of labels, of numbers.
+_SHOWN = (
+    *("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1", "micro_f1", "jaccard"),
+    *("mae", "pearson", "accuracy_2_non_negative", "accuracy_7", "accuracy_2", "accuracy_5"),
+)
+_MOST_SHOWN = 4
+TASK = click.option("--task", metavar="NAME", help="Which of the corpus's annotations, where it has several.")
+
 
 @main.command()
 @corpus_options
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--trim", is_flag=True, help="Of c-expr-db: cut the videos by annotation, instead of describing them.")
+@TASK
 @click.pass_obj
 def corpus(
     debug: bool, corpus: str, data: Path, columns: tuple[str, ...], as_json: bool, trim: bool, **cut: Any
 ) -> None:
     """Describe CORPUS: splits, labels, what is missing, what the splits share.
 
-    CORPUS is meld, c-expr-db, c-expr-db-challenge, ravdess or table.
+    CORPUS is meld, c-expr-db, c-expr-db-challenge, iemocap, cmu-mosei,
+    ch-sims, emorynlp, ravdess or table.
     """
     from .core.files import dumps
     from .corpora.describe import describe
@@ -180,6 +190,73 @@ def finetune(
 
 @main.command()
 @corpus_options
+@click.option("--out", type=FILE, required=True, metavar="RUN", help="The run's folder.")
+@click.option(
+    "--config", default="baseline", show_default=True, metavar="NAME|FILE", help="A shipped config or a YAML file."
+)
+@click.option("--fusion", metavar="NAME", help="lfan, can, jmt, bilstm-attention, tfn, ...  [default: the config's]")
+@click.option("--cues", type=FILE, metavar="STORE", help="Keep what was perceived here, and reuse it.")
+@click.option("--modalities", metavar="TVA", help="T what was said, V the face, A the voice.  [default: TVA]")
+@TASK
+@click.option("--seed", "seeds", type=int, multiple=True, metavar="N", help="Several give a run each and their spread.")
+@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+@SET
+@OFFLINE
+@click.pass_obj
+def baseline(
+    debug: bool,
+    corpus: str,
+    data: Path,
+    out: Path,
+    config: str,
+    fusion: str | None,
+    assignments: tuple[str, ...],
+    columns: tuple[str, ...],
+    modalities: str | None,
+    task: str | None,
+    seeds: tuple[int, ...],
+    offline: bool | None,
+    **given: Any,
+) -> None:
+    """Train a feature-based model on CORPUS: train learns, dev chooses the epoch.
+
+    Features over time are fused by a small network of its own, without any
+    words between; what fine-tuned language models are compared with.
+    """
+    from .core.console import Bars, quiet
+
+    with quiet(debug) as console:
+        from .core.baselines import BaselineSettings
+        from .core.settings import load
+        from .corpora.table import column_names
+        from .experiments import baseline as train_baseline
+
+        bars = Bars(console)
+
+        def report(line: str) -> None:
+            bars.clear()
+            click.echo(line)
+
+        seed = seeds[0] if len(seeds) == 1 else None
+        asked = {"fusion": fusion, "modalities": modalities, "task": task, "seed": seed, "offline": offline}
+        runs = train_baseline(
+            corpus,
+            data,
+            out,
+            load(BaselineSettings, config, assignments, **asked),
+            columns=column_names(columns),
+            seeds=seeds if len(seeds) > 1 else (),
+            report=report,
+            progress=bars,
+            **given,
+        )
+        for run in runs:
+            select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
+            report(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
+
+
+@main.command()
+@corpus_options
 @click.option("--split", default="test", show_default=True, help="train, dev or test.")
 @click.option(
     "--run", "runs", multiple=True, required=True, metavar="RUN", help="A run folder or a shipped adapter; repeatable."
@@ -239,10 +316,8 @@ def evaluate(
         bars.clear()
         measures = read_json(found.files["metrics.json"]) if "metrics.json" in found.files else {}
         for run, measured in measures.items():
-            figures = "  ".join(
-                f"{name.replace('_', ' ')} {measured[name]:.3f}"
-                for name in ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
-            )
+            shown = [name for name in _SHOWN if measured.get(name) is not None]
+            figures = "  ".join(f"{name.replace('_', ' ')} {measured[name]:.3f}" for name in shown[:_MOST_SHOWN])
             click.echo(f"{run}  {figures}  ({measured['n']} clips)")
         if not measures:
             click.echo(f"no clip of the {split} split has a label: answers were written, and nothing was measured")

@@ -17,10 +17,10 @@ from typing import Any
 
 from .core.errors import EmoscribeError
 from .core.runs import find_run, shipped_runs
-from .core.settings import AnalyzeSettings, FaceSettings, SpeechSettings, VoiceSettings, shipped_configs
+from .core.settings import FaceSettings, SpeechSettings, VoiceSettings, shipped_configs
 from .core.weights import find_base
 from .extractors import face, speech, voice
-from .needs import Need, needs_of, read_config
+from .needs import COMMANDS, Need, needs_of, read_config
 
 READY, MISSING = "✓", "✗"
 
@@ -118,9 +118,9 @@ def _asked(signal: str, name: str, ask: Callable[[], Any]) -> str:
 
 def _configs() -> dict[str, list[str]]:
     """The configs that ship, by the command that takes them."""
-    by_command: dict[str, list[str]] = {"analyze": [], "finetune": []}
+    by_command: dict[str, list[str]] = {command: [] for command in COMMANDS}
     for name in shipped_configs():
-        command = "analyze" if isinstance(read_config(name), AnalyzeSettings) else "finetune"
+        command, _ = read_config(name)
         by_command[command].append(name)
     return by_command
 

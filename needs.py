@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from .core.baselines import BaselineSettings
 from .core.downloads import Progress
 from .core.errors import SettingsError, UnavailableError
+from .core.features import FEATURES, FeatureSettings
 from .core.runs import find_run
-from .core.settings import AnalyzeSettings, FaceSettings, SpeechSettings, load
+from .core.settings import AnalyzeSettings, FaceSettings, Settings, SpeechSettings, load
 from .core.training import FinetuneSettings
 from .core.weights import find_base
 from .extractors import face_mesh, face_pyfeat_weights, speech_sphinx, speech_whisper
+from .extractors.features import heard, seen
+from .extractors.features.weights import weights_of
+from .extractors.perceive import modalities_for
 
 OFFLINE_EXTRA = "pip install 'emoscribe[offline]'"
 GPU_EXTRA = "pip install 'emoscribe[gpu]'"
@@ -43,21 +49,31 @@ class Need:
         return self.missing is not None and self.instead is None
 
 
-def read_config(config: str | Path) -> AnalyzeSettings | FinetuneSettings:
-    """A config of either kind: of `analyze` or of `finetune`.
+# The settings of each command that takes a config.
+COMMANDS: Mapping[str, type[Settings]] = {
+    "analyze": AnalyzeSettings,
+    "finetune": FinetuneSettings,
+    "baseline": BaselineSettings,
+}
+
+
+def read_config(config: str | Path) -> tuple[str, Settings]:
+    """The command that a config is for, and its settings.
 
     Raises:
-        SettingsError: it is neither.
+        SettingsError: it is for none.
     """
-    try:
-        return load(AnalyzeSettings, config)
-    except SettingsError as not_of_analyze:
+    refused = {}
+    for command, kind in COMMANDS.items():
         try:
-            return load(FinetuneSettings, config)
-        except SettingsError as not_of_finetune:
-            if str(not_of_analyze) == str(not_of_finetune):
-                raise
-            raise SettingsError(f"neither of analyze ({not_of_analyze}) nor of finetune ({not_of_finetune})") from None
+            return command, load(kind, config)
+        except SettingsError as error:
+            refused[command] = str(error)
+    reasons = list(refused.values())
+    if len(set(reasons)) == 1:
+        raise SettingsError(reasons[0])
+    listed = " nor ".join(f"of {command} ({reason})" for command, reason in refused.items())
+    raise SettingsError(f"neither {listed}")
 
 
 def needs_of(config: str | Path) -> list[Need]:
@@ -66,26 +82,23 @@ def needs_of(config: str | Path) -> list[Need]:
     Raises:
         SettingsError: it is no config, or names a run that is not there.
     """
-    settings = read_config(config)
-    if isinstance(settings, AnalyzeSettings):
-        run = find_run(settings.model.run)
-        perceived, devices = settings.modalities, [settings.model.device]
-        base, sha256, quantization = run.base.id, run.base.sha256, run.base.quantization
-        heavy = False
-    else:
+    _, settings = read_config(config)
+    if isinstance(settings, BaselineSettings):
+        return _of_baseline(settings)
+    if isinstance(settings, FinetuneSettings):
         # The words of a corpus come with it.
         perceived, devices = settings.modalities if settings.modalities != "T" else "", [settings.device]
         base, sha256, quantization = settings.base.id, None, settings.base.quantization
         # Whoever asks for bfloat16 has a model that a CPU would train for weeks.
         heavy = settings.precision == "bfloat16" and settings.device != "cpu"
-    needs = []
-    if set(perceived) & set("TA") and settings.speech.engine != "none":
-        needs.append(_hearing(settings.speech))
-        devices.append(settings.speech.device)
-    if "V" in perceived and settings.face.engine != "none":
-        needs.append(_seeing(settings.face))
-        devices.append(settings.face.device)
-    needs.append(_base(base, sha256))
+    else:
+        assert isinstance(settings, AnalyzeSettings)
+        run = find_run(settings.model.run)
+        perceived, devices = settings.modalities, [settings.model.device]
+        base, sha256, quantization = run.base.id, run.base.sha256, run.base.quantization
+        heavy = False
+    needs = [*_perceiving(settings, perceived), _base(base, sha256)]
+    devices += [settings.speech.device, settings.face.device]
     if quantization == "nf4":
         here = importlib.util.find_spec("bitsandbytes") is not None
         needs.append(Need("bitsandbytes", None if here else "not installed", GPU_EXTRA))
@@ -93,6 +106,36 @@ def needs_of(config: str | Path) -> list[Need]:
         here = face_pyfeat_weights.gpu_is_here()
         needs.append(Need("an NVIDIA GPU", None if here else "there is none that PyTorch can use"))
     return needs
+
+
+def _perceiving(settings: AnalyzeSettings | FinetuneSettings | BaselineSettings, letters: str) -> list[Need]:
+    needs = []
+    if set(letters) & set("TA") and settings.speech.engine != "none":
+        needs.append(_hearing(settings.speech))
+    if "V" in letters and settings.face.engine != "none":
+        needs.append(_seeing(settings.face))
+    return needs
+
+
+def _of_baseline(settings: BaselineSettings) -> list[Need]:
+    needs = _perceiving(settings, modalities_for(settings.streams))
+    for name in settings.streams:
+        weights = weights_of(name, settings.features)
+        if name in ("token-embeddings", "wav2vec2"):
+            needs.append(_base(weights, None))
+        elif FEATURES[name].weights is not None:
+            needs.append(_feature(name, weights, settings.features))
+    if "cuda" in (settings.device, settings.features.device):
+        here = face_pyfeat_weights.gpu_is_here()
+        needs.append(Need("an NVIDIA GPU", None if here else "there is none that PyTorch can use"))
+    return needs
+
+
+def _feature(name: str, weights: str, settings: FeatureSettings) -> Need:
+    """The weights of a feature that is one file."""
+    find = partial(heard.vggish_file if name == "vggish" else partial(seen.weights_file, name), settings)
+    missing = _refusal(lambda: find(offline=True)) and "not downloaded"
+    return Need(f"{name} ({weights})", missing, fetch=lambda progress: find())
 
 
 def _hearing(settings: SpeechSettings) -> Need:

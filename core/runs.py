@@ -180,19 +180,19 @@ def save_run(run: Run) -> None:
     write_json(folder / DESCRIPTION, plain(run.model_dump(mode="json")))
 
 
-def save_traces(run: Run, traces: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-    """Write what the run remembers of the clips it learnt from: hashes by kind, by corpus and split."""
+def save_traces(folder: Path, traces: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+    """Write what the run in a folder remembers of the clips it learnt from: hashes by kind, by corpus and split."""
     # Nobody reads hashes: a line each would only be long.
-    write_text(make_folder(run.folder) / TRACES, json.dumps(plain(traces)) + "\n")
+    write_text(make_folder(folder) / TRACES, json.dumps(plain(traces)) + "\n")
 
 
-def load_traces(run: Run) -> dict[str, dict[str, list[str]]]:
+def load_traces(folder: Path) -> dict[str, dict[str, list[str]]]:
     """What `save_traces` wrote; nothing where the run remembers nothing.
 
     Raises:
         MediaError: the file is damaged.
     """
-    path = run.folder / TRACES
+    path = folder / TRACES
     traces = read_json(path) if path.is_file() else {}
     if not isinstance(traces, dict):
         raise MediaError(f"{path} must be a mapping, got a {type(traces).__name__}; remove it to go on without")

@@ -236,7 +236,7 @@ def validate(model: type[S], values: Mapping[str, Any], origin: str) -> S:
 
 def _read(config: str | Path) -> tuple[dict[str, Any], str]:
     path = Path(config)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not path.is_file():
         path = CONFIGS / f"{config}.yaml"
     if not path.is_file():
         raise SettingsError(

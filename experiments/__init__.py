@@ -1,7 +1,9 @@
-"""Corpora, read as prose: extract their cues, read their prompts, evaluate runs on one, fine-tune a run on one.
+"""Corpora, read as prose: extract their cues, read their prompts, train a run on one, evaluate runs on one.
 
 corpus ─ cues_of ─▶ cues ─ moments_of_clips ─▶ moments ─ render ─▶ prompts ─ score ─▶ predictions ─▶ report
-                                                                           └ fit ───▶ run
+                    │                                                      └ fit ───▶ run
+                    └ sequences_of ──▶ frames ─ fit ──▶ run of the baseline
+                                              └ predict ──▶ predictions
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .baselining import baseline
     from .evaluating import Evaluation, evaluate
     from .extracting import extract, extraction_settings
     from .finetuning import finetune
     from .prompting import prompts
 
 _PLACES = {
+    "baseline": "baselining",
     "Evaluation": "evaluating",
     "evaluate": "evaluating",
     "extract": "extracting",
@@ -23,7 +27,7 @@ _PLACES = {
     "finetune": "finetuning",
     "prompts": "prompting",
 }
-__all__ = ["Evaluation", "evaluate", "extract", "extraction_settings", "finetune", "prompts"]
+__all__ = ["Evaluation", "baseline", "evaluate", "extract", "extraction_settings", "finetune", "prompts"]
 
 
 def __getattr__(name: str) -> Any:

@@ -64,7 +64,7 @@ def perceived(
     settings, _ = decide(as_perceived_for(run, AnalyzeSettings(modalities=wanted, offline=offline)))
 
     def perceive(share: list[Clip]) -> list[Cues | MediaError]:
-        with _store(store) as kept:
+        with kept_in(store) as kept:
             return [cues for _, cues in cues_of(share, settings, store=kept, progress=partial(progress, "perceiving"))]
 
     with_media = [clip for clip in clips if clip.media is not None]
@@ -101,7 +101,7 @@ def as_perceived_for(run: Run, asked: AnalyzeSettings) -> AnalyzeSettings:
 
 
 @contextmanager
-def _store(folder: str | Path | None) -> Iterator[CueStore]:
+def kept_in(folder: str | Path | None) -> Iterator[CueStore]:
     """The store in a folder, or one for this call alone: clips may share a file."""
     if folder is not None:
         yield CueStore(folder)

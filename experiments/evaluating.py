@@ -5,33 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core import processes
+from ..core.baselines import BASELINE, BaselineRun, Task, load_baseline
 from ..core.errors import MediaError, SettingsError
 from ..core.files import check_folder
-from ..core.labels import BASIC, COMPOUND, LabelSet, compound_from_basic
-from ..core.runs import Run, find_run, load_traces
+from ..core.labels import BASIC, COMPOUND, LabelSet
+from ..core.runs import Run, answering, find_run, load_traces
 from ..core.settings import Device, check_modalities
-from ..core.timeline import Clip, Cues, Moment, Prompt, Scored
 from ..core.weights import find_base
 from ..corpora.caveats import caveats, familiar
 from ..corpora.corpus import Corpus
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.answers import write_answers
-from ..evaluation.over_time import Frames, decided
+from ..evaluation.over_time import Frames
 from ..evaluation.pages import MODALITY_NAMES
-from ..evaluation.predictions import Predictions, predictions_of, unique_names
+from ..evaluation.predictions import unique_names
 from ..evaluation.report import write_report
 from ..extractors.perceive import Progress, unwatched
-from ..textualize.clips import moments_of_clips
-from .clips import norms_of, perceived, prompts_of
-from .over_time import frame_times, read_over_time, windows_for, write_over_time
+from .answering import Asked, answers_of_baseline, answers_of_run
+from .over_time import frame_times, windows_for, write_over_time
 
-if TYPE_CHECKING:
-    from ..llm.reader import Reader
+AnyRun = Run | BaselineRun
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,14 @@ def evaluate(
     says that there is nothing to measure them by.
 
     Args:
+        runs: folders, or names as `find_run` takes them; of the textualized
+            approach or the baseline.
         modalities: letters of TVA, several sets for an ablation; `None` for
             those that each run was trained on.
         cues: a cue store to use and add to.
         window_s, hop_s: read clips in windows, as `analyze` does; the frames
             then decide.  The challenge of C-EXPR-DB is always read so.
+            Baselines read frames in any case.
         decide: how frames decide a clip: names in
             `evaluation.over_time.DECISIONS`, by default `vote`.
 
@@ -89,40 +89,45 @@ def evaluate(
         check_modalities(letters)
     windows = windows_for(corpus_name, window_s, hop_s, decide)
     processes.by_main(lambda: check_folder(out))
-    loaded = [find_run(run) for run in runs]
-    for id, sha256 in dict.fromkeys((run.base.id, run.base.sha256) for run in loaded):
-        find_base(id, sha256, offline=offline)  # before hours of perceiving, not after
-    labels = common_labels(loaded, corpus_name)
-    corpus = corpus_with(split, corpus_name, data, folds=folds, fold=fold, columns=columns, labels=labels)
+    loaded = [load_any(run) for run in runs]
+    for base in dict.fromkeys((run.base.id, run.base.sha256) for run in loaded if isinstance(run, Run)):
+        find_base(*base, offline=offline)  # before hours of perceiving, not after
+    task = _common_task(loaded)
+    labels = common_labels(loaded, corpus_name) if task != "number" else None
+    corpus = corpus_with(
+        split,
+        corpus_name,
+        data,
+        folds=folds,
+        fold=fold,
+        columns=columns,
+        labels=labels,
+        task=next((run.settings.task for run in loaded if isinstance(run, BaselineRun)), None),
+    )
+    # Who has learnt no labels answers in the corpus's.
+    labels = labels or corpus.label_set
     clips = corpus.split(split)
-    named = dict(zip(unique_names([run.name for run in loaded]), loaded, strict=True))
-    known = {name: familiar(name, load_traces(run), corpus, split) for name, run in named.items()}
+    named: dict[str, AnyRun] = {
+        name: answering(run, labels) if isinstance(run, Run) and run.zero_shot and labels is not None else run
+        for name, run in zip(unique_names([run.name for run in loaded]), loaded, strict=True)
+    }
+    known = {name: familiar(name, load_traces(run.folder), corpus, split) for name, run in named.items()}
     labelled = any(clip.target is not None for clip in clips)
     if not labelled:
-        _check_answers(labels, corpus_name)
+        _check_answers(task, labels, corpus_name)
 
-    predictions: list[Predictions] = []
-    frames: dict[str, list[Frames]] = {}
     failed: dict[str, str] = {}
-    timed = windows is not None
-    times_s = frame_times(clips, failed, progress) if timed else {}
+    times_s = frame_times(clips, failed, progress) if windows is not None else {}
+    asked = Asked(corpus, clips, labels, task, windows, times_s, cues, device, offline, progress)
+    answers = []
     for name, run in named.items():
-        sets = modalities or (run.modalities,)
-        seen = perceived(corpus, clips, run, "".join(sets), cues, failed, progress, offline, timed=timed)
-        language_model = _reader(run, device, offline)
-        for letters in sets:
-            read = partial(_read, run, language_model, labels, letters, progress)
-            several = letters if len(sets) > 1 else None
-            if windows is None:
-                scored = read(corpus, clips, seen)
-                predictions.append(predictions_of(name, labels.labels, clips, scored, several))
-                continue
-            over_time = read_over_time(corpus, clips, seen, windows, read, labels, times_s)
-            for decision in windows.decisions:
-                scored = decided(over_time, labels.labels, decision)
-                how = decision if len(windows.decisions) > 1 else None
-                predictions.append(predictions_of(name, labels.labels, clips, scored, several, how))
-            frames[predictions[-1].reading] = over_time
+        sets = tuple(modalities or (run.modalities,))
+        if isinstance(run, Run):
+            answers.append(answers_of_run(name, run, sets, asked, failed))
+        else:
+            answers.append(answers_of_baseline(name, run, sets, asked, failed))
+    predictions: list[Any] = [one for each in answers for one in each.predictions]
+    frames: dict[str, list[Frames]] = {reading: one for each in answers for reading, one in each.frames.items()}
 
     notes = [
         *(note for name, run in named.items() for note in _untrained(run, name, labels, modalities)),
@@ -131,7 +136,7 @@ def evaluate(
         *([windows.in_words] if windows is not None else []),
         *(f"{clip}: {why}" for clip, why in failed.items()),
     ]
-    about = {name: f"{run.base.id}; {run.licence}" for name, run in named.items()}
+    about = {name: _about(run) for name, run in named.items()}
 
     def write() -> dict[str, Path]:
         if not labelled:
@@ -148,75 +153,72 @@ def evaluate(
                 train_clips=corpus.split("train") if split != "train" else (),
                 notes=notes,
                 about=about,
+                costs={name: each.cost for name, each in zip(named, answers, strict=True)},
             )
-        return files if windows is None else {**files, **write_over_time(out, corpus_name, frames, labels)}
+        if windows is None or labels is None:
+            return files
+        return {**files, **write_over_time(out, corpus_name, frames, labels)}
 
     files = processes.by_main(write)
     return Evaluation(files, tuple(name for name, found in known.items() if found))
 
 
-def prompts_for(
-    run: Run, corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues], modalities: str
-) -> list[Prompt]:
-    """The prompt of each clip, in the run's own wording."""
-    moments: list[Moment] = moments_of_clips(clips, cues, corpus.voice, run.wording, norms_of(run), modalities)
-    return prompts_of(run, clips, moments)
-
-
-def _read(
-    run: Run,
-    language_model: Reader,
-    labels: LabelSet,
-    modalities: str,
-    progress: Progress,
-    corpus: Corpus,
-    clips: Sequence[Clip],
-    cues: Mapping[str, Cues],
-) -> list[Scored]:
-    """The scores of each clip; of compound labels by the rule, where the run gives basic ones."""
-    from ..llm.score import score
-
-    prompts = prompts_for(run, corpus, clips, cues, modalities)
-    scored: list[Scored] = processes.mapped(
-        lambda share: score(language_model, share, progress=partial(progress, "reading")), prompts
-    )
-    if run.labels == labels.labels:
-        return scored
-    return [Scored(one.id, compound_from_basic(one.scores)) for one in scored]
-
-
-def _reader(run: Run, device: Device, offline: bool) -> Reader:
-    from ..llm.reader import load_reader
-
-    return load_reader(run, device=device, offline=offline)
-
-
 # ── what a run gives ─────────────────────────────────────────────────────────
 
 
-def common_labels(runs: Sequence[Run], corpus_name: str) -> LabelSet:
+def load_any(run: str | Path) -> AnyRun:
+    """The run of that name or in that folder, of either approach.
+
+    Raises:
+        SettingsError: there is none, or its description is not one.
+    """
+    return load_baseline(run) if (Path(run) / BASELINE).is_file() else find_run(run)
+
+
+def _about(run: AnyRun) -> str:
+    what = run.base.id if isinstance(run, Run) else f"{run.settings.fusion} on {', '.join(run.streams)}"
+    return f"{what}; {run.licence}"
+
+
+def _common_task(runs: Sequence[AnyRun]) -> Task:
+    tasks: dict[str, Task] = {run.name: run.task if isinstance(run, BaselineRun) else "labels" for run in runs}
+    if len(set(tasks.values())) > 1:
+        listed = ", ".join(f"{name} {task}" for name, task in tasks.items())
+        raise SettingsError(f"runs that answer in different kinds cannot be compared ({listed}); evaluate them apart")
+    return next(iter(tasks.values()))
+
+
+def common_labels(runs: Sequence[AnyRun], corpus_name: str) -> LabelSet | None:
     """The answers that all runs give; compound ones where only those fit the corpus.
+
+    Runs that have learnt none give those of the others, else those of the
+    corpus: `None` where the corpus has to be read to know them.
 
     Raises:
         SettingsError: the runs differ in their labels.
     """
-    first = runs[0]
-    for run in runs[1:]:
+    asked = list(reader(corpus_name).tasks.values())
+    trained = [run for run in runs if not (isinstance(run, Run) and run.zero_shot)]
+    if not trained:
+        return asked[0]
+    first = trained[0]
+    for run in trained[1:]:
         if run.labels != first.labels:
             raise SettingsError(
                 f"runs {first.name} ({', '.join(first.labels)}) and {run.name} ({', '.join(run.labels)}) "
                 "give different labels and cannot be compared; evaluate them apart"
             )
-    asked = reader(corpus_name).tasks.values()
     if first.label_set == BASIC.name and COMPOUND in asked and BASIC not in asked:
         return COMPOUND
     return LabelSet(first.label_set, first.labels)
 
 
-def _check_answers(labels: LabelSet, corpus_name: str) -> None:
+def _check_answers(task: Task, labels: LabelSet | None, corpus_name: str) -> None:
     """Raises:
     SettingsError: the corpus, whose own labels cannot show it, asks for other answers.
     """
+    if task != "labels" or labels is None:
+        raise SettingsError(f"no clip of this split of {corpus_name} has a target: there is nothing to measure by")
     asked = [task.labels for task in reader(corpus_name).tasks.values() if task is not None]
     if asked and all(set(labels.labels) != set(each) for each in asked):
         raise SettingsError(
@@ -225,10 +227,12 @@ def _check_answers(labels: LabelSet, corpus_name: str) -> None:
         )
 
 
-def _untrained(run: Run, name: str, labels: LabelSet, modalities: Sequence[str] | None) -> list[str]:
+def _untrained(run: AnyRun, name: str, labels: LabelSet | None, modalities: Sequence[str] | None) -> list[str]:
     """What is asked of a run that it was not trained for."""
     notes = []
-    if run.labels != labels.labels:
+    if isinstance(run, Run) and run.zero_shot:
+        notes.append(f"{name} was asked without any training: its scores are likelihoods of words, and not calibrated")
+    if labels is not None and run.labels != labels.labels:
         notes.append(
             f"{name} gives {run.label_set} labels: its score for a {labels.name} one is put together from its two "
             "parts, by a rule that nothing was trained for"

@@ -12,6 +12,7 @@ from ..core.settings import AnalyzeSettings, load
 from ..core.timeline import Clip, Cues
 from ..corpora.registry import read_corpus
 from ..extractors.batch import cues_of
+from ..extractors.diarization import check_several
 from ..extractors.perceive import Progress, decide, unwatched
 from ..extractors.store import CueStore
 from .clips import as_perceived_for, unpublished
@@ -92,6 +93,7 @@ def extract(
                 + "".join(f"; no {missing}" for missing in list(corpus.missing.values())[:1])
             )
         settings = settings.model_copy(update={"modalities": letters})
+    check_several(settings.speech.speakers, len({clip.media for clip in clips}))
     yield from cues_of(clips, settings, store=CueStore(out), progress=partial(progress, "perceiving"))
 
 

@@ -22,12 +22,12 @@ from ..corpora.identity import fingerprint, traces
 from ..corpora.registry import reader
 from ..extractors.perceive import Progress, unwatched
 from ..llm.card import model_card
-from ..llm.curves import Curves
 from ..llm.resume import CHECKPOINT
-from ..llm.train import Watcher, fit, is_whole
+from ..llm.train import fit, is_whole
 from ..textualize.levels import read_norms
 from .lessons import Source, exam_of, examples_of, lesson_of, read_sources
 from .teachers import TEACHERS, opinions_of_teachers
+from .watching import Told
 
 SETTINGS = "settings.json"
 CARD = "README.md"
@@ -79,7 +79,7 @@ def finetune(
     opinions = (
         opinions_of_teachers(lessons[0], run, base, settings, asked, resume=resume, report=report) if asked else {}
     )
-    with _Watcher(run, settings.epochs, select, report, progress) as watcher:
+    with Told(run.folder, settings.epochs, select, report, progress) as watcher:
         run = fit(
             run,
             base,
@@ -172,7 +172,7 @@ def _check_same(run: Run) -> None:
     for what, then in read_json(path).items():
         now = _noted(run)[what]
         if then != now:
-            difference = _first_difference(then, now)
+            difference = first_difference(then, now)
             raise SettingsError(f"{run.folder} cannot be resumed: {what} differ from when it was begun ({difference})")
 
 
@@ -180,22 +180,22 @@ def _note(run: Run, sources: Sequence[Source]) -> None:
     """Write down what is trained, with what and on what."""
     write_json(make_folder(run.folder) / SETTINGS, _noted(run))
     learnt = ((each, split) for each in sources for split in ("train", "dev"))
-    save_traces(run, {f"{each.name} {split}": traces(each.corpus, split) for each, split in learnt})
+    save_traces(run.folder, {f"{each.name} {split}": traces(each.corpus, split) for each, split in learnt})
 
 
 def _noted(run: Run) -> dict[str, Any]:
     return plain({what: run.training[what] for what in ("settings", "data")})
 
 
-def _first_difference(then: Any, now: Any, where: str = "") -> str:
+def first_difference(then: Any, now: Any, where: str = "") -> str:
     """Where two JSON values begin to differ, in words."""
     if isinstance(then, dict) and isinstance(now, dict):
         for key in {**then, **now}:
             if then.get(key) != now.get(key):
-                return _first_difference(then.get(key), now.get(key), f"{where}.{key}".lstrip("."))
+                return first_difference(then.get(key), now.get(key), f"{where}.{key}".lstrip("."))
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         index = next(i for i, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)
-        return _first_difference(then[index], now[index], f"{where}[{index}]")
+        return first_difference(then[index], now[index], f"{where}[{index}]")
     return f"{where}: {then!r}, now {now!r}"
 
 
@@ -205,30 +205,3 @@ def _first_difference(then: Any, now: Any, where: str = "") -> str:
 def _summary(source: Source) -> str:
     train, dev = (len([clip for clip in source.corpus.split(split) if clip.target]) for split in ("train", "dev"))
     return f"{source.name}: {train} clips to train on, {dev} to choose by"
-
-
-class _Watcher(Watcher):
-    """Tells of a training as it goes: curves in the run's folder, a line an epoch, a bar."""
-
-    def __init__(self, run: Run, epochs: int, select: str, report: Callable[[str], None], progress: Progress) -> None:
-        self._folder, self._epochs, self._select = run.folder, epochs, select
-        self._report, self._progress = report, progress
-        self._curves = Curves(run.folder, [select])
-
-    def __enter__(self) -> _Watcher:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._curves.close()
-
-    def updated(self, step: int, loss: float, learning_rate: float, done: float) -> None:
-        self._curves.add(step, loss=loss, learning_rate=learning_rate)
-        self._progress("training", done)
-
-    def judged(self, step: int, measured: Mapping[str, Any]) -> None:
-        epoch, dev = measured["epoch"] + 1, measured["dev"]
-        self._curves.add(step, epoch=epoch, **{f"dev_{name}": value for name, value in dev.items()})
-        self._curves.draw()
-        self._report(
-            f"epoch {epoch}/{self._epochs}: loss {measured['loss']:.3f}, {self._select} {dev[self._select]:.3f}"
-        )

@@ -29,7 +29,7 @@ from .clips import before_each, norms_of, perceived
 FIELD_OF: Mapping[str, str] = {"T": "text", "V": "face", "A": "voice"}
 
 # What is measured after each epoch.
-_MEASURED = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
+MEASURED = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 
 # By clip id, how likely each label is in a teacher's eyes.
 Opinions = Mapping[str, Mapping[str, float]]
@@ -267,7 +267,7 @@ def exam_of(lessons: Sequence[Lesson], run: Run, settings: FinetuneSettings) -> 
                 np.array([run.labels.index(each.label) for each in answers]),
                 len(run.labels),
             )
-            measured |= {f"{name}{metric}": float(METRICS[metric](matrix)) for metric in _MEASURED}
+            measured |= {f"{name}{metric}": float(METRICS[metric](matrix)) for metric in MEASURED}
         if settings.mix:
             measured["mean"] = fmean(measured[f"{name}{parts[name][0]}"] for name in taught)
         return measured

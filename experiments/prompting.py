@@ -9,8 +9,9 @@ from ..core.runs import find_run
 from ..core.settings import ModelSettings, check_modalities
 from ..core.timeline import Clip, Prompt
 from ..extractors.perceive import Progress, unwatched
+from .answering import prompts_for
 from .clips import perceived
-from .evaluating import common_labels, corpus_with, prompts_for
+from .evaluating import common_labels, corpus_with
 from .over_time import cut_into_windows, windows_for
 
 

@@ -170,7 +170,7 @@ def test_runs_that_do_not_fit_are_refused(table: Path, tmp_path: Path, run: Call
 def test_the_report_says_what_a_run_has_met_before(table: Path, tmp_path: Path, run: Callable[..., Path]) -> None:
     knowing = run("knowing", training={"modalities": "T"})
     learnt = {"table train": traces(read_corpus("table", table), "train"), "meld dev": {"text": []}}
-    save_traces(find_run(knowing), learnt)
+    save_traces(find_run(knowing).folder, learnt)
     result = emoscribe(
         "evaluate", "table", "--data", table, "--run", knowing, "--run", "meld-minilm", "--modalities", "TA",
         "--out", tmp_path / "report", "--offline",

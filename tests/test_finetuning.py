@@ -97,7 +97,7 @@ def test_a_run_is_whole(run, table: Path) -> None:
     assert run.metrics["epochs"][run.metrics["best_epoch"]]["dev"] == run.metrics["dev"]
     data = run.training["data"]
     assert [(each["split"], each["clips"]) for each in data] == [("train", 36), ("dev", 15)]
-    assert set(load_traces(run)) == {"table train", "table dev"}
+    assert set(load_traces(run.folder)) == {"table train", "table dev"}
     assert any("36 clips to train on, 15 to choose by" in line for line in lines)
     assert sum("epoch" in line for line in lines) == 3
     for name in ("run.json", "settings.json", "README.md"):
@@ -348,7 +348,7 @@ def test_corpora_mixed(table: Path, tmp_path: Path) -> None:
     run = finetune("table", table, tmp_path / "mixed", mixed)
     # Two tables are two corpora: neither is forgotten for the other.
     assert {"mean", "table[T] weighted_f1", "table-2[T] weighted_f1"} <= set(run.metrics["dev"])
-    assert set(load_traces(run)) == {"table train", "table dev", "table-2 train", "table-2 dev"}
+    assert set(load_traces(run.folder)) == {"table train", "table dev", "table-2 train", "table-2 dev"}
     with pytest.raises(SettingsError, match="where is faces"):
         finetune("table", table, tmp_path / "no", settings(mix=[{"corpus": "table", "name": "faces", "teaches": "T"}]))
     with pytest.raises(SettingsError, match="NAME=DIR"):

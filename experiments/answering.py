@@ -1,0 +1,249 @@
+"""How runs answer the clips of a split: in words, or from features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import processes
+from ..core.baselines import BaselineRun, Task
+from ..core.features import FEATURES
+from ..core.labels import BASIC, LabelSet, compound_from_basic
+from ..core.runs import ADAPTER, HEAD, Run
+from ..core.settings import Device
+from ..core.timeline import Clip, Cues, Moment, Prompt, Scored
+from ..core.weights import find_base
+from ..corpora.corpus import Corpus
+from ..corpora.registry import reader
+from ..evaluation.label_sets import label_sets_of
+from ..evaluation.over_time import Frames, decided
+from ..evaluation.predictions import predictions_of
+from ..evaluation.ratings import numbers_of
+from ..extractors.perceive import Progress
+from ..textualize.clips import moments_of_clips
+from .clips import norms_of, perceived, prompts_of
+from .over_time import Windows, read_over_time
+
+if TYPE_CHECKING:
+    from ..baseline.deciding import ClipScores
+    from ..baseline.frames import Frames as Features
+    from ..llm.reader import Reader
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What all runs are asked.
+
+    Attributes:
+        labels: the answers there are; `None` where the task is a number.
+        windows: how clips are read over time, if they are.
+        times_s: by clip id, the seconds at which frames of its file are shown.
+        store: a cue store to use and add to.
+    """
+
+    corpus: Corpus
+    clips: Sequence[Clip]
+    labels: LabelSet | None
+    task: Task
+    windows: Windows | None
+    times_s: Mapping[str, np.ndarray]
+    store: str | Path | None
+    device: Device
+    offline: bool
+    progress: Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one run answered.
+
+    Attributes:
+        predictions: one a set of modalities and way to decide.
+        frames: scores over time, by reading; empty where nothing was read so.
+        cost: `{"parameters", "bytes", "seconds_a_clip"}`, of what comes after perceiving.
+    """
+
+    predictions: Sequence[Any]
+    frames: Mapping[str, list[Frames]]
+    cost: Mapping[str, float]
+
+
+# ── in words ─────────────────────────────────────────────────────────────────
+
+
+def answers_of_run(name: str, run: Run, sets: Sequence[str], asked: Asked, failed: dict[str, str]) -> Answers:
+    """What a language model answers, with each set of modalities.
+
+    Args:
+        failed: told which files cannot be perceived, and why.
+
+    Raises:
+        EmoscribeError: the run cannot be loaded, or an extractor.
+    """
+    from ..llm.reader import load_reader
+
+    assert asked.labels is not None
+    labels, windows = asked.labels, asked.windows
+    seen = perceived(
+        asked.corpus,
+        asked.clips,
+        run,
+        "".join(sets),
+        asked.store,
+        failed,
+        asked.progress,
+        asked.offline,
+        timed=windows is not None,
+    )
+    language_model = load_reader(run, device=asked.device, offline=asked.offline)
+    began, predictions, frames = time.perf_counter(), [], {}
+    for letters in sets:
+        read = partial(_read, run, language_model, labels, letters, asked.progress)
+        several = letters if len(sets) > 1 else None
+        if windows is None:
+            scored = read(asked.corpus, asked.clips, seen)
+            predictions.append(predictions_of(name, labels.labels, asked.clips, scored, several))
+            continue
+        over_time = read_over_time(asked.corpus, asked.clips, seen, windows, read, labels, asked.times_s)
+        for decision in windows.decisions:
+            scored = decided(over_time, labels.labels, decision)
+            how = decision if len(windows.decisions) > 1 else None
+            predictions.append(predictions_of(name, labels.labels, asked.clips, scored, several, how))
+        frames[predictions[-1].reading] = over_time
+    seconds = (time.perf_counter() - began) / len(sets)
+    return Answers(predictions, frames, _cost(run, language_model, seconds / max(1, len(asked.clips)), asked.offline))
+
+
+def prompts_for(
+    run: Run, corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues], modalities: str
+) -> list[Prompt]:
+    """The prompt of each clip, in the run's own wording."""
+    moments: list[Moment] = moments_of_clips(clips, cues, corpus.voice, run.wording, norms_of(run), modalities)
+    return prompts_of(run, clips, moments)
+
+
+def _read(
+    run: Run,
+    language_model: Reader,
+    labels: LabelSet,
+    modalities: str,
+    progress: Progress,
+    corpus: Corpus,
+    clips: Sequence[Clip],
+    cues: Mapping[str, Cues],
+) -> list[Scored]:
+    """The scores of each clip."""
+    from ..llm.score import score
+
+    prompts = prompts_for(run, corpus, clips, cues, modalities)
+    scored: list[Scored] = processes.mapped(
+        lambda share: score(language_model, share, progress=partial(progress, "reading")), prompts
+    )
+    return _as_asked(scored, run.labels, labels)
+
+
+def _as_asked(scored: Sequence[Scored], given: tuple[str, ...], labels: LabelSet) -> list[Scored]:
+    """Scores of compound labels by the rule, where the run gives basic ones."""
+    if given == labels.labels:
+        return list(scored)
+    return [Scored(one.id, compound_from_basic(one.scores)) for one in scored]
+
+
+def _cost(run: Run, language_model: Reader, seconds_a_clip: float, offline: bool) -> dict[str, float]:
+    base = find_base(run.base.id, offline=offline)
+    files = [*base.glob("*.safetensors"), *(run.folder / name for name in (ADAPTER, HEAD))]
+    return {
+        "parameters": sum(each.numel() for each in language_model.model.parameters()),
+        "bytes": sum(path.stat().st_size for path in files if path.is_file()),
+        "seconds_a_clip": seconds_a_clip,
+    }
+
+
+# ── from features ────────────────────────────────────────────────────────────
+
+
+def answers_of_baseline(
+    name: str, run: BaselineRun, sets: Sequence[str], asked: Asked, failed: dict[str, str]
+) -> Answers:
+    """What a fusion model answers, with each set of modalities; what is left out it takes as not measured.
+
+    Args:
+        failed: told which files cannot be read, and why.
+
+    Raises:
+        EmoscribeError: the run cannot be loaded, or a feature's weights are not here.
+    """
+    from ..baseline.predict import load, predict
+    from .featuring import frames_of
+
+    model = load(run, asked.device)
+    settings = run.settings.model_copy(update={"offline": asked.offline})
+    clips = frames_of(
+        asked.corpus, asked.clips, settings, tuple(run.streams), asked.store, failed, asked.progress, run.streams
+    )
+    decisions = asked.windows.decisions if asked.windows is not None else (settings.decide,)
+    began, predictions, frames = time.perf_counter(), [], {}
+    for letters in sets:
+        heard = [_with_only(letters, each) for each in clips]
+        several = letters if len(sets) > 1 else None
+        for decision in decisions:
+            scored = predict(model, heard, decision)
+            how = decision if len(decisions) > 1 else None
+            predictions.append(_predictions(name, run, asked, scored, several, how))
+            if asked.windows is not None and asked.task == "labels":
+                frames[predictions[-1].reading] = [
+                    _over_time(clip, each, scores, asked, clip.id in failed)
+                    for clip, each, scores in zip(asked.clips, heard, scored, strict=True)
+                ]
+    seconds = (time.perf_counter() - began) / len(sets) / len(decisions)
+    return Answers(predictions, frames, {**run.sizes, "seconds_a_clip": seconds / max(1, len(clips))})
+
+
+def _with_only(letters: str, clip: Features) -> Features:
+    silent = {
+        name: np.full_like(values, np.nan)
+        for name, values in clip.streams.items()
+        if FEATURES[name].letter not in letters
+    }
+    return replace(clip, streams={**clip.streams, **silent})
+
+
+def _predictions(
+    name: str,
+    run: BaselineRun,
+    asked: Asked,
+    scored: Sequence[ClipScores],
+    modalities: str | None,
+    decision: str | None,
+) -> Any:
+    if asked.task == "number":
+        values = {each.id: float(each.answer) for each in scored if isinstance(each.answer, float)}
+        return numbers_of(name, reader(asked.corpus.name).range, asked.clips, values, modalities, decision)
+    assert asked.labels is not None
+    scores = [Scored(each.id, each.scores) for each in scored if isinstance(each.scores, Mapping)]
+    if asked.task == "label-sets":
+        return label_sets_of(name, asked.labels.labels, asked.clips, scores, run.thresholds, modalities, decision)
+    scores = _as_asked(scores, run.labels, asked.labels)
+    return predictions_of(name, asked.labels.labels, asked.clips, scores, modalities, decision)
+
+
+def _over_time(clip: Clip, features: Features, scored: ClipScores, asked: Asked, unread: bool) -> Frames:
+    """Scores at the frames that a clip's file shows, or without a picture at those of the clock."""
+    assert asked.labels is not None
+    scores = scored.frames
+    if scores.shape[1] != len(asked.labels.labels):
+        compound = [compound_from_basic(dict(zip(BASIC.labels, row, strict=True))) for row in scores.tolist()]
+        scores = np.array([[row[label] for label in asked.labels.labels] for row in compound])
+    start_s, end_s = clip.start_s or 0.0, np.inf if clip.end_s is None else clip.end_s
+    shown_s = asked.times_s.get(clip.id)
+    shown_s = shown_s[(shown_s >= start_s) & (shown_s < end_s)] if shown_s is not None else None
+    if shown_s is None or not len(shown_s):
+        return Frames(clip.id, None if unread else start_s + features.times_s, scores)
+    rows_at = np.clip(np.searchsorted(features.times_s, shown_s - start_s, side="right") - 1, 0, None)
+    return Frames(clip.id, shown_s, scores[rows_at])

@@ -1,0 +1,174 @@
+"""The clips of a corpus as features over time, which is what the feature-based baseline reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..baseline.frames import Frames
+from ..core.baselines import BaselineSettings
+from ..core.errors import MediaError
+from ..core.settings import AnalyzeSettings
+from ..core.timeline import Clip, Transcript, Utterance
+from ..core.timeline import Sequence as Rows
+from ..corpora.corpus import Corpus
+from ..extractors.batch import as_published
+from ..extractors.features.said import text_sequences
+from ..extractors.features.seen import PICTURE_ENTROPY, most_informative
+from ..extractors.perceive import Progress, decide, identify, modalities_for, perceive_over_time
+from ..extractors.store import CueStore
+from .clips import kept_in
+
+# How long a line takes to say of which only the words are known: English is read aloud at about 170 words a minute.
+SECONDS_A_WORD = 0.35
+_WORDS, _VOICE = "token-embeddings", "voice-measures"
+
+
+def frames_of(
+    corpus: Corpus,
+    clips: Sequence[Clip],
+    settings: BaselineSettings,
+    streams: Sequence[str],
+    store: str | Path | None,
+    failed: dict[str, str],
+    progress: Progress,
+    widths: Mapping[str, int] | None = None,
+) -> list[Frames]:
+    """The features of clips on one clock each, in their order.
+
+    What a corpus publishes is taken: its words, and its measurements of the
+    voice.  A clip without a file has nothing else.
+
+    Args:
+        streams: names of features.
+        store: a cue store to use and add to.
+        failed: told which files cannot be read, and why; such a clip has nothing but what is published.
+        widths: how many values of each feature a frame has, where that is known.
+
+    Raises:
+        UnavailableError: a feature's weights are not here.
+    """
+    measured = [name for name in streams if name != _VOICE or not corpus.voice]
+    found: dict[str, Mapping[str, Rows]] = {}
+    with kept_in(store) as kept:
+        for clip, rows in _perceived(clips, settings, measured, kept, partial(progress, "perceiving")):
+            if isinstance(rows, MediaError):
+                failed[clip.id] = str(rows)
+            else:
+                found[clip.id] = rows
+    without = [clip for clip in clips if clip.id not in found]
+    for clip, rows in zip(without, _spoken(without, settings, streams, progress), strict=True):
+        found[clip.id] = rows
+    widths = {**_widths(corpus, found.values(), streams), **(widths or {})}
+    return [_frames(clip, found[clip.id], corpus, settings, streams, widths) for clip in clips]
+
+
+def widths_of(frames: Sequence[Frames]) -> dict[str, int]:
+    """Of each feature that any of the clips has a value of, how many there are a frame."""
+    return {
+        name: values.shape[1]
+        for name, values in frames[0].streams.items()
+        if any(np.isfinite(each.streams[name]).any() for each in frames)
+    }
+
+
+def _perceived(
+    clips: Sequence[Clip],
+    settings: BaselineSettings,
+    streams: Sequence[str],
+    store: CueStore,
+    progress: Callable[[float], None],
+) -> Iterator[tuple[Clip, Mapping[str, Rows] | MediaError]]:
+    """Each clip that has a file, with its features or why there are none."""
+    asked = AnalyzeSettings(
+        # Of sound alone nothing else has to be perceived, and then no letter counts.
+        modalities=modalities_for(streams) or "A",
+        speech=settings.speech,
+        face=settings.face,
+        voice=settings.voice,
+        offline=settings.offline,
+    )
+    decided, _ = decide(asked)
+    with_media = [clip for clip in clips if clip.media is not None]
+    for done, clip in enumerate(with_media, 1):
+        try:
+            file = identify(str(clip.media), store)
+            cues = perceive_over_time(
+                file,
+                decided,
+                settings.features,
+                streams,
+                interval=(clip.start_s, clip.end_s),
+                transcript=as_published(clip, file),
+                store=store,
+            )
+            yield clip, cues.sequences
+        except MediaError as error:
+            yield clip, error
+        progress(done / len(with_media))
+
+
+def _spoken(
+    clips: Sequence[Clip], settings: BaselineSettings, streams: Sequence[str], progress: Progress
+) -> list[dict[str, Rows]]:
+    """What clips without a file have: embeddings of their words, if those are asked for."""
+    if _WORDS not in streams or not clips:
+        return [{} for _ in clips]
+    transcripts = []
+    for clip in clips:
+        said = (Utterance(0.0, _duration_s(clip), clip.text, clip.speaker),) if clip.text else ()
+        transcripts.append(Transcript(said, language=None, source="corpus"))
+    rows = text_sequences(
+        transcripts,
+        [_duration_s(clip) for clip in clips],
+        settings.features,
+        offline=settings.offline,
+        progress=partial(progress, "embedding words"),
+    )
+    return [{_WORDS: each} for each in rows]
+
+
+def _duration_s(clip: Clip) -> float:
+    if clip.start_s is not None and clip.end_s is not None:
+        return clip.end_s - clip.start_s
+    return SECONDS_A_WORD * max(1, len((clip.text or "").split()))
+
+
+def _widths(corpus: Corpus, found: Iterable[Mapping[str, Rows]], streams: Sequence[str]) -> dict[str, int]:
+    widths = {name: len(rows.names) for sequences in found for name, rows in sequences.items()}
+    if _VOICE in streams and corpus.voice:
+        widths[_VOICE] = len(next(iter(corpus.voice.values())))
+    # Of a feature that no clip has, one column of nothing.
+    return {name: widths.get(name, 1) for name in streams}
+
+
+def _frames(
+    clip: Clip,
+    found: Mapping[str, Rows],
+    corpus: Corpus,
+    settings: BaselineSettings,
+    streams: Sequence[str],
+    widths: Mapping[str, int],
+) -> Frames:
+    rate_hz = settings.features.rate_hz
+    times_s = next((rows.times_s for rows in found.values()), None)
+    if times_s is None:
+        times_s = np.arange(max(1, round(_duration_s(clip) * rate_hz))) / rate_hz
+    values = {}
+    for name in streams:
+        if name in found:
+            values[name] = found[name].values
+        elif name == _VOICE and clip.id in corpus.voice:
+            # One measurement of the whole clip holds for each of its frames.
+            measured = np.array([*corpus.voice[clip.id].values()], dtype=np.float32)
+            values[name] = np.repeat(measured[None], len(times_s), axis=0)
+        else:
+            values[name] = np.full((len(times_s), widths[name]), np.nan, dtype=np.float32)
+    share = settings.features.informative_share
+    if share < 1 and PICTURE_ENTROPY in found:
+        rows = most_informative(found[PICTURE_ENTROPY].values[:, 0], share)
+        times_s, values = times_s[rows], {name: each[rows] for name, each in values.items()}
+    return Frames(clip.id, times_s, values, clip.target)

@@ -1,0 +1,70 @@
+"""How an epoch of the baseline is judged: the measures of its answers to dev."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..baseline.deciding import ClipScores
+from ..baseline.train import Judge
+from ..core.baselines import Task
+from ..core.timeline import Clip
+from ..corpora.corpus import Corpus
+from ..corpora.registry import reader
+from ..evaluation import multilabel, regression
+from ..evaluation.metrics import METRICS, confusion
+from .lessons import MEASURED
+
+
+def task_of(corpus: Corpus) -> Task:
+    """What is asked about a clip of a corpus: one label, any number of labels, or a number."""
+    if corpus.label_set is None:
+        return "number"
+    return "label-sets" if any(isinstance(clip.target, frozenset) for clip in corpus.clips) else "labels"
+
+
+def judge_of(corpus: Corpus, clips: Sequence[Clip]) -> tuple[Judge, str]:
+    """How scores of the clips are measured, and the measure that an epoch is chosen by."""
+    task = task_of(corpus)
+    if task == "number":
+        return _numbers(clips, reader(corpus.name).range), "mae"
+    assert corpus.label_set is not None
+    if task == "label-sets":
+        return _label_sets(clips, corpus.label_set.labels), "macro_f1"
+    return _labels(clips, corpus.label_set.labels), corpus.metric
+
+
+def _labels(clips: Sequence[Clip], labels: Sequence[str]) -> Judge:
+    true = np.array([labels.index(str(clip.target)) for clip in clips])
+
+    def judge(scored: Sequence[ClipScores]) -> dict[str, float]:
+        answered = np.array([labels.index(str(each.answer)) for each in scored])
+        matrix = confusion(true, answered, len(labels))
+        return {name: float(METRICS[name](matrix)) for name in MEASURED}
+
+    return judge
+
+
+def _label_sets(clips: Sequence[Clip], labels: Sequence[str]) -> Judge:
+    def as_rows(sets: Sequence[object]) -> np.ndarray:
+        return np.array([[isinstance(each, frozenset) and label in each for label in labels] for each in sets])
+
+    true = as_rows([clip.target for clip in clips])
+
+    def judge(scored: Sequence[ClipScores]) -> dict[str, float]:
+        of_clips = multilabel.rows(true, as_rows([each.answer for each in scored]))
+        sums = multilabel.tallies(of_clips.sum(axis=0))
+        return {name: float(metric(sums)) for name, metric in multilabel.METRICS.items()}
+
+    return judge
+
+
+def _numbers(clips: Sequence[Clip], bounds: tuple[float, float]) -> Judge:
+    true = np.array([clip.target for clip in clips], dtype=float)
+
+    def judge(scored: Sequence[ClipScores]) -> dict[str, float]:
+        sums = regression.rows(true, np.array([each.answer for each in scored], dtype=float), bounds).sum(axis=0)
+        return {name: float(metric(sums)) for name, metric in regression.metrics_for(bounds).items()}
+
+    return judge
