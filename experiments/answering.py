@@ -184,9 +184,11 @@ def answers_of_baseline(
 
     model = load(run, asked.device)
     settings = run.settings.model_copy(update={"offline": asked.offline})
+    unread: dict[str, str] = {}
     clips = frames_of(
-        asked.corpus, asked.clips, settings, tuple(run.streams), asked.store, failed, asked.progress, run.streams
+        asked.corpus, asked.clips, settings, tuple(run.streams), asked.store, unread, asked.progress, run.streams
     )
+    failed |= unread
     decisions = asked.windows.decisions if asked.windows is not None else (settings.decide,)
     began, predictions, frames = time.perf_counter(), [], {}
     for letters in sets:
@@ -198,7 +200,7 @@ def answers_of_baseline(
             predictions.append(_predictions(name, run, asked, scored, several, how))
             if asked.windows is not None and asked.task == "labels":
                 frames[predictions[-1].reading] = [
-                    _over_time(clip, each, scores, asked, clip.id in failed)
+                    _over_time(clip, each, scores, asked, clip.id in unread)
                     for clip, each, scores in zip(asked.clips, heard, scored, strict=True)
                 ]
     seconds = (time.perf_counter() - began) / len(sets) / len(decisions)

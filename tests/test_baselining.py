@@ -173,7 +173,7 @@ def test_what_a_corpus_has_nothing_of_is_left_out_and_said(tones: Path, trained:
 
 def words(tiny_bert: Path, **changed: Any) -> BaselineSettings:
     features = {"names": ["token-embeddings"], "rate_hz": 4, "weights": {"token-embeddings": str(tiny_bert)}}
-    return settings(modalities="T", features=features, labels=None, epochs=6, **changed)
+    return settings(modalities="T", features=features, labels=None, epochs=20, **changed)
 
 
 def test_ratings_of_lines(tiny_bert: Path, tmp_path: Path) -> None:
