@@ -196,7 +196,7 @@ def finetune(
 )
 @click.option("--fusion", metavar="NAME", help="lfan, can, jmt, bilstm-attention, tfn, ...  [default: the config's]")
 @click.option("--cues", type=FILE, metavar="STORE", help="Keep what was perceived here, and reuse it.")
-@click.option("--modalities", metavar="TVA", help="T what was said, V the face, A the voice.  [default: TVA]")
+@click.option("--modalities", metavar="TVA", help="T what was said, V the face, A the voice.  [default: the config's]")
 @TASK
 @click.option("--seed", "seeds", type=int, multiple=True, metavar="N", help="Several give a run each and their spread.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")

@@ -1,4 +1,4 @@
-"""The benchmarks of seeing and hearing, at a size at which they measure nothing but run."""
+"""The benchmarks of seeing, hearing and scoring, at a size at which they measure nothing but run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 TINY = {
     "face": "--frames 3 --size 160x128 --faces 2 --batch-size 2 --rounds 1 --device cpu --backbone convnextv2_atto",
+    "scoring": "--shape tiny --device cpu --prompts 12 --rounds 1",
     "speech": "--model nano --minutes 0.75 --tokens 8 --batch-size 2 --rounds 1 --device cpu",
 }
 
@@ -51,6 +52,8 @@ def test_it_ends_with_a_line_of_json_and_keeps_a_file(
     assert {"python", "torch"} <= set(kept[name]["versions"])
     if name == "face":  # the same work was done both ways
         assert float(lines[-2].split()[4]) < 1e-3
+    elif name == "scoring":
+        assert "the same scores as the padded loop, to " in "".join(lines)
     else:
         assert all(count > 0 for count in kept[name]["windows"].values())
 
