@@ -21,6 +21,7 @@ from .core.labels import BASIC, LabelSet, compound_from_basic, label_set
 from .core.runs import Run, answering, find_run
 from .core.settings import AnalyzeSettings, PromptSettings, Settings, WordingSettings, load
 from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment
+from .extractors.face_pyfeat_weights import gpu_is_here
 from .extractors.perceive import Progress, decide, identify, perceive, unwatched
 from .extractors.store import CueStore
 from .outputs.tracks import face_tracks
@@ -105,7 +106,8 @@ def analyze_each(
     """The labelled transcript of each video, or why there is none.
 
     One bad video does not stop the others.  The language model loads while
-    the first one that can be read is being perceived, and stays.
+    the first one that can be read is being perceived, on a GPU before that,
+    and stays.
     """
     kept = CueStore(store) if store is not None else None
     with ThreadPoolExecutor(1, thread_name_prefix="loading") as pool:
@@ -114,6 +116,9 @@ def analyze_each(
             try:
                 clip = identify(video, kept)
                 loading = loading or pool.submit(load_model, plan)
+                if plan.settings.model.device != "cpu" and gpu_is_here():
+                    # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
+                    loading.result()
                 cues = perceive(clip, plan.settings, transcript=transcript, store=kept, progress=progress)
                 yield video, label(cues, plan, loading.result(), progress)
             except EmoscribeError as error:

@@ -26,8 +26,9 @@ from ..core.baselines import (
 )
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import atomic_path, make_folder, read_json, write_json
+from ..core.watching import Watcher
 from .frames import Frames
-from .train import Diverged, Judge, Watcher, fit, is_whole, quality
+from .train import Diverged, Judge, fit, is_whole, quality
 
 
 def search(
@@ -39,7 +40,7 @@ def search(
     judge: Judge,
     select: str,
     resume: bool = False,
-    watcher_of: Callable[[BaselineRun], Watcher] | None = None,
+    watcher_of: Callable[[BaselineRun], Watcher] = lambda trial: Watcher(),
 ) -> BaselineRun:
     """Train as often as asked, each time with other settings; returns the best run, written into the run's folder.
 
@@ -66,8 +67,8 @@ def search(
             continue
         try:
             if not (resume and is_whole(trial.folder)):
-                watcher = watcher_of(trial) if watcher_of is not None else None
-                fit(trial, train, dev, judge=judge, select=select, resume=resume, watcher=watcher)
+                with watcher_of(trial) as watcher:
+                    fit(trial, train, dev, judge=judge, select=select, resume=resume, watcher=watcher)
             reached = load_baseline(trial.folder).metrics
             trials.append({"trial": number, **drawn, "best_epoch": reached["best_epoch"], "dev": reached["dev"]})
         except Diverged as error:

@@ -165,7 +165,9 @@ class BaselineRun(Settings):
 
     @property
     def modalities(self) -> str:
-        return self.settings.modalities
+        """The letters of what it reads: fewer than asked for where the corpus had nothing of the others."""
+        read = {FEATURES[name].letter for name in self.streams}
+        return "".join(letter for letter in "TVA" if letter in read)
 
 
 def load_baseline(folder: str | Path) -> BaselineRun:

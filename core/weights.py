@@ -18,7 +18,7 @@ from .files import read_json
 FOLDERS_VARIABLE = "EMOSCRIBE_MODELS"
 
 # What a model needs to be read; the same weights in other formats stay behind.
-_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/*")
+_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "1_Pooling/*")
 
 # Which weights lie in which file, where they are in several.
 _SHARDS = "model.safetensors.index.json"

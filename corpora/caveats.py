@@ -45,6 +45,11 @@ def without_counterpart(corpus: Corpus, split: str) -> str:
     )
 
 
+def caveats_of_training(corpus: Corpus) -> list[str]:
+    """What dev has in common with train, and what of either is left out."""
+    return [caveat for caveat in (without_counterpart(corpus, "train"), *caveats(corpus, "dev")) if caveat]
+
+
 def familiar(run: str, learnt: Mapping[str, Mapping[str, Sequence[str]]], corpus: Corpus, split: str) -> list[str]:
     """What of a split a run was trained with; nothing where the two are strangers.
 

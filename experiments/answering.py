@@ -14,7 +14,7 @@ import numpy as np
 from ..core import processes
 from ..core.baselines import BaselineRun, Task
 from ..core.features import FEATURES
-from ..core.labels import BASIC, LabelSet, compound_from_basic
+from ..core.labels import LabelSet, compound_from_basic
 from ..core.runs import ADAPTER, HEAD, Run
 from ..core.settings import Device
 from ..core.timeline import Clip, Cues, Moment, Prompt, Scored
@@ -22,7 +22,7 @@ from ..core.weights import find_base
 from ..corpora.corpus import Corpus
 from ..corpora.registry import reader
 from ..evaluation.label_sets import label_sets_of
-from ..evaluation.over_time import Frames, decided
+from ..evaluation.over_time import DECISIONS, Frames, decided
 from ..evaluation.predictions import predictions_of
 from ..evaluation.ratings import numbers_of
 from ..extractors.perceive import Progress
@@ -189,16 +189,18 @@ def answers_of_baseline(
         asked.corpus, asked.clips, settings, tuple(run.streams), asked.store, unread, asked.progress, run.streams
     )
     failed |= unread
-    decisions = asked.windows.decisions if asked.windows is not None else (settings.decide,)
+    # Thresholds of sets were tuned for the run's own decision, and numbers know the mean alone.
+    over_time = asked.windows if asked.task == "labels" else None
+    decisions = over_time.decisions if over_time is not None else (settings.decide,)
     began, predictions, frames = time.perf_counter(), [], {}
     for letters in sets:
         heard = [_with_only(letters, each) for each in clips]
         several = letters if len(sets) > 1 else None
         for decision in decisions:
-            scored = predict(model, heard, decision)
+            scored = _as_asked_of_frames(predict(model, heard, decision), run.labels, asked.labels, decision)
             how = decision if len(decisions) > 1 else None
             predictions.append(_predictions(name, run, asked, scored, several, how))
-            if asked.windows is not None and asked.task == "labels":
+            if over_time is not None:
                 frames[predictions[-1].reading] = [
                     _over_time(clip, each, scores, asked, clip.id in unread)
                     for clip, each, scores in zip(asked.clips, heard, scored, strict=True)
@@ -225,23 +227,42 @@ def _predictions(
     decision: str | None,
 ) -> Any:
     if asked.task == "number":
-        values = {each.id: float(each.answer) for each in scored if isinstance(each.answer, float)}
-        return numbers_of(name, reader(asked.corpus.name).range, asked.clips, values, modalities, decision)
+        bounds = reader(asked.corpus.name).range
+        learnt = reader(run.training.get("corpus", asked.corpus.name)).range
+        values = {each.id: _rescaled(each.answer, learnt, bounds) for each in scored if isinstance(each.answer, float)}
+        return numbers_of(name, bounds, asked.clips, values, modalities, decision)
     assert asked.labels is not None
     scores = [Scored(each.id, each.scores) for each in scored if isinstance(each.scores, Mapping)]
     if asked.task == "label-sets":
         return label_sets_of(name, asked.labels.labels, asked.clips, scores, run.thresholds, modalities, decision)
-    scores = _as_asked(scores, run.labels, asked.labels)
     return predictions_of(name, asked.labels.labels, asked.clips, scores, modalities, decision)
+
+
+def _as_asked_of_frames(
+    scored: Sequence[ClipScores], given: tuple[str, ...], labels: LabelSet | None, decision: str
+) -> list[ClipScores]:
+    """Scores of compound labels by the rule, frame by frame, where the run gives basic ones; they decide anew."""
+    if labels is None or given == labels.labels:
+        return list(scored)
+    asked = []
+    for one in scored:
+        rows = [compound_from_basic(dict(zip(given, row, strict=True))) for row in one.frames.tolist()]
+        frames = np.array([[row[label] for label in labels.labels] for row in rows])
+        scores = dict(zip(labels.labels, DECISIONS[decision](frames).tolist(), strict=True))
+        asked.append(replace(one, frames=frames, scores=scores, answer=max(scores, key=scores.__getitem__)))
+    return asked
+
+
+def _rescaled(rating: float, learnt: tuple[float, float], asked: tuple[float, float]) -> float:
+    """A rating on the scale that is asked for, in proportion to the one that was learnt."""
+    if learnt == asked:
+        return rating
+    return asked[0] + (rating - learnt[0]) / (learnt[1] - learnt[0]) * (asked[1] - asked[0])
 
 
 def _over_time(clip: Clip, features: Features, scored: ClipScores, asked: Asked, unread: bool) -> Frames:
     """Scores at the frames that a clip's file shows, or without a picture at those of the clock."""
-    assert asked.labels is not None
     scores = scored.frames
-    if scores.shape[1] != len(asked.labels.labels):
-        compound = [compound_from_basic(dict(zip(BASIC.labels, row, strict=True))) for row in scores.tolist()]
-        scores = np.array([[row[label] for label in asked.labels.labels] for row in compound])
     start_s, end_s = clip.start_s or 0.0, np.inf if clip.end_s is None else clip.end_s
     shown_s = asked.times_s.get(clip.id)
     shown_s = shown_s[(shown_s >= start_s) & (shown_s < end_s)] if shown_s is not None else None

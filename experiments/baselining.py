@@ -16,13 +16,13 @@ from ..baseline.resume import CHECKPOINT
 from ..baseline.search import search
 from ..baseline.seeds import over_seeds
 from ..baseline.train import Judge, fit, is_whole
-from ..core.baselines import BASELINE, SEARCH, BaselineRun, BaselineSettings, load_baseline
+from ..core.baselines import BASELINE, SEARCH, TRIALS, BaselineRun, BaselineSettings, load_baseline
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import check_folder, make_folder, plain, read_json, write_json
-from ..core.runs import save_traces
+from ..core.runs import DESCRIPTION, save_traces
 from ..core.timeline import Clip
 from ..core.watching import Watcher
-from ..corpora.caveats import caveats
+from ..corpora.caveats import caveats_of_training
 from ..corpora.corpus import Corpus
 from ..corpora.identity import fingerprint, traces
 from ..corpora.registry import read_corpus, reader
@@ -68,6 +68,7 @@ def baseline(
     """
     folder = Path(out)
     _check_folder(folder, resume)
+    chosen = [settings.model_copy(update={"seed": seed}) for seed in _distinct(seeds)] or [settings]
     corpus = read_corpus(
         corpus_name, data, folds=folds, fold=fold, columns=columns, labels=settings.labels, task=settings.task
     )
@@ -78,7 +79,7 @@ def baseline(
                 f"{corpus.name} in {data} has no labelled clips in its {split} split; try --folds source"
             )
     report(f"{corpus.name}: {len(splits['train'])} clips to train on, {len(splits['dev'])} to choose by")
-    doubts = caveats(corpus, "dev")
+    doubts = caveats_of_training(corpus)
     for doubt in doubts:
         report(f"{corpus.name}: {doubt}")
 
@@ -92,10 +93,10 @@ def baseline(
     judge, select = judge_of(corpus, splits["dev"])
 
     runs = []
-    for seed in seeds or (settings.seed,):
+    for of_seed in chosen:
         run = BaselineRun(
-            folder=folder / f"seed-{seed}" if seeds else folder,
-            settings=settings.model_copy(update={"seed": seed, "offline": False}),
+            folder=folder / f"seed-{of_seed.seed}" if seeds else folder,
+            settings=of_seed.model_copy(update={"offline": False}),
             task=task_of(corpus),
             label_set=corpus.label_set.name if corpus.label_set is not None else "",
             labels=corpus.label_set.labels if corpus.label_set is not None else (),
@@ -181,9 +182,22 @@ def _counts(clips: Sequence[Clip]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
+def _distinct(seeds: Sequence[int]) -> Sequence[int]:
+    """Raises:
+    SettingsError: one is given twice, or is none.
+    """
+    for seed in seeds:
+        if seeds.count(seed) > 1 or not 0 <= seed < 2**32:
+            what = "is given twice" if seeds.count(seed) > 1 else "is not from 0 to 4294967295"
+            raise SettingsError(f"seed {seed} {what}; give seeds that differ")
+    return seeds
+
+
 def _check_folder(folder: Path, resume: bool) -> None:
     check_folder(folder)
-    if not resume and any((folder / name).exists() for name in (BASELINE, CHECKPOINT, SEARCH, SEEDS)):
+    begun = (BASELINE, CHECKPOINT, SEARCH, TRIALS, SEEDS, DESCRIPTION)
+    places = (folder, *folder.glob("seed-*"))
+    if not resume and any((place / name).exists() for place in places for name in begun):
         raise SettingsError(f"{folder} holds a run already; --resume goes on with it, or choose another folder")
 
 

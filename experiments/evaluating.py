@@ -26,9 +26,13 @@ from ..evaluation.predictions import unique_names
 from ..evaluation.report import write_report
 from ..extractors.perceive import Progress, unwatched
 from .answering import Asked, answers_of_baseline, answers_of_run
+from .judging import task_of
 from .over_time import frame_times, windows_for, write_over_time
 
 AnyRun = Run | BaselineRun
+
+# What clips have and runs answer with, in words.
+_TARGETS: Mapping[Task, str] = {"labels": "a label", "label-sets": "a set of labels", "number": "a number"}
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def evaluate(
         fold=fold,
         columns=columns,
         labels=labels,
-        task=next((run.settings.task for run in loaded if isinstance(run, BaselineRun)), None),
+        task=annotation_for(loaded, task, corpus_name),
     )
     # Who has learnt no labels answers in the corpus's.
     labels = labels or corpus.label_set
@@ -115,6 +119,11 @@ def evaluate(
     labelled = any(clip.target is not None for clip in clips)
     if not labelled:
         _check_answers(task, labels, corpus_name)
+    elif (wanted := task_of(corpus)) != task:
+        raise SettingsError(
+            f"clips of {corpus_name} have {_TARGETS[wanted]} each, and the runs answer with {_TARGETS[task]}; "
+            "evaluate runs that were trained for such targets"
+        )
 
     failed: dict[str, str] = {}
     times_s = frame_times(clips, failed, progress) if windows is not None else {}
@@ -130,7 +139,7 @@ def evaluate(
     frames: dict[str, list[Frames]] = {reading: one for each in answers for reading, one in each.frames.items()}
 
     notes = [
-        *(note for name, run in named.items() for note in _untrained(run, name, labels, modalities)),
+        *(note for name, run in named.items() for note in _untrained(run, name, labels, modalities, corpus_name)),
         *(note for found in known.values() for note in found),
         *caveats(corpus, split),
         *([windows.in_words] if windows is not None else []),
@@ -155,7 +164,7 @@ def evaluate(
                 about=about,
                 costs={name: each.cost for name, each in zip(named, answers, strict=True)},
             )
-        if windows is None or labels is None:
+        if windows is None or labels is None or task != "labels":
             return files
         return {**files, **write_over_time(out, corpus_name, frames, labels)}
 
@@ -181,11 +190,35 @@ def _about(run: AnyRun) -> str:
 
 
 def _common_task(runs: Sequence[AnyRun]) -> Task:
-    tasks: dict[str, Task] = {run.name: run.task if isinstance(run, BaselineRun) else "labels" for run in runs}
-    if len(set(tasks.values())) > 1:
-        listed = ", ".join(f"{name} {task}" for name, task in tasks.items())
+    tasks: list[Task] = [run.task if isinstance(run, BaselineRun) else "labels" for run in runs]
+    if len(set(tasks)) > 1:
+        listed = ", ".join(f"{run.name} with {_TARGETS[task]}" for run, task in zip(runs, tasks, strict=True))
         raise SettingsError(f"runs that answer in different kinds cannot be compared ({listed}); evaluate them apart")
-    return next(iter(tasks.values()))
+    return tasks[0]
+
+
+def annotation_for(runs: Sequence[AnyRun], task: Task, corpus_name: str) -> str | None:
+    """Which of a corpus's annotations runs are measured by: what those that were trained on it learnt.
+
+    `None` where their labels tell.
+
+    Raises:
+        SettingsError: they learnt different ones.
+    """
+    of_corpus = reader(corpus_name).tasks
+    usual = next((name for name, labels in of_corpus.items() if labels is None), None) if task == "number" else None
+    learnt = {
+        run.settings.task or usual
+        for run in runs
+        if isinstance(run, BaselineRun) and run.training.get("corpus") == corpus_name
+    }
+    named = sorted(name for name in learnt if name is not None)
+    if len(named) > 1:
+        raise SettingsError(
+            f"runs that learnt different annotations of {corpus_name} cannot be compared ({', '.join(named)}); "
+            "evaluate them apart"
+        )
+    return named[0] if named else usual
 
 
 def common_labels(runs: Sequence[AnyRun], corpus_name: str) -> LabelSet | None:
@@ -200,7 +233,7 @@ def common_labels(runs: Sequence[AnyRun], corpus_name: str) -> LabelSet | None:
     asked = list(reader(corpus_name).tasks.values())
     trained = [run for run in runs if not (isinstance(run, Run) and run.zero_shot)]
     if not trained:
-        return asked[0]
+        return next((labels for labels in asked if labels is not None), None)
     first = trained[0]
     for run in trained[1:]:
         if run.labels != first.labels:
@@ -227,7 +260,9 @@ def _check_answers(task: Task, labels: LabelSet | None, corpus_name: str) -> Non
         )
 
 
-def _untrained(run: AnyRun, name: str, labels: LabelSet | None, modalities: Sequence[str] | None) -> list[str]:
+def _untrained(
+    run: AnyRun, name: str, labels: LabelSet | None, modalities: Sequence[str] | None, corpus_name: str
+) -> list[str]:
     """What is asked of a run that it was not trained for."""
     notes = []
     if isinstance(run, Run) and run.zero_shot:
@@ -237,6 +272,11 @@ def _untrained(run: AnyRun, name: str, labels: LabelSet | None, modalities: Sequ
             f"{name} gives {run.label_set} labels: its score for a {labels.name} one is put together from its two "
             "parts, by a rule that nothing was trained for"
         )
+    if isinstance(run, BaselineRun) and run.task == "number":
+        learnt, asked = (reader(corpus).range for corpus in (run.training.get("corpus", corpus_name), corpus_name))
+        if learnt != asked:
+            scales = ", its answers brought to ".join(f"{low:g} to {high:g}" for low, high in (learnt, asked))
+            notes.append(f"{name} learnt ratings from {scales} in proportion")
     new = [letter for letter in "TVA" if letter in "".join(modalities or ()) and letter not in run.modalities]
     if new:
         listed = " and ".join(f"{MODALITY_NAMES[letter]} ({letter})" for letter in new)

@@ -16,6 +16,7 @@ from ..core.timeline import Clip, Transcript, Utterance
 from ..core.timeline import Sequence as Rows
 from ..corpora.corpus import Corpus
 from ..extractors.batch import as_published
+from ..extractors.features.clock import clock_of
 from ..extractors.features.said import text_sequences
 from ..extractors.features.seen import PICTURE_ENTROPY, most_informative
 from ..extractors.perceive import Progress, decide, identify, modalities_for, perceive_over_time
@@ -156,7 +157,7 @@ def _frames(
     rate_hz = settings.features.rate_hz
     times_s = next((rows.times_s for rows in found.values()), None)
     if times_s is None:
-        times_s = np.arange(max(1, round(_duration_s(clip) * rate_hz))) / rate_hz
+        times_s = clock_of(0.0, _duration_s(clip), rate_hz).times_s
     values = {}
     for name in streams:
         if name in found:

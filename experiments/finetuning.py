@@ -17,8 +17,7 @@ from ..core.files import check_folder, make_folder, plain, read_json, write_json
 from ..core.runs import DESCRIPTION, Base, Extractors, Run, find_run, load_run, save_traces
 from ..core.training import FinetuneSettings
 from ..core.weights import find_base, weights_sha256
-from ..corpora.caveats import caveats, without_counterpart
-from ..corpora.corpus import Corpus
+from ..corpora.caveats import caveats_of_training
 from ..corpora.identity import fingerprint, traces
 from ..corpora.registry import reader
 from ..extractors.perceive import Progress, unwatched
@@ -131,16 +130,11 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
         training={
             "modalities": settings.modalities,
             "data": [_described(source, split) for source in sources for split in ("train", "dev")],
-            "caveats": [f"{each.name}: {caveat}" for each in sources for caveat in _doubts(each.corpus)],
+            "caveats": [f"{each.name}: {caveat}" for each in sources for caveat in caveats_of_training(each.corpus)],
             "settings": noted,
             "versions": {name: version(name) for name in ("emoscribe", "torch", "transformers", "peft")},
         },
     )
-
-
-def _doubts(corpus: Corpus) -> list[str]:
-    """What dev has in common with train, and what of either is left out."""
-    return [caveat for caveat in (without_counterpart(corpus, "train"), *caveats(corpus, "dev")) if caveat]
 
 
 def _norms(settings: FinetuneSettings) -> Mapping[str, Any]:

@@ -21,9 +21,6 @@ class Told(Watcher):
         self._report, self._progress = report, progress
         self._curves = Curves(folder, [select])
 
-    def __enter__(self) -> Told:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._curves.close()
 

@@ -28,6 +28,8 @@ def load_base(folder: Path, head: Head, quantization: str, device: str, dtype: t
     import torch
     from transformers import AutoModel, AutoModelForCausalLM
 
+    # Attention stays PyTorch's own, which picks a kernel by what the device has.  FlashAttention's package takes no
+    # masks, so no branches of label words, and with some hundred tokens a prompt attention is little of the work.
     options: dict[str, Any] = {"dtype": dtype}
     if device == "cuda":
         options["device_map"] = {"": torch.cuda.current_device()}

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import SettingsError
 from ..core.files import read_json
+
+# For templates that would name today's: scores must not change overnight.  Llama 3's own, where it is not known.
+_DATE = "26 Jul 2024"
 
 # Stand for the prompt and the answer while the template is filled in.
 _PROMPT, _ANSWER = "⟦what is asked⟧", "⟦what is answered⟧"
@@ -44,17 +48,20 @@ def chat_frame(base: Path) -> ChatFrame:
     from jinja2 import TemplateError
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SettingsError(
+            f"the chat template of {base.name} cannot be read: {reason}; use prompt.frame plain"
+        ) from None
     if not tokenizer.chat_template:
         raise SettingsError(f"prompt.frame chat needs a base with a chat template, and {base.name} has none; use plain")
     asked = [{"role": "user", "content": _PROMPT}]
+    told: dict[str, Any] = {"tokenize": False, "enable_thinking": False, "date_string": _DATE}
     try:
-        question = tokenizer.apply_chat_template(
-            asked, tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
-        answered = tokenizer.apply_chat_template(
-            [*asked, {"role": "assistant", "content": _ANSWER}], tokenize=False, enable_thinking=False
-        )
+        question = tokenizer.apply_chat_template(asked, add_generation_prompt=True, **told)
+        answered = tokenizer.apply_chat_template([*asked, {"role": "assistant", "content": _ANSWER}], **told)
     except TemplateError as error:
         raise SettingsError(f"the chat template of {base.name} takes no single question: {error}") from None
     if question.count(_PROMPT) != 1 or answered.count(_ANSWER) != 1:

@@ -17,6 +17,7 @@ from ..core.files import read_json
 from ..core.runs import ADAPTER_CONFIG
 from ..core.training import Head
 from . import lora
+from .base import is_causal, load_adapted
 from .bert import Bert, is_plain_bert
 from .prefix import Prefix, read_ahead
 
@@ -27,6 +28,8 @@ class Encoder(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        # Nothing is written on: keys and values that a causal model keeps for that would only take memory.
+        self._no_cache = {"use_cache": False} if is_causal(model.config.to_dict()) else {}  # pyright: ignore
 
     @property
     def hidden_size(self) -> int:
@@ -38,7 +41,7 @@ class Encoder(nn.Module):
 
     def forward(self, ids: Tensor, attended: Tensor, prefix: Prefix | None = None) -> tuple[Tensor, Tensor]:
         """Hidden states (B, T, H) and the pooled first token (B, H), from ids and a mask (B, T), after a prefix."""
-        there, past = attended.long(), {}
+        there, past = attended.long(), self._no_cache
         if prefix is not None:
             there = torch.cat([there.new_ones(len(ids), prefix.length), there], dim=1)
             past = {"past_key_values": prefix.cache(len(ids)), "use_cache": True}
@@ -66,8 +69,6 @@ def load_encoder(
             weights = lora.merged(weights, adapter)
             bert.load_state_dict({name: weights[name] for name in bert.state_dict()}, assign=True)
             return bert.float().to(device)
-
-    from .base import load_adapted
 
     return Encoder(load_adapted(base, adapter, Head(), device, quantization))
 

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from ..core.errors import SettingsError
 from .prefix import Prefix, read_ahead
 
+# Prompts whose logits are in float32 at a time: with a vocabulary of 150,000 each position takes a megabyte.
+_PROMPTS_AT_ONCE = 8
+
 # Of a token of the prompt, where others have the answer that they belong to.
 _PROMPT = -1
 
@@ -78,7 +81,12 @@ class LabelWords(nn.Module):
             use_cache=prefix is not None,
             logits_to_keep=1 + branches.shape[1],
         ).logits
-        log_probabilities = torch.log_softmax(logits.float(), dim=-1)[:, self._predicted_at, self._predicted]
+        log_probabilities = torch.cat(
+            [
+                torch.log_softmax(part.float(), dim=-1)[:, self._predicted_at, self._predicted]
+                for part in logits.split(_PROMPTS_AT_ONCE)
+            ]
+        )
         return torch.stack([part.sum(1) for part in log_probabilities.split(self._lengths, dim=1)], dim=1)
 
     def _masks(self, attended: Tensor, positions: Tensor, past: int) -> Tensor | dict[str, Tensor]:

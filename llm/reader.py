@@ -49,7 +49,7 @@ def load_reader(run: Run, *, device: Device = "auto", offline: bool = False) -> 
     tokenizer = tokenizer_for(folder, run)
     try:
         model = _load_model(run, folder, tokenizer, chosen)
-    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError, MediaError) as error:
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ImportError, MediaError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EmoscribeError(f"run {run.folder} cannot be loaded onto {run.base.id}: {reason}") from None
     return Reader(

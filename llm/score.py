@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..core.errors import EmoscribeError
 from ..core.timeline import Prompt, Scored
 from .reader import Reader
 from .tokens import Tokens, batches_by_length, collate
 
 if TYPE_CHECKING:
     from .prefix import Prefix
-
 
 # Tokens a batch holds: on a CPU more are no faster; a GPU idles with fewer.
 BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
@@ -29,10 +29,28 @@ def score(
     all begin with, an instruction say, is read once where the model allows.
 
     Args:
-        batch_tokens: tokens a batch holds at most, padding included; by
-            default what suits the device.
+        batch_tokens: tokens a batch holds at most, padding and answers
+            included; by default what suits the device.
         progress: told how much is done, in 0–1.
+
+    Raises:
+        EmoscribeError: the GPU's memory does not hold a batch.
     """
+    import torch
+
+    most = batch_tokens or BATCH_TOKENS[reader.device]
+    try:
+        return _scored(reader, prompts, most, progress)
+    except torch.OutOfMemoryError:
+        raise EmoscribeError(
+            f"the GPU's memory does not hold the model and {most} tokens at a time; set model.batch_tokens lower, "
+            "or free memory that others use"
+        ) from None
+
+
+def _scored(
+    reader: Reader, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]
+) -> list[Scored]:
     import torch
 
     tokens = reader.tokenizer(prompts)
@@ -41,7 +59,10 @@ def score(
     with torch.inference_mode():
         prefix = _prefix(reader, tokens)
         rest = tokens if prefix is None else [each.after(prefix.length) for each in tokens]
-        for batch in batches_by_length([len(each) for each in rest], batch_tokens or BATCH_TOKENS[reader.device]):
+        # The answers' tokens are read with each prompt; keys and values of what is shared lie there for each, too.
+        answers = sum(len(answer) - 1 for answer in reader.tokenizer.answers)
+        lengths = [len(each) + answers for each in tokens]
+        for batch in batches_by_length(lengths, batch_tokens):
             tensors = collate([rest[i] for i in batch], reader.tokenizer.padding_id, reader.device)
             logits = reader.model(tensors, prefix).double() / reader.temperature
             for index, row in zip(batch, torch.softmax(logits, dim=-1).tolist(), strict=True):

@@ -80,8 +80,10 @@ class PromptTokenizer:
         config = read_json(folder / "config.json")
         end = config.get("eos_token_id")
         end = end[0] if isinstance(end, list) else end
-        # In a chat, what its template ends an answer with.
-        self.answers = self._answers(answers, after[0] if after else end)
+        # In a chat, what its template ends an answer with: some put a space before.
+        special = {id for id, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
+        end = next((id for id in after if id in special), after[0] if after else end)
+        self.answers = self._answers(answers, end)
         room = _max_tokens(folder, config) - len(before) - len(between)
         self.max_tokens = room - max(map(len, self.answers), default=0)
         # Padding is never attended to: any id will do.

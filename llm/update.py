@@ -44,9 +44,16 @@ def update(
         step: updates done before.
 
     Raises:
-        EmoscribeError: the loss is not a number.
+        EmoscribeError: the loss is not a number, or the GPU's memory does not hold what is learnt from at once.
     """
-    loss = accumulate(model, learner, batches, batch, step, settings)
+    try:
+        loss = accumulate(model, learner, batches, batch, step, settings)
+    except torch.OutOfMemoryError:
+        at_once = settings.micro_batch_tokens or settings.micro_batch_size or settings.batch_size
+        raise EmoscribeError(
+            f"the GPU's memory does not hold the model and what it learns from at once ({at_once}); set "
+            "micro_batch_tokens lower, or base.activation_checkpointing: true; what an update learns from is the same"
+        ) from None
     if not math.isfinite(loss):
         raise EmoscribeError(
             f"the loss of update {step + 1} is not a number; train anew with a lower optimizer.learning_rate "
@@ -103,4 +110,6 @@ def _is_half(device: str, precision: str) -> bool:
     """bfloat16 where it was asked for or the hardware multiplies it; elsewhere it would only be slower."""
     if precision != "auto":
         return precision == "bfloat16"
-    return torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported()

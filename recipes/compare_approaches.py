@@ -73,9 +73,8 @@ COMPARISONS = {
     ),
     "ravdess": Comparison(
         {
-            "textualized": Way(FinetuneSettings, "minilm", {"epochs": 15}),
+            "textualized": Way(FinetuneSettings, "minilm", {"epochs": 8}),
             "bilstm-attention": Way(BaselineSettings, "baseline-meld", HEARD),
-            "unimodal": Way(BaselineSettings, "baseline", HEARD | {"fusion": "unimodal"}),
         },
         modalities=("A",),
         folds=(0, 1, 2, 3, 4),

@@ -15,6 +15,7 @@ from emoscribe.cli import main
 from emoscribe.core.baselines import BaselineSettings, load_baseline
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.files import read_json
+from emoscribe.core.labels import COMPOUND
 from emoscribe.core.runs import load_traces
 from emoscribe.experiments import baseline, evaluate
 
@@ -128,6 +129,25 @@ def test_frames_decide_in_three_ways(trained: Any, tones: Path, tmp_path: Path) 
     assert frames.num_rows == 2 * (8 + 9 + 10)
 
 
+def test_basic_answers_become_compound_ones_in_every_frame(trained: Any, tmp_path: Path) -> None:
+    """There are seven of either, so that their number tells nothing."""
+    import pyarrow.parquet as pq
+
+    run, _ = trained
+    (tmp_path / "videos").mkdir()
+    write_tone(tmp_path / "videos" / "01.mp4", PITCH_HZ["anger"], 1.0, 0)
+    found = evaluate("c-expr-db-challenge", tmp_path, "test", [run.folder], tmp_path / "report")
+    frames = pq.read_table(found.files["frames.parquet"]).to_pylist()
+    with found.files["predictions.csv"].open(encoding="utf-8") as file:
+        (answer,) = csv.DictReader(file)
+    # Of a voice that is plainly angry, what has anger in it.
+    angry = {label for label, parts in (COMPOUND.constituents or {}).items() if "anger" in parts}
+    assert {frame["predicted"] for frame in frames} <= angry and answer["predicted"] in angry
+    # Both share the anger, which as an answer of its own would leave nothing to the others.
+    surprised, sad = (sum(frame[f"p_{of}"] for frame in frames) for of in ("angrily surprised", "sadly angry"))
+    assert 0.7 < surprised / sad < 1.4
+
+
 def test_what_is_trained_is_not_trained_again(trained: Any, tones: Path) -> None:
     run, _ = trained
     cues = run.folder.parent / "cues"
@@ -194,6 +214,20 @@ def test_ratings_of_lines(tiny_bert: Path, tmp_path: Path) -> None:
     assert measured["n"] == 3 and measured["mae"] < 0.8 and measured["accuracy_2"] == 1.0
     with pytest.raises(SettingsError, match="runs that answer in different kinds cannot be compared"):
         evaluate("ch-sims", tmp_path, "test", [run.folder, "meld-minilm"], tmp_path / "both")
+    (signs,) = baseline("ch-sims", tmp_path, tmp_path / "signs", words(tiny_bert, task="polarity"))
+    other = tmp_path / "mosei"
+    other.mkdir()
+    lines = [(f"v{i}", i, text, 3 * rating, "test") for i, (text, rating) in enumerate(said.items())]
+    write_csv(other / "label.csv", ("video_id", "clip_id", "text", "label", "mode"), *lines)
+    # What a corpus calls the same is found by the labels, and ratings are brought to its scale.
+    found = evaluate("cmu-mosei", other, "test", [signs.folder], tmp_path / "elsewhere")
+    assert read_json(found.files["metrics.json"])["signs"]["n"] == 2
+    found = evaluate("cmu-mosei", other, "test", [run.folder], tmp_path / "scaled")
+    assert measured["mae"] < read_json(found.files["metrics.json"])["run"]["mae"] < 3 * 0.8
+    assert "brought to -3 to 3 in proportion" in found.files["report.md"].read_text(encoding="utf-8")
+    write_csv(other / "test.csv", ("text", "label"), ("well then", "joy"), ("no", "anger"))
+    with pytest.raises(SettingsError, match="clips of table have a label each, and the runs answer with a number"):
+        evaluate("table", other, "test", [run.folder], tmp_path / "no")
 
 
 def test_any_number_of_emotions_a_line(tiny_bert: Path, tmp_path: Path) -> None:

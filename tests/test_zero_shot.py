@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from emoscribe.core.errors import SettingsError
+from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.labels import BASIC, COMPOUND
 from emoscribe.core.runs import Base, Run, answering, find_run
 from emoscribe.core.settings import AnalyzeSettings, PromptSettings, load
 from emoscribe.core.timeline import Moment, Prompt
 from emoscribe.core.training import Head, LoraSettings, TrainingSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
+from emoscribe.llm.chat import chat_frame
 from emoscribe.llm.prefix import shared_length
 from emoscribe.llm.reader import Reader, load_reader
 from emoscribe.llm.score import score
@@ -153,6 +155,18 @@ def test_an_encoder_reads_every_prompt_whole(bases: Path) -> None:
     assert reader.model.read_ahead(torch.from_numpy(tokens[0].ids[:100])) is None
 
 
+def test_a_full_memory_is_one_line(bases: Path) -> None:
+    """What a GPU raises: nobody's fault, and there is something to be done."""
+    reader = fresh(bases / "llama", WORDS)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    reader.model.register_forward_pre_hook(full)
+    with pytest.raises(EmoscribeError, match=r"the model and 99 tokens at a time; set model\.batch_tokens"):
+        score(reader, prompts(), batch_tokens=99)
+
+
 # ── chats ────────────────────────────────────────────────────────────────────
 
 
@@ -174,6 +188,17 @@ def test_a_chat_is_what_the_models_own_template_makes(bases: Path) -> None:
     together = score(reader, prompts())
     for prompt, both in zip(prompts(), together, strict=True):
         assert score(reader, [prompt])[0].scores == pytest.approx(dict(both.scores), abs=1e-5)
+
+
+def test_a_template_may_put_a_space_before_the_end_and_name_the_date(bases: Path, tmp_path: Path) -> None:
+    """As of Llama 2, and of Llama 3.2."""
+    base = shutil.copytree(bases / "qwen3", tmp_path / "spaced")
+    dated = "{% if date_string is defined %}{{ date_string }}{% else %}{{ strftime_now('%d %b %Y') }}{% endif %}"
+    spaced = CHAT.replace("<|end|>\n", "{{ ' ' if message.role == 'assistant' else '' }}<|end|>\n")
+    (base / "chat_template.jinja").write_text(dated + spaced)
+    reader = fresh(base, WORDS, "chat")
+    assert {answer[-1] for answer in reader.tokenizer.answers} == {SPECIAL.index("<|end|>")}
+    assert chat_frame(base).before.startswith("26 Jul 2024<s>")
 
 
 def test_nobody_can_talk_their_way_out_of_the_chat(bases: Path) -> None:
