@@ -12,10 +12,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from emoscribe.core.labels import BASIC
 from emoscribe.core.runs import find_run, save_run
 from emoscribe.corpora.registry import read_corpus
+from emoscribe.evaluation.predictions import Predictions
+from sklearn.metrics import f1_score
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
@@ -210,3 +213,34 @@ def test_runs_over_seeds(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureF
     assert recipe("over_seeds.py", "--last", tmp_path / "0", tmp_path / "1") == 0
     assert "| macro f1 | .500 ± .141 | .400 | .600 |" in capsys.readouterr().out
     assert recipe("over_seeds.py", tmp_path / "none") == 1
+
+
+# ── words against features ───────────────────────────────────────────────────
+
+
+def test_approaches_are_compared_over_seeds_and_folds() -> None:
+    """Folds are pooled before a measure is taken, seeds after; intervals are those of the seeds' mean."""
+    script = runpy.run_path(str(RECIPES / "compare_approaches.py"), run_name="recipe")
+    rng = np.random.default_rng(0)
+    labels, read, pooled = ("anger", "joy", "neutral"), [], {}
+    for seed in (0, 1):
+        for fold, clips in enumerate((40, 25)):
+            # What is true of a clip is the same whoever answers.
+            truth = np.random.default_rng(fold).integers(3, size=clips)
+            given = np.where(rng.random(clips) < 0.7, truth, rng.integers(3, size=clips))
+            ids = tuple(f"{fold}-{clip}" for clip in range(clips))
+            names = tuple(labels[each] for each in truth)
+            read.append(Predictions(f"words-T-seed{seed}", labels, ids, names, np.eye(3)[given]))
+            pooled.setdefault(seed, []).append((truth, given))
+    measured = script["measured"](read, ["words-T-seed0", "words-T-seed1"])
+    scores = [
+        f1_score(*(np.concatenate(part) for part in zip(*pooled[seed], strict=True)), average="macro")
+        for seed in (0, 1)
+    ]
+    assert measured["clips"] == 65
+    assert measured["macro_f1"]["mean"] == pytest.approx(np.mean(scores))
+    assert measured["macro_f1"]["sd"] == pytest.approx(np.std(scores, ddof=1))
+    low, high = measured["macro_f1"]["interval"]
+    assert low < np.mean(scores) < high and 0.05 < high - low < 0.4
+    table = script["table"]([{"way": "words", "modalities": "T"} | measured])
+    assert table.splitlines()[2].startswith("| T | words | .") and " ± ." in table
