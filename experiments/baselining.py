@@ -83,24 +83,16 @@ def baseline(
     for doubt in doubts:
         report(f"{corpus.name}: {doubt}")
 
-    failed: dict[str, str] = {}
-    told = (cues, failed, progress)
-    train = frames_of(corpus, splits["train"], settings, settings.streams, *told)
-    streams = _streams(corpus, settings, train, report)
-    dev = frames_of(corpus, splits["dev"], settings, tuple(streams), *told, streams)
-    for id, why in list(failed.items())[:1]:
-        raise EmoscribeError(f"{len(failed)} clips of {corpus.name} cannot be read, the first {id}: {why}")
     judge, select = judge_of(corpus, splits["dev"])
 
-    runs = []
-    for of_seed in chosen:
-        run = BaselineRun(
+    begun = [
+        BaselineRun(
             folder=folder / f"seed-{of_seed.seed}" if seeds else folder,
             settings=of_seed.model_copy(update={"offline": False}),
             task=task_of(corpus),
             label_set=corpus.label_set.name if corpus.label_set is not None else "",
             labels=corpus.label_set.labels if corpus.label_set is not None else (),
-            streams=streams,
+            streams={},
             licence=reader(corpus.name).licence,
             training={
                 "corpus": corpus.name,
@@ -113,7 +105,20 @@ def baseline(
                 "versions": {name: version(name) for name in ("emoscribe", "torch", "scikit-learn")},
             },
         )
-        runs.append(_trained(run, corpus, train, dev, judge, select, resume, report, progress))
+        for of_seed in chosen
+    ]
+    trained: dict[Path, BaselineRun] = {}
+    for run in begun if resume else ():
+        if _is_same(run) and is_whole(run.folder):
+            report(f"{run.folder} is trained to its end already")
+            trained[run.folder] = load_baseline(run.folder)
+    if len(trained) < len(begun):
+        train, dev, streams = _features(corpus, splits, settings, cues, report, progress)
+        for run in begun:
+            if run.folder not in trained:
+                run = run.model_copy(update={"streams": streams})
+                trained[run.folder] = _trained(run, corpus, train, dev, judge, select, resume, report, progress)
+    runs = [trained[run.folder] for run in begun]
     if seeds:
         measured = over_seeds([run.metrics["dev"] for run in runs])
         spread = {name: {"mean": mean, "sd": sd} for name, (mean, sd) in measured.items()}
@@ -121,6 +126,25 @@ def baseline(
         mean, sd = measured[select]
         report(f"{len(runs)} seeds: {select} {mean:.3f} ± {sd:.3f}")
     return runs
+
+
+def _features(
+    corpus: Corpus,
+    splits: Mapping[str, Sequence[Clip]],
+    settings: BaselineSettings,
+    cues: str | Path | None,
+    report: Callable[[str], None],
+    progress: Progress,
+) -> tuple[list[Frames], list[Frames], dict[str, int]]:
+    """What is learnt from and judged by, and the width of each feature that the corpus has anything of."""
+    failed: dict[str, str] = {}
+    told = (cues, failed, progress)
+    train = frames_of(corpus, splits["train"], settings, settings.streams, *told)
+    streams = _streams(corpus, settings, train, report)
+    dev = frames_of(corpus, splits["dev"], settings, tuple(streams), *told, streams)
+    for id, why in list(failed.items())[:1]:
+        raise EmoscribeError(f"{len(failed)} clips of {corpus.name} cannot be read, the first {id}: {why}")
+    return train, dev, streams
 
 
 def _trained(
@@ -134,12 +158,6 @@ def _trained(
     report: Callable[[str], None],
     progress: Progress,
 ) -> BaselineRun:
-    """The run, trained or found trained to its end."""
-    if resume:
-        _check_same(run)
-        if is_whole(run.folder):
-            report(f"{run.folder} is trained to its end already")
-            return load_baseline(run.folder)
     write_json(make_folder(run.folder) / SETTINGS, _noted(run))
     save_traces(run.folder, {f"{corpus.name} {split}": traces(corpus, split) for split in ("train", "dev")})
     asked = run.settings.search
@@ -201,16 +219,21 @@ def _check_folder(folder: Path, resume: bool) -> None:
         raise SettingsError(f"{folder} holds a run already; --resume goes on with it, or choose another folder")
 
 
-def _check_same(run: BaselineRun) -> None:
-    """Raises:
-    SettingsError: what was begun in the run's folder is another training.
+def _is_same(run: BaselineRun) -> bool:
+    """Whether this training was begun in the run's folder.
+
+    Raises:
+        SettingsError: it is another one that was begun there.
     """
     path = run.folder / SETTINGS
-    if path.is_file() and (then := read_json(path)) != _noted(run):
+    if not path.is_file():
+        return False
+    if (then := read_json(path)) != _noted(run):
         difference = first_difference(then, _noted(run))
         raise SettingsError(f"{run.folder} cannot be resumed: it was begun otherwise ({difference})")
+    return True
 
 
 def _noted(run: BaselineRun) -> dict[str, Any]:
     data = {name: run.training[name] for name in ("corpus", "folds", "fold", "clips", "fingerprint")}
-    return plain({"settings": run.settings.model_dump(mode="json"), "data": data, "streams": run.streams})
+    return plain({"settings": run.settings.model_dump(mode="json"), "data": data})
