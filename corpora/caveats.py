@@ -50,23 +50,30 @@ def caveats_of_training(corpus: Corpus) -> list[str]:
     return [caveat for caveat in (without_counterpart(corpus, "train"), *caveats(corpus, "dev")) if caveat]
 
 
-def familiar(run: str, learnt: Mapping[str, Mapping[str, Sequence[str]]], corpus: Corpus, split: str) -> list[str]:
-    """What of a split a run was trained with; nothing where the two are strangers.
+# What a run remembers: the hashes of `identity.traces`, by “<corpus> <split>”.
+Traces = Mapping[str, Mapping[str, Sequence[str]]]
+
+
+def familiar(learnt: Mapping[str, Traces], corpus: Corpus, split: str) -> dict[str, tuple[str, ...]]:
+    """What of a split runs were trained with, and which runs; nothing where they are strangers to it.
 
     Args:
-        run: its name.
-        learnt: what the run remembers, as `identity.traces` gives it, by
-            “<corpus> <split>”.
+        learnt: what each run remembers, by its name.
     """
     known = _with_long_texts(corpus)
-    found = []
-    for data, kinds in learnt.items():
-        same = data.rpartition(" ")[0] == corpus.name
-        comparable = {kind: keys for kind, keys in kinds.items() if same or kind not in _LOCAL}
+    sharing: dict[tuple[str, tuple[Shared, ...]], list[str]] = {}
+    for run, traces in learnt.items():
+        for data, kinds in traces.items():
+            same = data.rpartition(" ")[0] == corpus.name
+            comparable = {kind: keys for kind, keys in kinds.items() if same or kind not in _LOCAL}
+            sharing.setdefault((data, tuple(overlap(comparable, known, split, data))), []).append(run)
+    found = {}
+    for (data, shared), runs in sharing.items():
         # Of what a run was trained with, dev chose the epoch.
-        used = "was chosen by" if data.endswith(" dev") else "learnt from"
-        found.append(_in_words(split, overlap(comparable, known, split, data), f"in {data}, which {run} {used}"))
-    return [caveat for caveat in found if caveat]
+        how = "by which the epoch of {} was chosen" if data.endswith(" dev") else "which {} learnt from"
+        if note := _in_words(split, shared, f"in {data}, {how.format(_listed(runs))}"):
+            found[note] = tuple(runs)
+    return found
 
 
 def _in_words(split: str, things: Sequence[Shared], where: str) -> str:

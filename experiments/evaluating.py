@@ -115,7 +115,7 @@ def evaluate(
         name: answering(run, labels) if isinstance(run, Run) and run.zero_shot and labels is not None else run
         for name, run in zip(unique_names([run.name for run in loaded]), loaded, strict=True)
     }
-    known = {name: familiar(name, load_traces(run.folder), corpus, split) for name, run in named.items()}
+    known = familiar({name: load_traces(run.folder) for name, run in named.items()}, corpus, split)
     labelled = any(clip.target is not None for clip in clips)
     if not labelled:
         _check_answers(task, labels, corpus_name)
@@ -140,7 +140,7 @@ def evaluate(
 
     notes = [
         *(note for name, run in named.items() for note in _untrained(run, name, labels, modalities, corpus_name)),
-        *(note for found in known.values() for note in found),
+        *known,
         *caveats(corpus, split),
         *([windows.in_words] if windows is not None else []),
         *(f"{clip}: {why}" for clip, why in failed.items()),
@@ -169,7 +169,7 @@ def evaluate(
         return {**files, **write_over_time(out, corpus_name, frames, labels)}
 
     files = processes.by_main(write)
-    return Evaluation(files, tuple(name for name, found in known.items() if found))
+    return Evaluation(files, tuple(name for name in named if any(name in runs for runs in known.values())))
 
 
 # ── what a run gives ─────────────────────────────────────────────────────────

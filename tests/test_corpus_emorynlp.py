@@ -89,8 +89,9 @@ def test_what_meld_has_of_the_same_episode_is_found(tmp_path: Path) -> None:
     learnt, tested = traces(read_corpus("meld", meld), "train"), read(emory, "test")
     found = {each.what: (each.shared, each.of) for each in overlap(learnt, tested, "test", "meld train")}
     assert found["clip"] == (1, 2) and found["source"] == (1, 1) and found["text"] == (1, 2)
-    (warning,) = familiar("mine", {"meld train": learnt}, tested, "test")
-    assert "1 of 1 sources" in warning and "in meld train, which mine learnt from" in warning
+    ((warning, runs),) = familiar({run: {"meld train": learnt} for run in ("mine", "yours")}, tested, "test").items()
+    assert "1 of 1 sources" in warning and "in meld train, which mine and yours learnt from" in warning
+    assert runs == ("mine", "yours")
 
 
 @pytest.mark.parametrize(

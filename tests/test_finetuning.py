@@ -114,7 +114,7 @@ def test_it_is_evaluated_as_it_was_judged(run, table: Path, tmp_path: Path) -> N
     for metric in ("accuracy", "weighted_f1", "macro_f1"):
         assert measured[metric] == pytest.approx(run.metrics["dev"][metric], abs=1e-6)
     # Dev chose the epoch: the report says that these scores are no test.
-    assert "words was chosen by" in (tmp_path / "report" / "report.md").read_text()
+    assert "by which the epoch of words was chosen" in (tmp_path / "report" / "report.md").read_text()
 
 
 # ── being stopped ────────────────────────────────────────────────────────────
