@@ -1,6 +1,6 @@
 """Frames a second from a video file to action units by py-feat, on streamed batches and frame by frame.
 
-    python benchmarks/face.py [--frames 64] [--faces 2] [--batch-size 16] [--device auto] [--out DIR]
+    python benchmarks/face.py [--frames 64] [--faces 2] [--batch-size N] [--device auto] [--out DIR]
 
 The plain way is py-feat's own: `Detectorv2.detect` on one frame at a time,
 decoded as ours are, without its identity network.  Both find faces and rate
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, help="of the video  [default: 640 on a GPU, 32 on a CPU]")
     parser.add_argument("--size", default="640x360", help="of a frame  [default: %(default)s]")
     parser.add_argument("--faces", type=int, default=2, help="in each frame  [default: %(default)s]")
-    parser.add_argument("--batch-size", type=int, default=16, help="frames at a time  [default: %(default)s]")
+    parser.add_argument("--batch-size", type=int, help="frames at a time  [default: as the package takes them]")
     parser.add_argument("--rounds", type=int, default=3, help="of both ways in turn  [default: %(default)s]")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--backbone", default="convnextv2_tiny", help="of random weights  [default: %(default)s]")
@@ -64,8 +64,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         find_always(networks._detector, boxes)
         detector = plain_detector(device, boxes)
 
+        together = args.batch_size or face_pyfeat.BATCH_SIZES[device]
         settings = FaceSettings(
-            engine="py-feat", device=device, sampling_fps=240.0, batch_size=args.batch_size, max_faces=args.faces
+            engine="py-feat", device=device, sampling_fps=240.0, batch_size=together, max_faces=args.faces
         )
 
         def ours() -> np.ndarray:
@@ -77,10 +78,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         ours_s, plain_s, apart = compare(ours, plain, args.rounds)
     name = device_name(device)
     print(f"{count} frames of {args.size}, {args.faces} faces in each, {weights} weights, {name}")
-    print(f"ours   {count / ours_s:8.2f} frames/s: streamed batches of {args.batch_size}")
+    print(f"ours   {count / ours_s:8.2f} frames/s: streamed batches of {together}")
     print(f"plain  {count / plain_s:8.2f} frames/s: Detectorv2.detect, a frame a call")
     print(f"action units apart by {apart:.4f} at most")
-    about = {"frames": count, "size": args.size, "faces": args.faces, "batch_size": args.batch_size}
+    about = {"frames": count, "size": args.size, "faces": args.faces, "batch_size": together}
     report(
         "face", count / ours_s, count / plain_s, "frames/s", name, args.out,
         weights=weights, threads=torch.get_num_threads(), **about,

@@ -57,7 +57,9 @@ class FaceSettings(Settings):
     sampling_fps: Literal["auto"] | float = "auto"
     max_faces: int = Field(default=4, ge=1, le=32)
     device: Device = "auto"
-    batch_size: int = Field(default=16, ge=1)
+    # Frames that py-feat looks at together; `None` is what suits the device:
+    # 16 on a GPU, and one on a CPU, where more are slower.
+    batch_size: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _positive_rate(self) -> FaceSettings:

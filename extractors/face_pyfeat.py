@@ -27,6 +27,9 @@ from .media import Frame, frames, probe
 
 SOURCE = "py-feat"
 
+# Frames that are looked at together, by device.
+BATCH_SIZES = {"cpu": 1, "cuda": 16}
+
 # RetinaFace's own threshold in `Detectorv2`.
 _LEAST_CONFIDENCE = 0.5
 
@@ -61,7 +64,8 @@ def follow(
     frame_times_s: list[float] = []
     fps = None if settings.sampling_fps == "auto" else settings.sampling_fps
     people = Identities()
-    for batch in _ahead(_batches(frames(path, fps), settings.batch_size)):
+    together = settings.batch_size or BATCH_SIZES[device(settings.device)]
+    for batch in _ahead(_batches(frames(path, fps), together)):
         frame_times_s += [frame.time_s for frame in batch]
         for frame, faces in zip(batch, networks.rate(batch, settings.max_faces), strict=True):
             looks = [look(frame.image, face.box) for face in faces]
