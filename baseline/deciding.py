@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..core.baselines import BaselineRun
-from ..core.errors import SettingsError
+from ..core.deciding import DECISIONS, check_decision
 
-# Smaller probabilities are taken as this one where their logarithm is.
-_SMALLEST = 1e-12
 # From which probability on a label of a set is given, as long as none was tuned.
 THRESHOLD = 0.5
 
@@ -33,32 +31,6 @@ class ClipScores:
     answer: str | frozenset[str] | float
 
 
-def vote(frames: np.ndarray) -> np.ndarray:
-    """Share of the frames that each answer is the likeliest of; the first one wins a tie."""
-    return (frames.argmax(axis=-1)[..., None] == np.arange(frames.shape[-1])).mean(axis=0)
-
-
-def mean_probability(frames: np.ndarray) -> np.ndarray:
-    """Mean of the frames' probabilities."""
-    return frames.mean(axis=0)
-
-
-def mean_logit(frames: np.ndarray) -> np.ndarray:
-    """Softmax of the frames' mean logits: one frame that is sure weighs more than in `mean_probability`."""
-    mean = np.log(np.maximum(frames, _SMALLEST)).mean(axis=0)
-    raised = np.exp(mean - mean.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
-
-
-# How a clip is decided from its frames: (T, …, K) probabilities that sum to 1
-# over the K answers to (…, K).
-DECISIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "vote": vote,
-    "mean-probability": mean_probability,
-    "mean-logit": mean_logit,
-}
-
-
 def decided(run: BaselineRun, id: str, logits: np.ndarray, decision: str) -> ClipScores:
     """What is said of a clip.
 
@@ -68,8 +40,7 @@ def decided(run: BaselineRun, id: str, logits: np.ndarray, decision: str) -> Cli
     Raises:
         SettingsError: no such decision.
     """
-    if decision not in DECISIONS:
-        raise SettingsError(f"unknown clip decision {decision!r}; there are: {', '.join(DECISIONS)}")
+    check_decision(decision)
     if run.task == "number":
         numbers = logits[:, 0]
         return ClipScores(id, numbers, float(numbers.mean()), float(numbers.mean()))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.baselines import MODEL, SCALER, SVM, BaselineRun
-from ..core.errors import UnavailableError
+from ..core.devices import resolve_device
 from ..core.settings import Device
 from .batches import check_streams, collate, sorted_batches
 from .deciding import ClipScores, decided
@@ -96,19 +96,6 @@ def untrained(run: BaselineRun) -> FusionModel:
     """The run's fusion model with random weights."""
     outputs = 1 if run.task == "number" else len(run.labels)
     return build(run.settings.fusion, run.streams, outputs, dropout=run.settings.dropout)
-
-
-def resolve_device(device: Device) -> str:
-    """`auto` is a GPU where there is one.
-
-    Raises:
-        UnavailableError: `cuda` was asked for and there is none.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UnavailableError("device cuda was asked for, but torch sees no GPU; use device auto or cpu")
-    return device
 
 
 # ── windows through the model ────────────────────────────────────────────────

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from ..core.errors import EmoscribeError
-from ..core.files import atomic_path
+from ..core.checkpoints import read_checkpoint, write_checkpoint
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -66,12 +64,7 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
         "schedule": learner.schedule.state_dict(),
         "loss_scale": learner.loss_scale.state_dict(),
     }
-    with atomic_path(folder / CHECKPOINT) as partial:
-        try:
-            torch.save(state, partial)
-        except RuntimeError as error:
-            # What PyTorch makes of a full disk.
-            raise OSError(str(error).splitlines()[0]) from None
+    write_checkpoint(folder / CHECKPOINT, state)
 
 
 def load_checkpoint(folder: Path, learner: Learner) -> Progress:
@@ -80,17 +73,12 @@ def load_checkpoint(folder: Path, learner: Learner) -> Progress:
     Raises:
         EmoscribeError: it is damaged, or of another model.
     """
-    path = folder / CHECKPOINT
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+
+    def restore(state: dict[str, Any]) -> Progress:
         learner.model.load_state_dict(state["model"])
         learner.optimizer.load_state_dict(state["optimizer"])
         learner.schedule.load_state_dict(state["schedule"])
         learner.loss_scale.load_state_dict(state["loss_scale"])
         return Progress(**state["progress"])
-    except UnpicklingError:
-        # PyTorch would advise to read it as code.
-        raise EmoscribeError(f"{path} is damaged; train anew into another folder") from None
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EmoscribeError(f"{path} cannot be resumed from: {reason}; train anew into another folder") from None
+
+    return read_checkpoint(folder / CHECKPOINT, restore)

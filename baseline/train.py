@@ -15,16 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 
 from ..core.baselines import BASELINE, MODEL, SCALER, SVM, BaselineRun, save_baseline
+from ..core.devices import resolve_device
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import make_folder
+from ..core.training import rate_factor
 from ..core.watching import Watcher
 from .batches import check_streams, collate, shuffled_batches
 from .deciding import ClipScores, tuned_thresholds, with_thresholds
 from .frames import Frames
-from .optimizer import optimizer_for, schedule_for
-from .predict import Baseline, embeddings, predict, resolve_device, untrained
+from .optimizer import optimizer_for
+from .predict import Baseline, embeddings, predict, untrained
 from .resume import CHECKPOINT, Learner, Progress, load_checkpoint, save_checkpoint
 from .scaler import fit_scaler, save_scaler
 from .svm import fit_svm, save_svm
@@ -165,7 +168,7 @@ def _update(learner: Learner, lesson: _Lesson, batch: np.ndarray, step: int) -> 
 def _learner(baseline: Baseline, steps: int) -> Learner:
     settings = baseline.run.settings
     optimizer = optimizer_for(baseline.model.parameters(), settings.optimizer)
-    schedule = schedule_for(optimizer, settings.optimizer, steps)
+    schedule = LambdaLR(optimizer, rate_factor(settings.optimizer, steps))
     loss_scale = torch.amp.GradScaler(baseline.device, enabled=settings.precision == "float16")
     return Learner(baseline.model, optimizer, schedule, loss_scale)
 

@@ -29,11 +29,12 @@ from statistics import median
 from typing import Any
 
 import torch
+from emoscribe.core.devices import resolve_device
 from emoscribe.core.timeline import Prompt
 from emoscribe.llm.encoder import Encoder
 from emoscribe.llm.heads import Classification, Classifier
 from emoscribe.llm.label_words import LabelWords
-from emoscribe.llm.reader import Reader, resolve_device
+from emoscribe.llm.reader import Reader
 from emoscribe.llm.score import score
 from emoscribe.llm.tokens import PromptTokenizer
 from results import device_name, report

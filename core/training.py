@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -89,6 +90,27 @@ class OptimizerSettings(Settings):
         if self.momentum and self.name != "sgd":
             raise ValueError(f"momentum goes with sgd: {self.name} has its own")
         return self
+
+
+def rate_factor(settings: OptimizerSettings, steps: int) -> Callable[[int], float]:
+    """Of each of `steps` updates, from 0, the share of the learning rate.
+
+    It rises in a line over the warm-up, then stays or falls to nothing over
+    what is left.
+    """
+    warmup = round(steps * settings.warmup_share)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        done = (step - warmup) / max(1, steps - warmup)
+        return {
+            "linear": 1 - done,
+            "cosine": (1 + math.cos(math.pi * done)) / 2,
+            "constant": 1.0,
+        }[settings.schedule]
+
+    return factor
 
 
 class TrainingSettings(Settings):

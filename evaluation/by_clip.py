@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Generic, Self, TypeVar
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from ..core.errors import EmoscribeError
 from ..core.timeline import Clip
@@ -35,6 +36,8 @@ class ByClip(Generic[Truth]):
     truth: tuple[Truth | None, ...]
     modalities: str | None
     decision: str | None
+    # The field with a row of answers a clip.
+    _answered: ClassVar[str] = "scores"
 
     @property
     def key(self) -> str:
@@ -58,7 +61,10 @@ class ByClip(Generic[Truth]):
 
     def _rows(self, rows: Sequence[int]) -> Self:
         """The same for these clips alone, in this order."""
-        raise NotImplementedError
+        kept: dict[str, Any] = {self._answered: getattr(self, self._answered)[list(rows)]}
+        for name in ("clip_ids", "truth"):
+            kept[name] = tuple(getattr(self, name)[row] for row in rows)
+        return replace(self, **kept)  # type: ignore[type-var]
 
     def _check_clips(self) -> None:
         if len(set(self.clip_ids)) != len(self.clip_ids):

@@ -83,14 +83,6 @@ class LabelSetPredictions(ByClip[frozenset[str]]):
             ordered, labels=other.labels, scores=ordered.scores[:, columns], thresholds=self.thresholds[columns]
         )
 
-    def _rows(self, rows: Sequence[int]) -> LabelSetPredictions:
-        return replace(
-            self,
-            clip_ids=tuple(self.clip_ids[row] for row in rows),
-            truth=tuple(self.truth[row] for row in rows),
-            scores=self.scores[list(rows)],
-        )
-
 
 def label_sets_of(
     run: str,

@@ -6,16 +6,15 @@ A window of a clip is a clip of its own, so that it is read like any other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import SettingsError
+from ..core.deciding import DECISIONS, check_decision
 from ..core.files import atomic_path
 from ..core.timeline import Clip, Scored
-from .calibration import SMALLEST
 from .predictions import SCORE_PREFIX
 
 
@@ -145,35 +144,6 @@ def frame_scores(times_s: np.ndarray, start_s: np.ndarray, end_s: np.ndarray, sc
     return inside @ scores / inside.sum(axis=1, keepdims=True)
 
 
-def vote(scores: np.ndarray) -> np.ndarray:
-    """(L,) share of the frames that each label is the answer of; the first label wins a tie."""
-    return np.bincount(scores.argmax(axis=1), minlength=scores.shape[1]) / len(scores)
-
-
-def mean_probability(scores: np.ndarray) -> np.ndarray:
-    """(L,) mean of the frames' probabilities."""
-    return scores.mean(axis=0)
-
-
-def mean_logit(scores: np.ndarray) -> np.ndarray:
-    """(L,) softmax of the frames' mean logits: the normalised geometric mean.
-
-    One frame that is sure a label is absent weighs more than in
-    `mean_probability`.
-    """
-    mean = np.log(np.maximum(scores, SMALLEST)).mean(axis=0)
-    raised = np.exp(mean - mean.max())
-    return raised / raised.sum()
-
-
-# How a clip is decided from its frames: (F, L) to (L,).
-DECISIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "vote": vote,
-    "mean-probability": mean_probability,
-    "mean-logit": mean_logit,
-}
-
-
 def clip_scores(clip_ids: Sequence[str], scores: np.ndarray, decision: str) -> tuple[tuple[str, ...], np.ndarray]:
     """One row of scores a clip, from those of its frames or windows.
 
@@ -193,11 +163,3 @@ def clip_scores(clip_ids: Sequence[str], scores: np.ndarray, decision: str) -> t
     for row, clip in enumerate(clip_ids):
         rows.setdefault(clip, []).append(row)
     return tuple(rows), np.array([DECISIONS[decision](scores[of_clip]) for of_clip in rows.values()])
-
-
-def check_decision(decision: str) -> None:
-    """Raises:
-    SettingsError: it is none of `DECISIONS`.
-    """
-    if decision not in DECISIONS:
-        raise SettingsError(f"unknown clip decision {decision!r}; there are: {', '.join(DECISIONS)}")

@@ -85,14 +85,6 @@ class Predictions(ByClip[str]):
         columns = [self.labels.index(label) for label in other.labels]
         return replace(ordered, labels=other.labels, scores=ordered.scores[:, columns])
 
-    def _rows(self, rows: Sequence[int]) -> Predictions:
-        return replace(
-            self,
-            clip_ids=tuple(self.clip_ids[row] for row in rows),
-            truth=tuple(self.truth[row] for row in rows),
-            scores=self.scores[list(rows)],
-        )
-
 
 def predictions_of(
     run: str,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class NumberPredictions(ByClip[float]):
     range: tuple[float, float]
     modalities: str | None = None
     decision: str | None = None
+    _answered: ClassVar[str] = "values"
 
     def __post_init__(self) -> None:
         n = len(self.clip_ids)
@@ -67,14 +69,6 @@ class NumberPredictions(ByClip[float]):
                 f"{other.range[1]:g} against {self.range[0]:g} … {self.range[1]:g}); evaluate them one by one"
             )
         return self._in_clip_order_of(other)
-
-    def _rows(self, rows: Sequence[int]) -> NumberPredictions:
-        return replace(
-            self,
-            clip_ids=tuple(self.clip_ids[row] for row in rows),
-            truth=tuple(self.truth[row] for row in rows),
-            values=self.values[list(rows)],
-        )
 
 
 def numbers_of(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core import processes
 from ..core.baselines import BaselineRun, Task
+from ..core.deciding import DECISIONS
 from ..core.features import FEATURES
 from ..core.labels import LabelSet, compound_from_basic
 from ..core.runs import ADAPTER, HEAD, Run
@@ -22,7 +23,7 @@ from ..core.weights import find_base
 from ..corpora.corpus import Corpus
 from ..corpora.registry import reader
 from ..evaluation.label_sets import label_sets_of
-from ..evaluation.over_time import DECISIONS, Frames, decided
+from ..evaluation.over_time import Frames, decided
 from ..evaluation.predictions import predictions_of
 from ..evaluation.ratings import numbers_of
 from ..extractors.perceive import Progress

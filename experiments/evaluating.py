@@ -83,7 +83,7 @@ def evaluate(
             then decide.  The challenge of C-EXPR-DB is always read so.
             Baselines read frames in any case.
         decide: how frames decide a clip: names in
-            `evaluation.over_time.DECISIONS`, by default `vote`.
+            `core.deciding.DECISIONS`, by default `vote`.
 
     Raises:
         EmoscribeError: a run, the corpus, or the runs together are not as

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.deciding import check_decision
 from ..core.errors import MediaError, SettingsError
 from ..core.labels import LabelSet
 from ..core.settings import WindowSettings, validate
@@ -15,7 +16,7 @@ from ..core.timeline import Clip, Cues, Scored
 from ..corpora import c_expr_db_challenge
 from ..corpora.corpus import Corpus
 from ..corpora.trimming import frame_times_s
-from ..evaluation.over_time import Frames, check_decision, frames_of, windows_of, write_frames
+from ..evaluation.over_time import Frames, frames_of, windows_of, write_frames
 from ..extractors.perceive import Progress
 
 # How the challenge is read unless told otherwise: its expressions last seconds.

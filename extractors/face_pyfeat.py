@@ -118,7 +118,7 @@ class _Networks:
     def loaded(cls, weights: Weights, device: str) -> Iterator[_Networks]:
         """Loaded, with torch and the environment as they were found."""
         try:
-            with _settings_kept():
+            with undisturbed():
                 networks = cls(weights, device)
         except Exception as error:  # whatever torch and py-feat make of files that are none
             reason = " ".join(str(error).split())[:100]
@@ -164,7 +164,7 @@ class _Networks:
 
 
 @contextmanager
-def _settings_kept() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """What py-feat changes for everybody is changed back, whether it loads or not.
 
     Importing it sets `OMP_NUM_THREADS` to 1, from which torch takes its number

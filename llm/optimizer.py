@@ -1,8 +1,7 @@
-"""The optimizer of an adapter and its head, and the course of its rate."""
+"""The optimizer of an adapter and its head."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from ..core.training import OptimizerSettings
@@ -10,7 +9,6 @@ from ..core.training import OptimizerSettings
 if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
-    from torch.optim.lr_scheduler import LambdaLR
 
 
 def optimizer_for(adapter: list[Parameter], head: list[Parameter], settings: OptimizerSettings) -> Optimizer:
@@ -28,22 +26,3 @@ def optimizer_for(adapter: list[Parameter], head: list[Parameter], settings: Opt
     if settings.name == "sgd":
         return SGD(groups, momentum=settings.momentum, weight_decay=settings.weight_decay)
     return AdamW(groups, weight_decay=settings.weight_decay)
-
-
-def schedule_for(optimizer: Optimizer, settings: OptimizerSettings, steps: int) -> LambdaLR:
-    """The rate rises in a line over the warm-up, then stays or falls to nothing over what is left of `steps`."""
-    from torch.optim.lr_scheduler import LambdaLR
-
-    warmup = round(steps * settings.warmup_share)
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        done = (step - warmup) / max(1, steps - warmup)
-        return {
-            "linear": 1 - done,
-            "cosine": (1 + math.cos(math.pi * done)) / 2,
-            "constant": 1.0,
-        }[settings.schedule]
-
-    return LambdaLR(optimizer, factor)

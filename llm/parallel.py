@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from ..core import processes
+from ..core.devices import resolve_device
 from ..core.errors import SettingsError
 from ..core.training import TrainingSettings
-from .reader import resolve_device
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

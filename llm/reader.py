@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import EmoscribeError, MediaError, UnavailableError
+from ..core.devices import resolve_device
+from ..core.errors import EmoscribeError, MediaError
 from ..core.files import read_json
 from ..core.runs import HEAD, Run
 from ..core.settings import Device
@@ -98,21 +99,6 @@ def tokenizer_for(base: Path, run: Run) -> PromptTokenizer:
     chat = run.prompt.frame == "chat" or (run.prompt.frame == "auto" and has_chat_template(base))
     answers = run.labels if run.head.kind == "label-words" else ()
     return PromptTokenizer(base, answers, chat_frame(base) if chat else None)
-
-
-def resolve_device(device: Device) -> str:
-    """`auto` is a GPU where there is one.
-
-    Raises:
-        UnavailableError: `cuda` was asked for and there is none.
-    """
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UnavailableError("device cuda was asked for, but torch sees no GPU; use device auto or cpu")
-    return device
 
 
 def read_config(folder: Path) -> dict[str, Any]:

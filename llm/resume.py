@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import EmoscribeError
-from ..core.files import atomic_path
+from ..core.checkpoints import read_checkpoint, write_checkpoint
 
 if TYPE_CHECKING:
     from torch.nn import Parameter
@@ -69,8 +67,6 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
     Raises:
         EmoscribeError: the disk is full, or cannot be written to.
     """
-    import torch
-
     state = {
         "progress": asdict(progress),
         "parameters": [parameter.detach() for parameter in learner.parameters],
@@ -78,12 +74,7 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
         "schedule": learner.schedule.state_dict(),
         "average": learner.average.values if learner.average is not None else None,
     }
-    with atomic_path(folder / CHECKPOINT) as partial:
-        try:
-            torch.save(state, partial)
-        except RuntimeError as error:
-            # What PyTorch makes of a full disk.
-            raise OSError(str(error).splitlines()[0]) from None
+    write_checkpoint(folder / CHECKPOINT, state)
 
 
 def load_checkpoint(folder: Path, learner: Learner) -> Progress:
@@ -92,23 +83,16 @@ def load_checkpoint(folder: Path, learner: Learner) -> Progress:
     Raises:
         EmoscribeError: it is damaged, or of another model.
     """
-    import torch
 
-    path = folder / CHECKPOINT
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+    def restore(state: dict[str, Any]) -> Progress:
         learner.optimizer.load_state_dict(state["optimizer"])
         learner.schedule.load_state_dict(state["schedule"])
         _put(learner.parameters, state["parameters"])
         if learner.average is not None:
             _put(learner.average.values, state["average"])
         return Progress(**state["progress"])
-    except UnpicklingError:
-        # PyTorch would advise to read it as code.
-        raise EmoscribeError(f"{path} is damaged; train anew into another folder") from None
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EmoscribeError(f"{path} cannot be resumed from: {reason}; train anew into another folder") from None
+
+    return read_checkpoint(folder / CHECKPOINT, restore)
 
 
 def _put(targets: Sequence[Any], values: Sequence[Any]) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from ..core import processes
 from ..core.errors import EmoscribeError
-from ..core.training import TrainingSettings
+from ..core.training import TrainingSettings, rate_factor
 from .average import WeightAverage
 from .batches import Batches
-from .optimizer import optimizer_for, schedule_for
+from .optimizer import optimizer_for
 from .parallel import apart, average_gradients
 from .reader import Reader
 from .resume import Learner
@@ -29,7 +30,7 @@ def learner_of(reader: Reader, settings: TrainingSettings, steps: int) -> Learne
     parameters = [*adapter, *head]
     average = WeightAverage(parameters, settings.weight_average) if settings.weight_average else None
     optimizer = optimizer_for(adapter, head, settings.optimizer)
-    return Learner(parameters, optimizer, schedule_for(optimizer, settings.optimizer, steps), average)
+    return Learner(parameters, optimizer, LambdaLR(optimizer, rate_factor(settings.optimizer, steps)), average)
 
 
 def update(

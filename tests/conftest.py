@@ -273,3 +273,23 @@ def save_whisper():
         return path
 
     return save
+
+
+@pytest.fixture
+def face_track():
+    """Five pictures a second: a small face throughout, a large one in the second second."""
+    from emoscribe.core.timeline import FaceTrack
+
+    times_s = np.concatenate([np.arange(15) / 5, np.arange(5, 10) / 5])
+    person = np.repeat([0, 1], [15, 5])
+    order = np.argsort(times_s, kind="stable")
+    boxes = np.where(person[:, None] == 0, (0, 0, 20, 20), (0, 0, 60, 60)).astype(float)
+    return FaceTrack(
+        source="mediapipe-mesh",
+        names=("AU12",),
+        times_s=times_s[order],
+        person=person[order],
+        boxes=boxes[order],
+        action_units=(100 * person + times_s)[order, None],
+        frame_times_s=np.arange(15) / 5,
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +12,7 @@ from emoscribe.core.features import FEATURES, FeatureSettings
 from emoscribe.core.settings import AnalyzeSettings, FaceSettings, SpeechSettings
 from emoscribe.core.timeline import Cues, FaceTrack, Transcript, Utterance, VoiceTrack, Word
 from emoscribe.extractors import media
-from emoscribe.extractors.face import track_faces
-from emoscribe.extractors.features import faces, heard, said, seen, vggish
+from emoscribe.extractors.features import heard, said, seen, vggish
 from emoscribe.extractors.features.clock import Clock, averaged, clock_of, held, nearest
 from emoscribe.extractors.features.sequences import columns, sequences_of
 from emoscribe.extractors.perceive import decide, identify, modalities_for, perceive_over_time
@@ -112,121 +109,6 @@ def test_the_nearest_row_within_reach() -> None:
     assert nearest(times_s, Clock(0.0, 6, 2.0), 0.4).tolist() == [0, 1, -1, -1, 2, -1]
     assert nearest(times_s[:1], Clock(0.0, 2, 1.0), np.inf).tolist() == [0, 0]
     assert nearest(times_s[:0], Clock(0.0, 2, 1.0), np.inf).tolist() == [-1, -1]
-
-
-# ── faces ────────────────────────────────────────────────────────────────────
-
-
-def made_track() -> FaceTrack:
-    """Five pictures a second: a small face throughout, a large one in the second second."""
-    times_s = np.concatenate([np.arange(15) / 5, np.arange(5, 10) / 5])
-    person = np.repeat([0, 1], [15, 5])
-    order = np.argsort(times_s, kind="stable")
-    boxes = np.where(person[:, None] == 0, (0, 0, 20, 20), (0, 0, 60, 60)).astype(float)
-    return FaceTrack(
-        source="mediapipe-mesh",
-        names=("AU12",),
-        times_s=times_s[order],
-        person=person[order],
-        boxes=boxes[order],
-        action_units=(100 * person + times_s)[order, None],
-        frame_times_s=np.arange(15) / 5,
-    )
-
-
-def test_the_most_prominent_face_at_the_nearest_picture() -> None:
-    track = made_track()
-    whole = faces.on_clock(track, track.action_units, clock_of(0.0, 3.0, 10.0))
-    # Large for a second outweighs small for three.
-    assert whole[10:20:2, 0] == pytest.approx(100 + np.arange(5, 10) / 5)
-    assert np.isnan(whole[:9]).all() and np.isnan(whole[21:]).all()
-    late = faces.on_clock(track, track.action_units, clock_of(2.4, 3.0, 10.0))
-    assert late[:, 0] == pytest.approx([2.4, 2.4, 2.6, 2.6, 2.8, 2.8])
-
-
-def test_what_is_measured_does_not_depend_on_a_face(feat_media: Path) -> None:
-    smiling = track_faces(feat_media / "single_face.jpg", MESH)
-    names = faces.measure_names(smiling.source)
-    assert names == (*smiling.names, *faces.POSE, *smiling.geometry_names)
-    values = faces.measures(smiling)
-    assert values[:, : len(smiling.names)] == pytest.approx(smiling.action_units)
-    nobody = FaceTrack(
-        smiling.source, smiling.names, *(np.empty(0),) * 2, np.empty((0, 4)), np.empty((0, 15)), np.zeros(1)
-    )
-    assert faces.measures(nobody).shape == (0, len(names))
-    assert np.isnan(faces.on_clock(nobody, faces.measures(nobody), Clock(0.0, 4, 2.0))).all()
-
-
-@pytest.fixture(scope="module")
-def face_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Files of random weights: py-feat's network with a small backbone, ResNet-50 as torchvision saves it."""
-    import torch
-    from safetensors.torch import save_file
-
-    with seen.pyfeat_undisturbed():
-        from feat.multitask import AU_NAMES_V24
-        from feat.multitask.model_v2 import MEGraphAUv2, ModelV2Config
-    from torchvision.models import resnet50
-
-    assert tuple(AU_NAMES_V24) == faces.PYFEAT_UNITS
-    folder = tmp_path_factory.mktemp("faces")
-    torch.manual_seed(0)
-    config = ModelV2Config(backbone="convnextv2_atto", n_au=20, n_emotion=7, pretrained=False, drop_mefl=True)
-    config.use_head_v3 = True
-    state = {key: value.clone().contiguous() for key, value in MEGraphAUv2(config).state_dict().items()}
-    save_file(state, folder / "multitask.safetensors", metadata={"config": json.dumps(asdict(config))})
-    torch.save({key: value.half() for key, value in resnet50().state_dict().items()}, folder / "resnet50.pth")
-    return {
-        "face-embedding": str(folder / "multitask.safetensors"),
-        "face-resnet50": str(folder / "resnet50.pth"),
-    }
-
-
-def test_embeddings_of_faces(face_weights: dict[str, str], feat_media: Path, tmp_path: Path) -> None:
-    import torch
-
-    names = ("face-embedding", "face-resnet50")
-    features = settings_for(*names, weights=face_weights, informative_share=0.5)
-    still = identify(feat_media / "multi_face.jpg")
-    track = track_faces(still.path, MESH)
-    store = CueStore(tmp_path / "store")
-    found = sequences_of(still, Cues(still, face=track), features, store=store, offline=True)
-    assert {name: sequence.values.shape for name, sequence in found.items()} == {
-        "face-embedding": (1, 320),
-        "face-resnet50": (1, 2048),
-        "picture-entropy": (1, 1),
-    }
-    # The crop of the most prominent face, through the network alone.
-    person = faces.most_prominent(track, -1.0, 1.0)
-    image = next(iter(media.frames(still.path))).image
-    crop = seen._crop(image, track.boxes[track.person == person], "cpu")
-    for name in names:
-        with torch.inference_mode():
-            expected = seen.load_network(name, features)(crop).numpy()
-        assert found[name].values == pytest.approx(expected, rel=1e-3, abs=1e-4)
-        assert columns(name, features) == found[name].names
-    # Kept: found again without the picture, and by another clock.
-    gone = Cues(still.__class__(**{**asdict(still), "path": "gone.jpg"}), face=track)
-    again = sequences_of(gone.media, gone, features.model_copy(update={"rate_hz": 25.0}), store=store, offline=True)
-    assert np.array_equal(again["face-resnet50"].values, found["face-resnet50"].values)
-
-
-def test_embeddings_row_by_row_of_a_video(face_weights: dict[str, str], tmp_path: Path, make_media) -> None:
-    """Where a face was seen in two of the frames, those have an embedding; nobody tells what width the others lack."""
-    video = identify(make_media(tmp_path / "grey.mp4", frame_times_s=np.arange(20) / 10))
-    track = FaceTrack(
-        source="mediapipe-mesh",
-        names=(),
-        times_s=np.array([0.5, 1.0]),
-        person=np.zeros(2, dtype=int),
-        boxes=np.full((2, 4), (10.0, 5.0, 40.0, 40.0)),
-        action_units=np.empty((2, 0)),
-        frame_times_s=np.arange(4) / 2,
-    )
-    features = settings_for("face-resnet50", weights=face_weights, rate_hz=2.0)
-    values = sequences_of(video, Cues(video, face=track), features, offline=True)["face-resnet50"].values
-    assert np.isfinite(values).all(axis=1).tolist() == [False, True, True, False]
-    assert not np.array_equal(values[1], values[2])  # the picture brightens
 
 
 # ── sound ────────────────────────────────────────────────────────────────────
@@ -478,11 +360,12 @@ def test_weights_that_are_missing(
     feat_media: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    face_track: FaceTrack,
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     clip = identify(feat_media / "single_face.jpg" if FEATURES[name].letter == "V" else spoken)
     with pytest.raises(UnavailableError, match=message) as refusal:
-        sequences_of(clip, Cues(clip, face=made_track()), settings_for(name, weights={name: weights}), offline=True)
+        sequences_of(clip, Cues(clip, face=face_track), settings_for(name, weights={name: weights}), offline=True)
     assert "\n" not in str(refusal.value)
 
 

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from emoscribe.core import deciding
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.labels import BASIC
 from emoscribe.core.timeline import Clip, Scored
@@ -345,23 +346,23 @@ def test_the_three_decisions_can_differ() -> None:
     # Two lukewarm frames for the first label, one that is nearly sure of the
     # third, and one that rules the third out.
     scores = np.array([[0.45, 0.35, 0.2], [0.45, 0.35, 0.2], [0.05, 0.1, 0.85], [0.35, 0.645, 0.005]])
-    assert over_time.vote(scores).tolist() == [0.5, 0.25, 0.25]
-    np.testing.assert_allclose(over_time.mean_probability(scores), [0.325, 0.36125, 0.31375])
-    logit = over_time.mean_logit(scores)
+    assert deciding.vote(scores).tolist() == [0.5, 0.25, 0.25]
+    np.testing.assert_allclose(deciding.mean_probability(scores), [0.325, 0.36125, 0.31375])
+    logit = deciding.mean_logit(scores)
     geometric = np.exp(np.log(scores).mean(axis=0))
     np.testing.assert_allclose(logit, geometric / geometric.sum())
-    assert [int(f(scores).argmax()) for f in over_time.DECISIONS.values()] == [0, 1, 1]
-    assert logit[2] < over_time.mean_probability(scores)[2]
+    assert [int(f(scores).argmax()) for f in deciding.DECISIONS.values()] == [0, 1, 1]
+    assert logit[2] < deciding.mean_probability(scores)[2]
 
 
-@pytest.mark.parametrize("decision", over_time.DECISIONS)
+@pytest.mark.parametrize("decision", deciding.DECISIONS)
 def test_clips_are_decided_from_their_own_frames(decision: str) -> None:
     ids, scores = over_time.clip_scores(["b", "a", "b"], np.array([JOY, FEAR, JOY]), decision)
     assert ids == ("b", "a")
     assert scores.argmax(axis=1).tolist() == [0, 1]
     np.testing.assert_allclose(scores.sum(axis=1), 1)
     # A frame of certainty has a logit of minus infinity for all other labels.
-    certain = over_time.DECISIONS[decision](np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]))
+    certain = deciding.DECISIONS[decision](np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]))
     assert np.isfinite(certain).all() and certain.argmax() == 0
 
 

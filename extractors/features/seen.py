@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from ...core.features import FEATURES, FeatureSettings
 from ...core.timeline import FaceTrack, Media
 from ...core.timeline import Sequence as Rows
 from .. import face_pyfeat_weights
+from ..face_pyfeat import undisturbed
 from ..media import frames
 from .clock import Clock, nearest, taken
 from .faces import SAME_FRAME_S
@@ -119,7 +118,7 @@ def _read_pyfeat(path: Path, digest: str, device: str) -> Network:
     if path.suffix != ".safetensors":
         raise EmoscribeError(f"feature face-embedding: weights must be a .safetensors file, got {path}")
     try:
-        with pyfeat_undisturbed():
+        with undisturbed():
             from feat.multitask.inference import MultitaskModel
 
             rater: Any = MultitaskModel(device=device, weights_path=str(path))
@@ -142,22 +141,6 @@ def _read_resnet50(path: Path, digest: str, device: str) -> Network:
     network = network.to(device).eval()
     mean, spread = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     return lambda crops: network(functional.normalize(functional.resize(crops, [224, 224]), mean, spread))
-
-
-@contextmanager
-def pyfeat_undisturbed() -> Iterator[None]:
-    """Importing py-feat sets `OMP_NUM_THREADS` to 1, from which torch takes its number of threads."""
-    import torch
-
-    threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
-    variable = os.environ.get("OMP_NUM_THREADS")
-    try:
-        yield
-    finally:
-        if variable is None:
-            os.environ.pop("OMP_NUM_THREADS", None)
-        torch.set_num_threads(threads)
-        torch.set_grad_enabled(gradients)
 
 
 # ── pictures, once for all ───────────────────────────────────────────────────
@@ -225,7 +208,7 @@ def _crop(image: np.ndarray, boxes: np.ndarray, device: str) -> torch.Tensor:
     """(K, 3, 256, 256) in 0–1: the square about each box (K, 4), a fifth larger, as py-feat's networks know faces."""
     import torch
 
-    with pyfeat_undisturbed():
+    with undisturbed():
         from feat.multitask.inference import CHIP_SIZE, EXPAND_BBOX
         from feat.utils.image_operations import extract_face_square_pad_torch
     picture = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255.0
