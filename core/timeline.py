@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from . import measures
+
 Evidence = Literal["none", "weak", "enough"]
 
 
@@ -80,7 +82,7 @@ class FaceTrack:
     Attributes:
         source: the extractor that saw them; how far a unit is trusted and so
             spoken depends on it.
-        names: the A action units, FACS codes such as `AU12`.
+        names: the A action units, FACS codes such as `AU12`; keys of `measures.FACE`.
         times_s: (N,) seconds.
         person: (N,) int, identity within the video, 0 for the first seen.
         boxes: (N, 4) pixels: left, top, right, bottom.
@@ -110,13 +112,16 @@ class FaceTrack:
     valence: np.ndarray | None = None
     arousal: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        measures.check_declared(self.names, measures.FACE, "face track")
+
 
 @dataclass(frozen=True, eq=False)
 class VoiceTrack:
     """How the voice sounded: one row a spoken window, W rows.
 
     Attributes:
-        names: the K measures, unit in the name (`pitch_hz`, `hnr_db`, …).
+        names: the K measures, unit in the name (`pitch_hz`, `hnr_db`, …); keys of `measures.VOICE`.
         start_s, end_s: (W,) seconds.
         speaker: a name a row, `None` where unknown.
         values: (W, K) float; NaN where the window is too short or unvoiced.
@@ -127,6 +132,9 @@ class VoiceTrack:
     end_s: np.ndarray
     speaker: tuple[str | None, ...]
     values: np.ndarray
+
+    def __post_init__(self) -> None:
+        measures.check_declared(self.names, measures.VOICE, "voice track")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..core.errors import MediaError, SettingsError
 from ..core.labels import LabelSet
+from ..core.measures import VOICE, check_declared
 from ..core.timeline import Clip
 
 SPLITS = ("train", "dev", "test")
@@ -53,6 +54,10 @@ class Corpus:
     identity: Mapping[str, str] = field(default_factory=dict)
     voice: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     unmapped: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for measured in self.voice.values():
+            check_declared(measured, VOICE, f"voices of {self.name}")
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -51,16 +51,16 @@ _SILENT = {
 # SpeechCueLLM words no shorter ones.
 _MIN_MEASURED_S = 0.5
 
-# What was published, and what becomes of it: named and in units as the voice
-# extractor has them, so that both share norms.  Intensity depends on the gain.
+# What was published, as measured by Praat.  Pitch and speech rate mean the same
+# as with openSMILE; the rest is on scales of its own.  Intensity depends on the gain.
 _MEASURED = ("avg_intensity", "intensity_variation", "avg_pitch", "pitch_std", "articulation_rate", "mean_hnr")
 VOICE_MEASURES = (
     "pitch_hz",
-    "pitch_variation_st",
+    "pitch_variation_praat_st",
     "speech_rate_syl_per_s",
-    "hnr_db",
-    "intensity_db",
-    "intensity_variation_db",
+    "hnr_praat_db",
+    "intensity_praat_db",
+    "intensity_variation_praat_db",
 )
 
 # Copies from before 2020 hold bytes of Windows-1252 as if they were Latin-1.
@@ -161,7 +161,7 @@ def _mended(content: bytes) -> str:
 
 
 def _voice(path: Path, split: str) -> dict[str, Mapping[str, float]]:
-    """Measurements by clip, in the units of the voice extractor; empty without the file."""
+    """Measurements by clip; empty without the file."""
     if not path.is_file():
         return {}
     table = csv_table(path, read_utf8(path))
@@ -178,12 +178,12 @@ def _measures(row: Row) -> Mapping[str, float]:
     pitch_std_hz = measured["pitch_std"] or math.nan
     return {
         "pitch_hz": pitch_hz,
-        # A small change of frequency in semitones: 12/ln 2 times its share.
-        "pitch_variation_st": 12 / math.log(2) * pitch_std_hz / pitch_hz,
+        # To first order, a deviation in Hz is one in semitones of 12/ln 2 times its share.
+        "pitch_variation_praat_st": 12 / math.log(2) * pitch_std_hz / pitch_hz,
         "speech_rate_syl_per_s": measured["articulation_rate"],
-        "hnr_db": measured["mean_hnr"],
-        "intensity_db": measured["avg_intensity"],
-        "intensity_variation_db": measured["intensity_variation"],
+        "hnr_praat_db": measured["mean_hnr"],
+        "intensity_praat_db": measured["avg_intensity"],
+        "intensity_variation_praat_db": measured["intensity_variation"],
     }
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import unicodedata
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,28 +19,27 @@ from ..core.settings import VoiceSettings
 from ..core.timeline import Transcript, Utterance, VoiceTrack
 from .media import SAMPLE_RATE, Sound
 
-# The measures, in the order of `VoiceTrack.values`.  Those of pitch, harmonics
-# and the spectrum are means over voiced sound.
-MEASURES: Mapping[str, str] = {
-    "loudness": "auditory scale, about sone; 80th percentile; depends on the recording's gain",
-    "loudness_variation": "standard deviation over mean",
-    "loudness_peaks_per_s": "about one a syllable",
-    "pitch_hz": "mean F0",
-    "pitch_variation_st": "standard deviation of F0, semitones",
-    "pitch_end_st": "F0 of the last 0.15 s of voiced sound above the median, semitones",
-    "speech_rate_syl_per_s": "syllables a second of speech",
-    "pause_fraction": "silence between the first and the last sound, 0–1",
-    "voiced_fraction": "voiced part of the speech, 0–1",
-    "voiced_segments_per_s": "unbroken voiced stretches a second of speech",
-    "voiced_segment_variation_s": "standard deviation of their lengths",
-    "hnr_db": "harmonics-to-noise ratio",
-    "jitter": "variation of F0 from period to period, 0–1",
-    "shimmer_db": "variation of amplitude from period to period",
-    "alpha_ratio_db": "energy at 50–1000 Hz over that at 1–5 kHz",
-    "slope_0_500_db_per_khz": "slope of the spectrum up to 500 Hz",
-    "slope_500_1500_db_per_khz": "slope of the spectrum from 500 to 1500 Hz",
-    "hammarberg_db": "strongest peak at 0–2 kHz over that at 2–5 kHz",
-}
+# What openSMILE measures, in the order of `VoiceTrack.values`.
+MEASURES = (
+    "loudness",
+    "loudness_variation",
+    "loudness_peaks_per_s",
+    "pitch_hz",
+    "pitch_variation_st",
+    "pitch_end_st",
+    "speech_rate_syl_per_s",
+    "pause_fraction",
+    "voiced_fraction",
+    "voiced_segments_per_s",
+    "voiced_segment_variation_s",
+    "hnr_db",
+    "jitter",
+    "shimmer_db",
+    "alpha_ratio_db",
+    "slope_0_500_db_per_khz",
+    "slope_500_1500_db_per_khz",
+    "hammarberg_db",
+)
 
 # A longer one is judged by its first minute: bounded memory, and enough.
 MAX_UTTERANCE_S = 60.0
@@ -98,7 +96,7 @@ def measure_voice(sound: Sound, transcript: Transcript, settings: VoiceSettings)
                 found = _measures(egemaps, sound, utterance)
                 row[:] = [found.get(name, np.nan) for name in MEASURES]
     return VoiceTrack(
-        names=tuple(MEASURES),
+        names=MEASURES,
         start_s=np.array([u.start_s for u in utterances], dtype=float),
         end_s=np.array([u.end_s for u in utterances], dtype=float),
         speaker=tuple(u.speaker for u in utterances),
@@ -110,42 +108,6 @@ def measure_clip(sound: Sound, settings: VoiceSettings, text: str = "", speaker:
     """The voice of a whole clip as one row, for clips that are one utterance."""
     whole = Utterance(0.0, sound.duration_s, text, speaker)
     return measure_voice(sound, Transcript((whole,), language=None, source="clip"), settings)
-
-
-# What Praat measures of an utterance.  Pitch and speech rate mean the same as
-# in `MEASURES`; the rest has names of its own because its scale differs.
-PRAAT_MEASURES = (
-    "pitch_hz",
-    "pitch_variation_praat_st",
-    "speech_rate_syl_per_s",
-    "hnr_praat_db",
-    "intensity_praat_db",
-)
-
-
-def praat_track(
-    start_s: np.ndarray,
-    end_s: np.ndarray,
-    speaker: tuple[str | None, ...],
-    *,
-    pitch_hz: np.ndarray,
-    pitch_deviation_hz: np.ndarray,
-    hnr_db: np.ndarray,
-    intensity_db: np.ndarray,
-    syllables_per_s: np.ndarray,
-    settings: VoiceSettings | None = None,
-) -> VoiceTrack:
-    """Measurements that a corpus publishes as a track; all (W,), a row an utterance.
-
-    A pitch or a deviation of 0 is Praat's way to say unvoiced.
-    """
-    mean_hz = np.where(pitch_hz > 0, pitch_hz, np.nan)
-    deviation_hz = np.where(pitch_deviation_hz > 0, pitch_deviation_hz, np.nan)
-    # To first order, a deviation in Hz is one in semitones of this size.
-    deviation_st = 12 / np.log(2) * deviation_hz / mean_hz
-    values = np.stack([mean_hz, deviation_st, syllables_per_s, hnr_db, intensity_db], axis=1).astype(float)
-    values[end_s - start_s <= (settings or VoiceSettings()).min_utterance_s] = np.nan
-    return VoiceTrack(PRAAT_MEASURES, start_s, end_s, speaker, values)
 
 
 def _measures(egemaps: _Egemaps, sound: Sound, utterance: Utterance) -> dict[str, float]:

@@ -14,7 +14,6 @@ keeps norms of its own.  Loudness has none: it depends on a recording's gain.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 from collections.abc import Mapping
@@ -23,8 +22,10 @@ from pathlib import Path
 import numpy as np
 from emoscribe.core.settings import VoiceSettings
 from emoscribe.core.timeline import VoiceTrack
+from emoscribe.corpora.meld import VOICE_MEASURES
+from emoscribe.corpora.registry import read_corpus
 from emoscribe.extractors.media import sound
-from emoscribe.extractors.voice import measure_clip, praat_track
+from emoscribe.extractors.voice import measure_clip
 from emoscribe.textualize.levels import NORMS_VERSION, QUANTILES, population_norms
 from emoscribe.textualize.voice import RECORDING_DEPENDENT, WORDS
 
@@ -50,22 +51,16 @@ def main() -> None:
 
 
 def read_meld(folder: Path, split: str) -> VoiceTrack:
-    """The published measurements of a split, a row an utterance; times are within the utterance."""
-    with (folder / f"{split}_sent_emo.csv").open(encoding="utf-8", newline="") as file:
-        speakers = {f"dia{r['Dialogue_ID']}_utt{r['Utterance_ID']}.wav": r["Speaker"] for r in csv.DictReader(file)}
-    with (folder / f"{split}_audio_features.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["filename"] in speakers]
-    columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0] if name != "filename"}
-    duration_s = columns["duration"]
-    return praat_track(
-        np.zeros(len(rows)),
-        duration_s,
-        tuple(speakers[row["filename"]] for row in rows),
-        pitch_hz=columns["avg_pitch"],
-        pitch_deviation_hz=columns["pitch_std"],
-        hnr_db=columns["mean_hnr"],
-        intensity_db=columns["avg_intensity"],
-        syllables_per_s=columns["articulation_rate"],
+    """The published measurements of a split, a row an utterance."""
+    corpus = read_corpus("meld", folder, splits=[split])
+    clips = [clip for clip in corpus.clips if clip.id in corpus.voice]
+    zeros = np.zeros(len(clips))
+    return VoiceTrack(
+        names=VOICE_MEASURES,
+        start_s=zeros,
+        end_s=zeros,
+        speaker=tuple(clip.speaker for clip in clips),
+        values=np.array([[corpus.voice[clip.id][name] for name in VOICE_MEASURES] for clip in clips]),
     )
 
 

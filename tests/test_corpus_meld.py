@@ -119,7 +119,7 @@ def test_broken_clips_are_known_and_not_looked_at(tmp_path: Path) -> None:
     assert corpus.missing == {} and set(corpus.voice) == {"train_dia400_utt0"}
 
 
-def test_published_voice_measurements_are_in_the_units_of_the_extractor(tmp_path: Path) -> None:
+def test_published_voice_measurements_are_on_praat_s_scales(tmp_path: Path) -> None:
     columns = (
         "filename,duration,avg_intensity,intensity_variation,avg_pitch,pitch_std,pitch_range,articulation_rate,mean_hnr"
     )
@@ -134,12 +134,38 @@ def test_published_voice_measurements_are_in_the_units_of_the_extractor(tmp_path
     voice = read(tmp_path).voice
     assert list(voice) == ["train_dia0_utt0", "train_dia0_utt1", "train_dia0_utt2"]
     measured = voice["train_dia0_utt0"]
-    assert measured["pitch_hz"] == 200 and measured["speech_rate_syl_per_s"] == 3.5 and measured["hnr_db"] == 2.25
-    assert measured["intensity_db"] == 62.5
-    assert measured["pitch_variation_st"] == pytest.approx(12 * math.log2(1.1), rel=0.06)
+    assert measured["pitch_hz"] == 200 and measured["speech_rate_syl_per_s"] == 3.5 and measured["hnr_praat_db"] == 2.25
+    assert measured["intensity_praat_db"] == 62.5
+    assert not {"hnr_db", "loudness", "pitch_variation_st"} & set(measured)
+    assert measured["pitch_variation_praat_st"] == pytest.approx(12 * math.log2(1.1), rel=0.06)
     unvoiced = voice["train_dia0_utt1"]
-    assert math.isnan(unvoiced["pitch_hz"]) and math.isnan(unvoiced["pitch_variation_st"]) and unvoiced["hnr_db"] == 5
+    assert (
+        math.isnan(unvoiced["pitch_hz"])
+        and math.isnan(unvoiced["pitch_variation_praat_st"])
+        and unvoiced["hnr_praat_db"] == 5
+    )
     assert all(math.isnan(value) for value in voice["train_dia0_utt2"].values())
+
+
+def test_a_shout_is_very_loud_from_the_file_to_the_words(tmp_path: Path) -> None:
+    """Published measurements once had openSMILE's names: no line of MELD was ever loud or quiet."""
+    from emoscribe.core.runs import find_run
+    from emoscribe.core.settings import WordingSettings
+    from emoscribe.textualize.clips import moments_of_clips
+    from emoscribe.textualize.levels import population_norms
+
+    columns = "filename,duration,avg_intensity,intensity_variation,avg_pitch,pitch_std,articulation_rate,mean_hnr"
+    write(tmp_path / "train_sent_emo.csv", *(row(0, n) for n in range(7)))
+    lines = [f"dia0_utt{n}.wav,2.0,{55 + n / 10},8,{200 + n},25,4.0,{7 + n / 10}" for n in range(6)]
+    (tmp_path / "train_audio_features.csv").write_text("\n".join([columns, *lines, "dia0_utt6.wav,2,90,8,201,25,4,2"]))
+    corpus = read(tmp_path)
+    norms = population_norms(find_run("meld-minilm").norms)
+    moments = moments_of_clips(corpus.clips, {}, corpus.voice, WordingSettings(), norms, "A")
+    assert str(moments[6].voice).startswith("very loud, very rough")
+    assert "loud" not in str(moments[3].voice)
+    # Against everybody there is no loud or quiet, since gains differ; harmonics go by Praat's norms.
+    wording = WordingSettings(voice_scope="population")
+    assert moments_of_clips(corpus.clips, {}, corpus.voice, wording, norms, "A")[6].voice == "very monotone, very rough"
 
 
 def test_the_same_scene_in_two_splits_is_one_clip(tmp_path: Path) -> None:

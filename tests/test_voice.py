@@ -7,7 +7,7 @@ import pytest
 from emoscribe.core.settings import VoiceSettings
 from emoscribe.core.timeline import Transcript, Utterance
 from emoscribe.extractors.media import SAMPLE_RATE, sound
-from emoscribe.extractors.voice import MEASURES, describe, measure_clip, measure_voice, praat_track, syllables
+from emoscribe.extractors.voice import MEASURES, describe, measure_clip, measure_voice, syllables
 
 SETTINGS = VoiceSettings()
 
@@ -152,21 +152,6 @@ def test_real_speech(shared):
     assert row["pitch_hz"] == pytest.approx(237, rel=0.05)
     assert 2.5 < row["speech_rate_syl_per_s"] < 4.5
     assert np.isfinite(list(row.values())).all()
-
-
-def test_praat_s_unvoiced_and_short_rows_are_unknown():
-    track = praat_track(
-        np.zeros(3),
-        np.array([2.0, 2.0, 0.4]),
-        ("A", "A", "A"),
-        pitch_hz=np.array([200.0, 0.0, 200.0]),
-        pitch_deviation_hz=np.array([200 * np.log(2) / 12, 0.0, 10.0]),
-        hnr_db=np.array([5.0, 4.0, 3.0]),
-        intensity_db=np.array([60.0, 61.0, 62.0]),
-        syllables_per_s=np.array([4.0, np.nan, 4.0]),
-    )
-    assert track.values[0] == pytest.approx([200.0, 1.0, 4.0, 5.0, 60.0])
-    assert np.isnan(track.values[1, :3]).all() and np.isnan(track.values[2]).all()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.settings import VoiceSettings
 from emoscribe.core.timeline import Transcript, Utterance, VoiceTrack
+from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.extractors.media import SAMPLE_RATE, sound
-from emoscribe.extractors.voice import MEASURES, PRAAT_MEASURES, measure_voice
+from emoscribe.extractors.voice import MEASURES, measure_voice
 from emoscribe.textualize.levels import LEVELS, cuts_of, grade, population_norms, read_norms
 from emoscribe.textualize.voice import (
     EVEN,
@@ -163,15 +164,17 @@ def test_the_extreme_comes_first_and_six_are_enough():
 
 
 def test_every_measure_has_words_of_its_own_and_is_measured():
-    assert set(WORDS) <= set(MEASURES) | set(PRAAT_MEASURES)
+    assert set(WORDS) <= set(MEASURES) | set(VOICE_MEASURES)
     ours = [phrase for measure in MEASURES if measure in WORDS for phrase in WORDS[measure]]
     assert len(set(ours)) == len(ours)
 
 
 def test_praat_s_measures_are_worded_alike():
-    values = np.array([[150.0 + i, 3.0, 4.0, 6.0, 60.0 + i / 10] for i in range(6)] + [[149.0, 9.0, 4.0, 6.0, 90.0]])
+    values = np.array(
+        [[150.0 + i, 3.0, 4.0, 6.0, 60.0 + i / 10, 8] for i in range(6)] + [[149.0, 9.0, 4.0, 6.0, 90.0, 8]]
+    )
     starts_s = np.arange(7) * 3.0
-    voices = VoiceTrack(PRAAT_MEASURES, starts_s, starts_s + 2, ("A",) * 7, values)
+    voices = VoiceTrack(VOICE_MEASURES, starts_s, starts_s + 2, ("A",) * 7, values)
     assert words_at(voices, 6).text == "very loud, very low pitch, very varied pitch"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import SettingsError
+from ..core.measures import VOICE, check_declared
 
 LEVELS = ("very low", "low", "medium", "high", "very high")
 MEDIUM = LEVELS.index("medium")
@@ -69,7 +70,7 @@ def population_norms(data: Any, origin: str = "norms") -> PopulationNorms:
          "sources": {measure: where its bounds come from, …}}
 
     Raises:
-        SettingsError: it has another form; the message says where.
+        SettingsError: it has another form, or bounds of what is no measure; the message says where.
     """
     if not isinstance(data, Mapping) or data.get("version") != NORMS_VERSION:
         raise SettingsError(f"{origin}: voice norms must be a mapping with version {NORMS_VERSION}")
@@ -85,6 +86,8 @@ def population_norms(data: Any, origin: str = "norms") -> PopulationNorms:
         or not all(isinstance(bounds, Mapping) for bounds in registers.values())
     ):
         raise SettingsError(f"{origin}: registers must hold bounds by measure under low and high")
+    for bounds in registers.values():
+        check_declared(bounds, VOICE, origin)
     low, high = (
         {
             measure: _cuts(cuts, f"{origin}: {register} register, {measure}")

@@ -1,0 +1,110 @@
+"""Every measure that travels between the stages: its name, unit, range, and on which tool's scale it is.
+
+Two tools may measure the same thing on scales of their own.  Then each has a
+name of its own, so that nothing is ever graded by the other's norms: Praat's
+harmonics lie decibels from openSMILE's.  A record with a measure that is not
+declared here is refused when it is made.
+
+What a face extractor computes its units from (`FaceTrack.geometry`) stays
+with that extractor and is not declared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a number says.
+
+    Attributes:
+        unit: empty where it has none.
+        scale: the tool on whose scale it is; empty where tools agree.
+        low, high: the lowest and highest value it can have.
+    """
+
+    name: str
+    about: str
+    unit: str
+    scale: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+
+
+def _by_name(*measures: Measure) -> Mapping[str, Measure]:
+    return {measure.name: measure for measure in measures}
+
+
+_SMILE, _PRAAT = "openSMILE", "Praat"
+
+# Of a voice over an utterance.  Those of pitch, harmonics and the spectrum are
+# means over voiced sound.
+VOICE: Mapping[str, Measure] = _by_name(
+    Measure("loudness", "80th percentile; depends on the recording's gain", "sone, about", _SMILE, 0),
+    Measure("loudness_variation", "standard deviation over mean", "", _SMILE, 0),
+    Measure("loudness_peaks_per_s", "about one a syllable", "1/s", _SMILE, 0),
+    Measure("pitch_hz", "mean F0", "Hz", low=0),
+    Measure("pitch_variation_st", "standard deviation of F0", "semitones", _SMILE, 0),
+    Measure("pitch_end_st", "F0 of the last 0.15 s of voiced sound above the median", "semitones", _SMILE),
+    Measure("speech_rate_syl_per_s", "syllables a second of speech", "1/s", low=0),
+    Measure("pause_fraction", "silence between the first and the last sound", "", _SMILE, 0, 1),
+    Measure("voiced_fraction", "voiced part of the speech", "", _SMILE, 0, 1),
+    Measure("voiced_segments_per_s", "unbroken voiced stretches a second of speech", "1/s", _SMILE, 0),
+    Measure("voiced_segment_variation_s", "standard deviation of their lengths", "s", _SMILE, 0),
+    Measure("hnr_db", "harmonics-to-noise ratio", "dB", _SMILE),
+    Measure("jitter", "variation of F0 from period to period", "", _SMILE, 0),
+    Measure("shimmer_db", "variation of amplitude from period to period", "dB", _SMILE, 0),
+    Measure("alpha_ratio_db", "energy at 50–1000 Hz over that at 1–5 kHz", "dB", _SMILE),
+    Measure("slope_0_500_db_per_khz", "slope of the spectrum up to 500 Hz", "dB/kHz", _SMILE),
+    Measure("slope_500_1500_db_per_khz", "slope of the spectrum from 500 to 1500 Hz", "dB/kHz", _SMILE),
+    Measure("hammarberg_db", "strongest peak at 0–2 kHz over that at 2–5 kHz", "dB", _SMILE),
+    Measure("pitch_variation_praat_st", "standard deviation of F0", "semitones", _PRAAT, 0),
+    Measure("hnr_praat_db", "harmonics-to-noise ratio", "dB", _PRAAT),
+    Measure("intensity_praat_db", "mean intensity; depends on the recording's gain", "dB", _PRAAT),
+    Measure("intensity_variation_praat_db", "standard deviation of intensity", "dB", _PRAAT, 0),
+)
+
+# Of a face at a time: units of the Facial Action Coding System (Ekman et al., 2002), and two that have no code there.
+FACE: Mapping[str, Measure] = _by_name(
+    *(
+        Measure(name, about, "", low=0, high=1)
+        for name, about in (
+            ("AU01", "inner brow raiser"),
+            ("AU02", "outer brow raiser"),
+            ("AU04", "brow lowerer"),
+            ("AU05", "upper lid raiser"),
+            ("AU06", "cheek raiser"),
+            ("AU07", "lid tightener"),
+            ("AU09", "nose wrinkler"),
+            ("AU10", "upper lip raiser"),
+            ("AU11", "nasolabial deepener"),
+            ("AU12", "lip corner puller"),
+            ("AU14", "dimpler"),
+            ("AU15", "lip corner depressor"),
+            ("AU17", "chin raiser"),
+            ("AU20", "lip stretcher"),
+            ("AU23", "lip tightener"),
+            ("AU24", "lip pressor"),
+            ("AU25", "lips part"),
+            ("AU26", "jaw drop"),
+            ("AU28", "lip suck"),
+            ("AU43", "eyes closed"),
+            ("teeth", "teeth that show"),
+            ("uneven", "how far the two sides differ"),
+        )
+    )
+)
+
+
+def check_declared(names: Iterable[str], declared: Mapping[str, Measure], what: str) -> None:
+    """Raises:
+    SettingsError: one of the names is not among the declared measures.
+    """
+    for name in names:
+        if name not in declared:
+            raise SettingsError(f"{what}: {name!r} is no declared measure; there are: {', '.join(declared)}")
