@@ -135,10 +135,20 @@ def names_corpus(source: str, data: Path | None) -> bool:
     return data is not None
 
 
-def _plan(given: dict[str, Any]) -> Any:
-    """The plan that the reading options ask for."""
-    from .core.settings import AnalyzeSettings, load
-    from .pipeline import make_plan
+def context_of(store: Path | None, offline: bool | None, bars: Any) -> Any:
+    """The circumstances that options ask for."""
+    from .core.context import Context
+    from .extractors.store import CueStore
+
+    return Context(offline=bool(offline), progress=bars, store=CueStore(store) if store is not None else None)
+
+
+def _plan(given: dict[str, Any], progress: Any) -> Any:
+    """The plan that the reading options ask for, and the circumstances."""
+    from .core.settings import load
+    from .extractors.store import CueStore
+    from .llm.settings import AnalyzeSettings
+    from .pipeline import context_for, make_plan
 
     settings = load(
         AnalyzeSettings,
@@ -151,7 +161,8 @@ def _plan(given: dict[str, Any]) -> Any:
         windows__hop_s=given["hop"],
         offline=given["offline"],
     )
-    return make_plan(settings)
+    context = context_for(settings, CueStore(given["store"]) if given["store"] is not None else None, progress)
+    return make_plan(settings, context), context
 
 
 @main.command()
@@ -176,16 +187,15 @@ def analyze(debug: bool, videos: tuple[Path, ...], out: Path | None, formats: st
         from .outputs import Writer, segment_line
         from .pipeline import analyze_each
 
-        plan, bars = _plan(given), Bars(console)
+        bars = Bars(console)
+        plan, context = _plan(given, bars)
         check_several(plan.settings.speech.speakers, len(videos))
         writer = Writer(out, formats.split(",")) if out is not None else None
         for choice in plan.choices:
             print(choice, file=console)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         failed = []
-        for video, result in analyze_each(
-            videos, plan, transcript=given["transcript"], store=given["store"], progress=bars
-        ):
+        for video, result in analyze_each(videos, plan, context, transcript=given["transcript"]):
             bars.clear()
             if isinstance(result, EmoscribeError):
                 if len(videos) == 1:
@@ -227,7 +237,7 @@ def prompt(ctx: click.Context, source: str, data: Path | None, split: str, limit
                 if ctx.get_parameter_source(option) is not click.core.ParameterSource.DEFAULT:
                     name = {"assignments": "set"}.get(option, option)
                     raise click.UsageError(f"--{name} goes with a video; how a corpus is read is the run's to say")
-            prompts = _prompts_of_corpus(source, data, given, split=split, limit=limit, progress=bars)
+            prompts = _prompts_of_corpus(source, data, given, bars, split=split, limit=limit)
         else:
             prompts = _prompts_of_video(source, given, bars)
         bars.clear()
@@ -235,7 +245,7 @@ def prompt(ctx: click.Context, source: str, data: Path | None, split: str, limit
             click.echo(f"── {each.id}\n{each.text}\n")
 
 
-def _prompts_of_corpus(corpus: str, data: Any, given: dict[str, Any], **more: Any) -> list[Any]:
+def _prompts_of_corpus(corpus: str, data: Any, given: dict[str, Any], bars: Any, **more: Any) -> list[Any]:
     from .corpora.table import column_names
     from .experiments import prompts
 
@@ -244,26 +254,22 @@ def _prompts_of_corpus(corpus: str, data: Any, given: dict[str, Any], **more: An
         data,
         run=given["run"],
         modalities=given["modalities"],
-        cues=given["store"],
         folds=given["folds"],
         fold=given["fold"],
         columns=column_names(given["columns"]),
         window_s=given["window"],
         hop_s=given["hop"],
-        offline=bool(given["offline"]),
+        context=context_of(given["store"], given["offline"], bars),
         **more,
     )
 
 
 def _prompts_of_video(source: str, given: dict[str, Any], bars: Any) -> list[Any]:
     from .extractors.perceive import identify, perceive
-    from .extractors.store import CueStore
     from .pipeline import moments_from, prompts_from
 
-    plan = _plan(given)
-    store = CueStore(given["store"]) if given["store"] is not None else None
-    clip = identify(source, store)
-    cues = perceive(clip, plan.settings, transcript=given["transcript"], store=store, progress=bars)
+    plan, context = _plan(given, bars)
+    cues = perceive(identify(source, context), plan.settings, context, transcript=given["transcript"])
     return prompts_from(moments_from(cues, plan), plan)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .cli import FILE, HOP, OFFLINE, SET, WINDOW, corpus_options, main, names_corpus, perhaps_corpus_options
+from .cli import FILE, HOP, OFFLINE, SET, WINDOW, context_of, corpus_options, main, names_corpus, perhaps_corpus_options
 
 # Of what `evaluate` measures, what it prints: of labels, of sets of labels, of numbers.
 _SHOWN = (
@@ -101,13 +101,12 @@ def extract(
         division: dict[str, Any] = {"splits": splits or None, "folds": folds, "fold": fold}
         if not names_corpus(source, data):
             division = {}
-        settings, choices = extraction_settings(**given)
+        bars, done, failed = Bars(console), 0, []
+        context = context_of(out, given.pop("offline"), bars)
+        settings, choices = extraction_settings(**given, context=context)
         for choice in choices if given["config"] is not None else ():
             print(choice, file=console)
-        bars, done, failed = Bars(console), 0, []
-        for clip, cues in extract_cues(
-            source, out, settings, data=data, columns=column_names(columns), progress=bars, **division
-        ):
+        for clip, cues in extract_cues(source, settings, context, data=data, columns=column_names(columns), **division):
             if isinstance(cues, EmoscribeError):
                 bars.clear()
                 failed.append(clip.id)
@@ -151,6 +150,7 @@ def finetune(
     columns: tuple[str, ...],
     modalities: str | None,
     seed: int | None,
+    cues: Path | None,
     offline: bool | None,
     **given: Any,
 ) -> None:
@@ -162,10 +162,10 @@ def finetune(
 
     with quiet(debug) as console:
         from .core.settings import load
-        from .core.training import FinetuneSettings
         from .corpora.table import column_names
         from .experiments import finetune as finetune_run
         from .experiments.lessons import mixed_in
+        from .experiments.settings import FinetuneSettings
 
         bars = Bars(console)
 
@@ -181,7 +181,7 @@ def finetune(
             mixed_in(settings, mix),
             columns=column_names(columns),
             report=report,
-            progress=bars,
+            context=context_of(cues, offline, bars),
             **given,
         )
         select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
@@ -215,6 +215,7 @@ def baseline(
     modalities: str | None,
     task: str | None,
     seeds: tuple[int, ...],
+    cues: Path | None,
     offline: bool | None,
     **given: Any,
 ) -> None:
@@ -226,7 +227,7 @@ def baseline(
     from .core.console import Bars, quiet
 
     with quiet(debug) as console:
-        from .core.baselines import BaselineSettings
+        from .baseline.settings import BaselineSettings
         from .core.settings import load
         from .corpora.table import column_names
         from .experiments import baseline as train_baseline
@@ -247,7 +248,7 @@ def baseline(
             columns=column_names(columns),
             seeds=seeds if len(seeds) > 1 else (),
             report=report,
-            progress=bars,
+            context=context_of(cues, offline, bars),
             **given,
         )
         for run in runs:
@@ -283,6 +284,7 @@ def evaluate(
     window: float | None,
     hop: float | None,
     decide: str | None,
+    cues: Path | None,
     offline: bool | None,
     **given: Any,
 ) -> None:
@@ -309,8 +311,7 @@ def evaluate(
             window_s=window,
             hop_s=hop,
             decide=decide.split(",") if decide is not None else None,
-            offline=bool(offline),
-            progress=bars,
+            context=context_of(cues, offline, bars),
             **given,
         )
         bars.clear()

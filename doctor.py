@@ -15,11 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .core.context import Context
 from .core.errors import EmoscribeError
-from .core.runs import find_run, shipped_runs
-from .core.settings import FaceSettings, SpeechSettings, VoiceSettings, shipped_configs
+from .core.settings import shipped_configs
 from .core.weights import find_base
 from .extractors import face, speech, voice
+from .extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
+from .llm.run import find_run, shipped_runs
 from .needs import COMMANDS, Need, needs_of, read_config
 
 READY, MISSING = "✓", "✗"
@@ -31,19 +33,20 @@ def examine(offline: bool = False) -> Iterator[str]:
     Args:
         offline: do not try the network.
     """
+    context = Context(offline=offline)
     yield _machine()
     yield ""
     for engine in ("whisper", "pocketsphinx"):
-        yield _asked("speech", engine, lambda e=engine: speech.resolve(SpeechSettings(engine=e), offline=offline)[1])
+        yield _asked("speech", engine, lambda e=engine: speech.resolve(SpeechSettings(engine=e), context)[1])
     for engine in ("py-feat", "mediapipe"):
-        yield _asked("face", engine, lambda e=engine: face.resolve(FaceSettings(engine=e), offline=offline)[1])
+        yield _asked("face", engine, lambda e=engine: face.resolve(FaceSettings(engine=e), context)[1])
     yield _asked("voice", "opensmile", lambda: f"version {voice.describe(VoiceSettings())['version']}")
     for name in shipped_runs():
         yield _asked("model", name, lambda n=name: _run(n, offline))
     yield ""
     yield "config default would choose:"
-    yield _asked("speech", "auto", lambda: speech.resolve(SpeechSettings(), offline=offline)[1])
-    yield _asked("face", "auto", lambda: face.resolve(FaceSettings(), offline=offline)[1])
+    yield _asked("speech", "auto", lambda: speech.resolve(SpeechSettings(), context)[1])
+    yield _asked("face", "auto", lambda: face.resolve(FaceSettings(), context)[1])
     yield ""
     for command, configs in _configs().items():
         yield f"configs of {command}:"
@@ -99,7 +102,7 @@ def _machine() -> str:
 
 def _run(name: str, offline: bool) -> str:
     run = find_run(name)
-    find_base(run.base.id, run.base.sha256, offline=offline)
+    find_base(run.base.id, run.base.sha256, Context(offline=offline))
     return f"{run.label_set} labels, on {run.base.id}; {run.licence}"
 
 

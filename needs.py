@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from .core.baselines import BaselineSettings
+from .baseline.settings import BaselineSettings
+from .core.context import Context, gpu_is_here
 from .core.downloads import Progress
 from .core.errors import SettingsError, UnavailableError
-from .core.features import FEATURES, FeatureSettings
-from .core.runs import find_run
-from .core.settings import AnalyzeSettings, FaceSettings, Settings, SpeechSettings, load
-from .core.training import FinetuneSettings
+from .core.settings import Settings, load
 from .core.weights import find_base
+from .experiments.settings import FinetuneSettings
 from .extractors import face_mesh, face_pyfeat_weights, speech_sphinx, speech_whisper
 from .extractors.features import heard, seen
+from .extractors.features.settings import FEATURES, FeatureSettings
 from .extractors.features.weights import weights_of
 from .extractors.perceive import modalities_for
+from .extractors.settings import FaceSettings, SpeechSettings
+from .llm.run import find_run
+from .llm.settings import AnalyzeSettings
 
 OFFLINE_EXTRA = "pip install 'emoscribe[offline]'"
 GPU_EXTRA = "pip install 'emoscribe[gpu]'"
@@ -103,7 +106,7 @@ def needs_of(config: str | Path) -> list[Need]:
         here = importlib.util.find_spec("bitsandbytes") is not None
         needs.append(Need("bitsandbytes", None if here else "not installed", GPU_EXTRA))
     if heavy or quantization == "nf4" or "cuda" in devices:
-        here = face_pyfeat_weights.gpu_is_here()
+        here = gpu_is_here()
         needs.append(Need("an NVIDIA GPU", None if here else "there is none that PyTorch can use"))
     return needs
 
@@ -126,7 +129,7 @@ def _of_baseline(settings: BaselineSettings) -> list[Need]:
         elif FEATURES[name].weights is not None:
             needs.append(_feature(name, weights, settings.features))
     if "cuda" in (settings.device, settings.features.device):
-        here = face_pyfeat_weights.gpu_is_here()
+        here = gpu_is_here()
         needs.append(Need("an NVIDIA GPU", None if here else "there is none that PyTorch can use"))
     return needs
 
@@ -134,8 +137,8 @@ def _of_baseline(settings: BaselineSettings) -> list[Need]:
 def _feature(name: str, weights: str, settings: FeatureSettings) -> Need:
     """The weights of a feature that is one file."""
     find = partial(heard.vggish_file if name == "vggish" else partial(seen.weights_file, name), settings)
-    missing = _refusal(lambda: find(offline=True)) and "not downloaded"
-    return Need(f"{name} ({weights})", missing, fetch=lambda progress: find())
+    missing = _refusal(lambda: find(Context(offline=True))) and "not downloaded"
+    return Need(f"{name} ({weights})", missing, fetch=lambda progress: find(Context()))
 
 
 def _hearing(settings: SpeechSettings) -> Need:
@@ -145,7 +148,7 @@ def _hearing(settings: SpeechSettings) -> Need:
         return Need("PocketSphinx", sphinx and "not installed", OFFLINE_EXTRA)
     model = settings.model
     if model == "auto":
-        on_gpu = settings.device != "cpu" and face_pyfeat_weights.gpu_is_here()
+        on_gpu = settings.device != "cpu" and gpu_is_here()
         model = speech_whisper.preferred("cuda" if on_gpu else "cpu")
     name = f"Whisper {Path(model).stem}"
     if speech_whisper.on_disk(model):
@@ -171,7 +174,7 @@ def _instead_of_whisper(settings: SpeechSettings, sphinx: str | None) -> str | N
 def _seeing(settings: FaceSettings) -> Need:
     """Who sees the faces."""
     mesh = _refusal(face_mesh.check_available)
-    on_gpu = settings.device != "cpu" and face_pyfeat_weights.gpu_is_here()
+    on_gpu = settings.device != "cpu" and gpu_is_here()
     if settings.engine == "mediapipe" or (settings.engine == "auto" and not on_gpu and mesh is None):
         return Need("MediaPipe", mesh, OFFLINE_EXTRA)
     name = "py-feat's weights"
@@ -185,8 +188,10 @@ def _seeing(settings: FaceSettings) -> Need:
 
 def _base(base: str, sha256: str | None) -> Need:
     """The model under the adapter; its hash is not looked at before it is to be used or fetched."""
-    missing = _refusal(lambda: find_base(base, offline=True)) and "not downloaded"
-    return Need(base, missing, fetch=lambda progress: find_base(base, sha256, progress=progress))
+    missing = _refusal(lambda: find_base(base, context=Context(offline=True))) and "not downloaded"
+    return Need(
+        base, missing, fetch=lambda progress: find_base(base, sha256, Context(progress=lambda _, done: progress(done)))
+    )
 
 
 def _refusal(ask: Callable[[], object]) -> str | None:

@@ -12,23 +12,25 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .core.context import Context, Progress, Store, gpu_is_here, unwatched
 from .core.errors import EmoscribeError, SettingsError
 from .core.labels import BASIC, LabelSet, compound_from_basic, label_set
-from .core.runs import Run, answering, find_run
-from .core.settings import AnalyzeSettings, PromptSettings, Settings, WordingSettings, load
+from .core.settings import Settings, load
 from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment
-from .extractors.face_pyfeat_weights import gpu_is_here
-from .extractors.perceive import Progress, decide, identify, perceive, unwatched
+from .extractors.perceive import decide, identify, perceive
 from .extractors.store import CueStore
+from .llm.run import Run, answering, find_run
+from .llm.settings import AnalyzeSettings
 from .outputs.tracks import face_tracks
 from .prompts.render import render
+from .prompts.settings import PromptSettings
 from .textualize.face import UNIT_WORDS
 from .textualize.levels import population_norms
 from .textualize.moments import moments_of
+from .textualize.settings import WordingSettings
 
 if TYPE_CHECKING:
     from .llm.reader import Reader
@@ -69,14 +71,20 @@ def analyze(video: str | Path, config: str | Path = "default", **given: Any) -> 
         EmoscribeError: the file or a setting is not as it has to be.
     """
     transcript, store = given.pop("transcript", None), given.pop("store", None)
-    plan = make_plan(load(AnalyzeSettings, config, **given))
-    ((_, result),) = analyze_each([video], plan, transcript=transcript, store=store)
+    settings = load(AnalyzeSettings, config, **given)
+    context = context_for(settings, CueStore(store) if store is not None else None)
+    ((_, result),) = analyze_each([video], make_plan(settings, context), context, transcript=transcript)
     if isinstance(result, EmoscribeError):
         raise result
     return result
 
 
-def make_plan(settings: AnalyzeSettings) -> Plan:
+def context_for(settings: AnalyzeSettings, store: Store | None = None, progress: Progress = unwatched) -> Context:
+    """The circumstances that the settings describe."""
+    return Context(settings.model.device, settings.offline, progress, store)
+
+
+def make_plan(settings: AnalyzeSettings, context: Context) -> Plan:
     """Decide everything that does not depend on the video.
 
     Raises:
@@ -91,17 +99,16 @@ def make_plan(settings: AnalyzeSettings) -> Plan:
     labels = _labels_from(run, settings.labels)
     wording = _as_trained("wording", settings.wording, run.wording, run)
     prompt = _as_trained("prompt", settings.prompt, run.prompt, run)
-    settings, choices = decide(settings)
+    settings, choices = decide(settings, context)
     return Plan(settings, run, labels, wording, prompt, tuple(choices))
 
 
 def analyze_each(
     videos: Iterable[str | Path],
     plan: Plan,
+    context: Context,
     *,
     transcript: str | Path | None = None,
-    store: str | Path | None = None,
-    progress: Progress = unwatched,
 ) -> Iterator[tuple[str | Path, LabelledTranscript | EmoscribeError]]:
     """The labelled transcript of each video, or why there is none.
 
@@ -109,39 +116,36 @@ def analyze_each(
     the first one that can be read is being perceived, on a GPU before that,
     and stays.
     """
-    kept = CueStore(store) if store is not None else None
     with ThreadPoolExecutor(1, thread_name_prefix="loading") as pool:
         loading: Future[Reader] | None = None
         for video in videos:
             try:
-                clip = identify(video, kept)
-                loading = loading or pool.submit(load_model, plan)
+                clip = identify(video, context)
+                loading = loading or pool.submit(load_model, plan, context)
                 if plan.settings.model.device != "cpu" and gpu_is_here():
                     # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
                     loading.result()
-                cues = perceive(clip, plan.settings, transcript=transcript, store=kept, progress=progress)
-                yield video, label(cues, plan, loading.result(), progress)
+                cues = perceive(clip, plan.settings, context, transcript=transcript)
+                yield video, label(cues, plan, loading.result(), context)
             except EmoscribeError as error:
                 yield video, error
 
 
-def load_model(plan: Plan) -> Reader:
+def load_model(plan: Plan, context: Context) -> Reader:
     """The language model that reads; seconds, most of them imports."""
     from .llm.reader import load_reader
 
-    return load_reader(plan.run, device=plan.settings.model.device, offline=plan.settings.offline)
+    return load_reader(plan.run, context)
 
 
-def label(cues: Cues, plan: Plan, reader: Reader, progress: Progress = unwatched) -> LabelledTranscript:
+def label(cues: Cues, plan: Plan, reader: Reader, context: Context) -> LabelledTranscript:
     """Put the cues into words, let the model read them, and keep its scores."""
     from .llm.score import score
 
     began = time.perf_counter()
     moments = moments_from(cues, plan)
     prompts = prompts_from(moments, plan)
-    scored = score(
-        reader, prompts, batch_tokens=plan.settings.model.batch_tokens, progress=partial(progress, "reading")
-    )
+    scored = score(reader, prompts, batch_tokens=plan.settings.model.batch_tokens, progress=context.stage("reading"))
     scores = [each.scores for each in scored]
     if plan.labels.name != plan.run.label_set:
         scores = [compound_from_basic(each) for each in scores]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.baselines import BaselineRun
-from ..core.deciding import DECISIONS, check_decision
+from ..evaluation.deciding import DECISIONS, check_decision
+from .run import BaselineRun
 
 # From which probability on a label of a set is given, as long as none was tuned.
 THRESHOLD = 0.5

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 
-from ..core.baselines import FusionOptimizerSettings
+from .settings import FusionOptimizerSettings
 
 
 def optimizer_for(parameters: Iterable[Parameter], settings: FusionOptimizerSettings) -> Optimizer:

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.baselines import MODEL, SCALER, SVM, BaselineRun
-from ..core.devices import resolve_device
+from ..core.context import resolve_device
 from ..core.settings import Device
 from .batches import check_streams, collate, sorted_batches
 from .deciding import ClipScores, decided
 from .frames import Frames
 from .fusion import Embeds, FusionModel, build
+from .run import MODEL, SCALER, SVM, BaselineRun
 from .scaler import Scaler, load_scaler
 from .svm import Linear, load_svm
 from .weights import put_weights

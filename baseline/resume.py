@@ -13,7 +13,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from ..core.checkpoints import read_checkpoint, write_checkpoint
+from ..training.checkpoints import read_checkpoint, write_checkpoint
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -12,22 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.baselines import (
-    MODEL,
-    SCALER,
-    SEARCH,
-    SVM,
-    TRIALS,
-    BaselineRun,
-    BaselineSettings,
-    SearchSettings,
-    load_baseline,
-    save_baseline,
-)
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import atomic_path, make_folder, read_json, write_json
-from ..core.watching import Watcher
+from ..training.callbacks import Watcher
 from .frames import Frames
+from .run import MODEL, SCALER, SEARCH, SVM, TRIALS, BaselineRun, load_baseline, save_baseline
+from .settings import BaselineSettings, SearchSettings
 from .train import Diverged, Judge, fit, is_whole, quality
 
 

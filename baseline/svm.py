@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.baselines import BaselineRun, BaselineSettings
+from .run import BaselineRun
+from .settings import BaselineSettings
 from .tasks import Objective
 from .weights import load_tensors, save_tensors
 

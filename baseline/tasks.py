@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
 
-from ..core.baselines import BaselineRun, Task
 from ..core.errors import SettingsError
 from .frames import Frames
+from .run import BaselineRun
+from .settings import Task
 
 # The power of the inverse frequency that labels are weighted by.
 _POWERS = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}

@@ -17,18 +17,18 @@ import numpy as np
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from ..core.baselines import BASELINE, MODEL, SCALER, SVM, BaselineRun, save_baseline
-from ..core.devices import resolve_device
+from ..core.context import resolve_device
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import make_folder
-from ..core.training import rate_factor
-from ..core.watching import Watcher
+from ..training.callbacks import Watcher
+from ..training.optimizers import rate_factor
 from .batches import check_streams, collate, shuffled_batches
 from .deciding import ClipScores, tuned_thresholds, with_thresholds
 from .frames import Frames
 from .optimizer import optimizer_for
 from .predict import Baseline, embeddings, predict, untrained
 from .resume import CHECKPOINT, Learner, Progress, load_checkpoint, save_checkpoint
+from .run import BASELINE, MODEL, SCALER, SVM, BaselineRun, save_baseline
 from .scaler import fit_scaler, save_scaler
 from .svm import fit_svm, save_svm
 from .tasks import Objective, objective_of, targets_of

@@ -63,7 +63,8 @@ def loop(source: Path, target: Path, seconds: float) -> None:
 
 def ours(video: Path) -> dict[str, float]:
     """The pipeline as it ships: looking and listening side by side."""
-    from emoscribe.core.settings import AnalyzeSettings, load
+    from emoscribe.core.settings import load
+    from emoscribe.llm.settings import AnalyzeSettings
     from emoscribe.pipeline import analyze_each, make_plan
 
     start = time.perf_counter()
@@ -77,8 +78,9 @@ def ours(video: Path) -> dict[str, float]:
 
 def plain(video: Path) -> dict[str, float]:
     """The same stages, one after another."""
-    from emoscribe.core.settings import AnalyzeSettings, load
+    from emoscribe.core.settings import load
     from emoscribe.extractors.perceive import identify, perceive
+    from emoscribe.llm.settings import AnalyzeSettings
     from emoscribe.pipeline import label, load_model, make_plan
 
     start = time.perf_counter()

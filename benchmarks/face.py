@@ -26,9 +26,9 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from emoscribe.core.settings import FaceSettings
 from emoscribe.extractors import face_pyfeat, face_pyfeat_weights
 from emoscribe.extractors.media import frames
+from emoscribe.extractors.settings import FaceSettings
 from results import device_name, report
 
 FPS = 30

@@ -29,7 +29,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from emoscribe.core.devices import resolve_device
+from emoscribe.core.context import resolve_device
 from emoscribe.core.timeline import Prompt
 from emoscribe.llm.encoder import Encoder
 from emoscribe.llm.heads import Classification, Classifier

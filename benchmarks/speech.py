@@ -26,8 +26,8 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from emoscribe.core.settings import SpeechSettings
 from emoscribe.extractors import media, speech_whisper, vad
+from emoscribe.extractors.settings import SpeechSettings
 from results import device_name, report
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

@@ -24,16 +24,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from emoscribe.core.runs import Base, Run
-from emoscribe.core.settings import PromptSettings
 from emoscribe.core.timeline import Prompt
-from emoscribe.core.training import TrainingSettings
 from emoscribe.llm.base import dtype_for
 from emoscribe.llm.batches import Batches, Example
 from emoscribe.llm.reader import Reader
+from emoscribe.llm.run import Base, Run
+from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.tokens import PromptTokenizer, Tokens
 from emoscribe.llm.untrained import adapted
 from emoscribe.llm.update import learner_of, update
+from emoscribe.prompts.settings import PromptSettings
 from results import device_name, report
 from torch.nn.functional import cross_entropy
 

@@ -1,4 +1,4 @@
-"""The settings of every command: one validated model each, read from YAML.
+"""What all settings share: one validated model a command, read from YAML.
 
 Unknown keys are refused by name.  What was used is saved beside the result,
 so a field here is also a line in somebody's provenance: names are chosen to
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import SettingsError
 
@@ -26,157 +26,6 @@ class Settings(BaseModel):
     """What all settings share: frozen, and nothing unknown gets in."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-
-# ── perceiving ───────────────────────────────────────────────────────────────
-
-
-class SpeechSettings(Settings):
-    """Who hears the words."""
-
-    engine: Literal["auto", "whisper", "pocketsphinx", "none"] = "auto"
-    # A Whisper size (`base`, `turbo`, …) or a checkpoint file; `auto` is
-    # `turbo` on a GPU and `base` on a CPU.
-    model: str = "auto"
-    language: str | None = None
-    device: Device = "auto"
-    # `auto` is float16 on a GPU and float32 on a CPU, which has no fast float16.
-    precision: Literal["auto", "float32", "float16"] = "auto"
-    # Windows of speech that Whisper decodes at a time; the words are the same.
-    batch_size: int = Field(default=8, ge=1, le=256)
-    # Who says it: an RTTM or JSON file of turns, or `seen` for the face whose
-    # mouth moves; `None` leaves it to the transcript.
-    speakers: Literal["seen"] | str | None = None
-
-
-class FaceSettings(Settings):
-    """Who sees the faces, and how often it looks."""
-
-    engine: Literal["auto", "mediapipe", "py-feat", "none"] = "auto"
-    # Frames a second; `auto` is what the engine can afford.
-    sampling_fps: Literal["auto"] | float = "auto"
-    max_faces: int = Field(default=4, ge=1, le=32)
-    device: Device = "auto"
-    # Frames that py-feat looks at together; `None` is what suits the device:
-    # 16 on a GPU, and one on a CPU, where more are slower.
-    batch_size: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _positive_rate(self) -> FaceSettings:
-        if self.sampling_fps != "auto" and not 0.1 <= self.sampling_fps <= 240:
-            raise ValueError("sampling_fps must be auto or from 0.1 to 240 frames a second")
-        return self
-
-
-class VoiceSettings(Settings):
-    """How the sound of the voice is measured."""
-
-    engine: Literal["opensmile", "none"] = "opensmile"
-    # Shorter utterances are not measured: MELD's published voice measurements
-    # leave them out as well.
-    min_utterance_s: float = Field(default=0.5, ge=0.1)
-
-
-# ── putting into words ───────────────────────────────────────────────────────
-
-
-class WindowSettings(Settings):
-    """How time is cut into moments.
-
-    Without `window_s`: each utterance, and gaps in speech where a face is
-    seen.  With it: windows of that length every `hop_s`.
-    """
-
-    window_s: float | None = Field(default=None, ge=0.1, le=3600)
-    hop_s: float | None = Field(default=None, ge=0.05, le=3600)
-    # Shorter silences are not moments of their own.
-    min_gap_s: float = Field(default=1.0, ge=0.1)
-    # Longer stretches are cut: an expression rarely lasts longer.
-    max_gap_s: float = Field(default=4.0, ge=0.5)
-    max_utterance_s: float = Field(default=12.0, ge=1.0)
-
-    @model_validator(mode="after")
-    def _hop_needs_window(self) -> WindowSettings:
-        if self.hop_s is not None and self.window_s is None:
-            raise ValueError("hop_s needs window_s")
-        return self
-
-
-class WordingSettings(Settings):
-    """How cues are put into words.  A trained run knows the wording it reads."""
-
-    # How a unit's values over a moment become one: `max` as in Richet et al.
-    # (2024), or a percentile.
-    face_pooling: Literal["max"] | float = 90.0
-    # Whose voice is the measure: the speaker's own other utterances where
-    # there are five, only the earlier ones (causal), or the population.
-    voice_scope: Literal["speaker", "past", "population"] = "speaker"
-    # Words the recogniser gave less than this are worded as [unclear].
-    unclear_below: float = Field(default=0.35, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _percentile(self) -> WordingSettings:
-        if self.face_pooling != "max" and not 0 < self.face_pooling <= 100:
-            raise ValueError("face_pooling must be max or a percentile above 0, up to 100")
-        return self
-
-
-class PromptSettings(Settings):
-    """How words become a prompt.  A trained run knows the prompt it reads."""
-
-    template: str = "brief"
-    context_turns: int = Field(default=0, ge=0, le=64)
-    # `chat` asks in the turns that an instruct model's own template makes,
-    # `auto` where the base has one.
-    frame: Literal["plain", "chat", "auto"] = "plain"
-
-
-# ── reading ──────────────────────────────────────────────────────────────────
-
-
-class ModelSettings(Settings):
-    """The language model: a run folder, or a shipped adapter's name."""
-
-    run: str = "meld-minilm"
-    device: Device = "auto"
-    # Tokens a batch holds, padding included; `None` is what suits the device.
-    # With a small encoder each costs 30 kB of memory.
-    batch_tokens: int | None = Field(default=None, ge=64)
-
-
-class AnalyzeSettings(Settings):
-    """All that `analyze` and `prompt` can be told.
-
-    `wording` and `prompt` are normally left out: the run brings those it was
-    trained with, and a config that contradicts them is refused by name.
-    """
-
-    labels: str | None = None
-    # By default what the run was trained on.
-    modalities: str = "TVA"
-    offline: bool = False
-    speech: SpeechSettings = SpeechSettings()
-    face: FaceSettings = FaceSettings()
-    voice: VoiceSettings = VoiceSettings()
-    windows: WindowSettings = WindowSettings()
-    wording: WordingSettings | None = None
-    prompt: PromptSettings | None = None
-    model: ModelSettings = ModelSettings()
-
-    @model_validator(mode="after")
-    def _known_modalities(self) -> AnalyzeSettings:
-        check_modalities(self.modalities)
-        return self
-
-
-def check_modalities(letters: str) -> None:
-    """Raises:
-    SettingsError: not letters of TVA, each at most once.
-    """
-    if not letters or set(letters) - set("TVA") or len(set(letters)) != len(letters):
-        raise SettingsError(
-            f"modalities must be letters of TVA (T what was said, V the face, A the voice), each once, got {letters!r}"
-        )
 
 
 # ── from YAML, and from the command line ─────────────────────────────────────

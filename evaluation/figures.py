@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.drawing import style
 from .calibration import Reliability
+from .drawing import style
 from .metrics import roc
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.deciding import DECISIONS, check_decision
 from ..core.files import atomic_path
 from ..core.timeline import Clip, Scored
+from .deciding import DECISIONS, check_decision
 from .predictions import SCORE_PREFIX
 
 

@@ -6,28 +6,27 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import processes
-from ..core.baselines import BaselineRun, Task
-from ..core.deciding import DECISIONS
-from ..core.features import FEATURES
+from ..baseline.run import BaselineRun
+from ..baseline.settings import Task
+from ..core.context import Context
 from ..core.labels import LabelSet, compound_from_basic
-from ..core.runs import ADAPTER, HEAD, Run
-from ..core.settings import Device
 from ..core.timeline import Clip, Cues, Moment, Prompt, Scored
 from ..core.weights import find_base
 from ..corpora.corpus import Corpus
 from ..corpora.registry import reader
+from ..evaluation.deciding import DECISIONS
 from ..evaluation.label_sets import label_sets_of
 from ..evaluation.over_time import Frames, decided
 from ..evaluation.predictions import predictions_of
 from ..evaluation.ratings import numbers_of
-from ..extractors.perceive import Progress
+from ..extractors.features.settings import FEATURES
+from ..llm.run import ADAPTER, HEAD, Run
 from ..textualize.clips import moments_of_clips
+from ..training import processes
 from .clips import norms_of, perceived, prompts_of
 from .over_time import Windows, read_over_time
 
@@ -45,7 +44,6 @@ class Asked:
         labels: the answers there are; `None` where the task is a number.
         windows: how clips are read over time, if they are.
         times_s: by clip id, the seconds at which frames of its file are shown.
-        store: a cue store to use and add to.
     """
 
     corpus: Corpus
@@ -54,10 +52,7 @@ class Asked:
     task: Task
     windows: Windows | None
     times_s: Mapping[str, np.ndarray]
-    store: str | Path | None
-    device: Device
-    offline: bool
-    progress: Progress
+    context: Context
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,16 +91,14 @@ def answers_of_run(name: str, run: Run, sets: Sequence[str], asked: Asked, faile
         asked.clips,
         run,
         "".join(sets),
-        asked.store,
+        asked.context,
         failed,
-        asked.progress,
-        asked.offline,
         timed=windows is not None,
     )
-    language_model = load_reader(run, device=asked.device, offline=asked.offline)
+    language_model = load_reader(run, asked.context)
     began, predictions, frames = time.perf_counter(), [], {}
     for letters in sets:
-        read = partial(_read, run, language_model, labels, letters, asked.progress)
+        read = partial(_read, run, language_model, labels, letters, asked.context)
         several = letters if len(sets) > 1 else None
         if windows is None:
             scored = read(asked.corpus, asked.clips, seen)
@@ -118,7 +111,7 @@ def answers_of_run(name: str, run: Run, sets: Sequence[str], asked: Asked, faile
             predictions.append(predictions_of(name, labels.labels, asked.clips, scored, several, how))
         frames[predictions[-1].reading] = over_time
     seconds = (time.perf_counter() - began) / len(sets)
-    return Answers(predictions, frames, _cost(run, language_model, seconds / max(1, len(asked.clips)), asked.offline))
+    return Answers(predictions, frames, _cost(run, language_model, seconds / max(1, len(asked.clips)), asked.context))
 
 
 def prompts_for(
@@ -134,7 +127,7 @@ def _read(
     language_model: Reader,
     labels: LabelSet,
     modalities: str,
-    progress: Progress,
+    context: Context,
     corpus: Corpus,
     clips: Sequence[Clip],
     cues: Mapping[str, Cues],
@@ -144,7 +137,7 @@ def _read(
 
     prompts = prompts_for(run, corpus, clips, cues, modalities)
     scored: list[Scored] = processes.mapped(
-        lambda share: score(language_model, share, progress=partial(progress, "reading")), prompts
+        lambda share: score(language_model, share, progress=context.stage("reading")), prompts
     )
     return _as_asked(scored, run.labels, labels)
 
@@ -156,8 +149,8 @@ def _as_asked(scored: Sequence[Scored], given: tuple[str, ...], labels: LabelSet
     return [Scored(one.id, compound_from_basic(one.scores)) for one in scored]
 
 
-def _cost(run: Run, language_model: Reader, seconds_a_clip: float, offline: bool) -> dict[str, float]:
-    base = find_base(run.base.id, offline=offline)
+def _cost(run: Run, language_model: Reader, seconds_a_clip: float, context: Context) -> dict[str, float]:
+    base = find_base(run.base.id, context=context)
     files = [*base.glob("*.safetensors"), *(run.folder / name for name in (ADAPTER, HEAD))]
     return {
         "parameters": sum(each.numel() for each in language_model.model.parameters()),
@@ -183,16 +176,13 @@ def answers_of_baseline(
     from ..baseline.predict import load, predict
     from .featuring import frames_of
 
-    model = load(run, asked.device)
-    settings = run.settings.model_copy(update={"offline": asked.offline})
+    model = load(run, asked.context.device)
     unread: dict[str, str] = {}
-    clips = frames_of(
-        asked.corpus, asked.clips, settings, tuple(run.streams), asked.store, unread, asked.progress, run.streams
-    )
+    clips = frames_of(asked.corpus, asked.clips, run.settings, tuple(run.streams), asked.context, unread, run.streams)
     failed |= unread
     # Thresholds of sets were tuned for the run's own decision, and numbers know the mean alone.
     over_time = asked.windows if asked.task == "labels" else None
-    decisions = over_time.decisions if over_time is not None else (settings.decide,)
+    decisions = over_time.decisions if over_time is not None else (run.settings.decide,)
     began, predictions, frames = time.perf_counter(), [], {}
     for letters in sets:
         heard = [_with_only(letters, each) for each in clips]

@@ -13,20 +13,22 @@ from typing import Any
 
 from ..baseline.frames import Frames
 from ..baseline.resume import CHECKPOINT
+from ..baseline.run import BASELINE, SEARCH, TRIALS, BaselineRun, load_baseline
 from ..baseline.search import search
 from ..baseline.seeds import over_seeds
+from ..baseline.settings import BaselineSettings
 from ..baseline.train import Judge, fit, is_whole
-from ..core.baselines import BASELINE, SEARCH, TRIALS, BaselineRun, BaselineSettings, load_baseline
+from ..core.context import DEFAULT, Context
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import check_folder, make_folder, plain, read_json, write_json
-from ..core.runs import DESCRIPTION, save_traces
 from ..core.timeline import Clip
-from ..core.watching import Watcher
 from ..corpora.caveats import caveats_of_training
 from ..corpora.corpus import Corpus
 from ..corpora.identity import fingerprint, traces
 from ..corpora.registry import read_corpus, reader
-from ..extractors.perceive import Progress, unwatched
+from ..llm.run import DESCRIPTION
+from ..training.callbacks import Watcher
+from ..training.traces import save_traces
 from .featuring import frames_of, widths_of
 from .finetuning import SETTINGS, first_difference
 from .judging import judge_of, task_of
@@ -41,14 +43,13 @@ def baseline(
     out: str | Path,
     settings: BaselineSettings,
     *,
-    cues: str | Path | None = None,
     folds: str = "published",
     fold: int = 0,
     columns: Mapping[str, str] | None = None,
     seeds: Sequence[int] = (),
     resume: bool = False,
     report: Callable[[str], None] = lambda line: None,
-    progress: Progress = unwatched,
+    context: Context = DEFAULT,
 ) -> list[BaselineRun]:
     """Train a fusion model on a corpus's features; returns the run, or with several seeds each one's.
 
@@ -57,7 +58,6 @@ def baseline(
     Args:
         out: the run's folder: new, or one to resume.  With several seeds,
             runs are in `seed-N` there, and `seeds.json` has means and standard deviations.
-        cues: a cue store to use and add to.
         folds, fold, columns: of the corpus, as `read_corpus` takes them.
         seeds: instead of the one in the settings.
         report: told what is trained on, what is doubtful about it, and how it goes.
@@ -113,11 +113,11 @@ def baseline(
             report(f"{run.folder} is trained to its end already")
             trained[run.folder] = load_baseline(run.folder)
     if len(trained) < len(begun):
-        train, dev, streams = _features(corpus, splits, settings, cues, report, progress)
+        train, dev, streams = _features(corpus, splits, settings, report, context)
         for run in begun:
             if run.folder not in trained:
                 run = run.model_copy(update={"streams": streams})
-                trained[run.folder] = _trained(run, corpus, train, dev, judge, select, resume, report, progress)
+                trained[run.folder] = _trained(run, corpus, train, dev, judge, select, resume, report, context)
     runs = [trained[run.folder] for run in begun]
     if seeds:
         measured = over_seeds([run.metrics["dev"] for run in runs])
@@ -132,13 +132,12 @@ def _features(
     corpus: Corpus,
     splits: Mapping[str, Sequence[Clip]],
     settings: BaselineSettings,
-    cues: str | Path | None,
     report: Callable[[str], None],
-    progress: Progress,
+    context: Context,
 ) -> tuple[list[Frames], list[Frames], dict[str, int]]:
     """What is learnt from and judged by, and the width of each feature that the corpus has anything of."""
     failed: dict[str, str] = {}
-    told = (cues, failed, progress)
+    told = (context, failed)
     train = frames_of(corpus, splits["train"], settings, settings.streams, *told)
     streams = _streams(corpus, settings, train, report)
     dev = frames_of(corpus, splits["dev"], settings, tuple(streams), *told, streams)
@@ -156,7 +155,7 @@ def _trained(
     select: str,
     resume: bool,
     report: Callable[[str], None],
-    progress: Progress,
+    context: Context,
 ) -> BaselineRun:
     write_json(make_folder(run.folder) / SETTINGS, _noted(run))
     save_traces(run.folder, {f"{corpus.name} {split}": traces(corpus, split) for split in ("train", "dev")})
@@ -165,10 +164,10 @@ def _trained(
 
         def told(trial: BaselineRun) -> Watcher:
             report(f"{trial.folder.name}: learning rate {trial.settings.optimizer.learning_rate:g}")
-            return Told(trial.folder, trial.settings.epochs, select, report, progress)
+            return Told(trial.folder, trial.settings.epochs, select, report, context.progress)
 
         return search(run, train, dev, asked, judge=judge, select=select, resume=resume, watcher_of=told)
-    with Told(run.folder, run.settings.epochs, select, report, progress) as watcher:
+    with Told(run.folder, run.settings.epochs, select, report, context.progress) as watcher:
         return fit(run, train, dev, judge=judge, select=select, resume=resume, watcher=watcher)
 
 

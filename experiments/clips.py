@@ -5,21 +5,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from ..core import processes
+from ..core.context import Context
 from ..core.errors import MediaError
-from ..core.runs import Run
-from ..core.settings import AnalyzeSettings, FaceSettings, SpeechSettings, VoiceSettings
 from ..core.timeline import Clip, Cues, Moment, Prompt
 from ..corpora.corpus import Corpus
 from ..extractors.batch import cues_of
-from ..extractors.perceive import Progress, decide
+from ..extractors.perceive import decide
+from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
 from ..extractors.store import CueStore
+from ..llm.run import Run
+from ..llm.settings import AnalyzeSettings
 from ..prompts.render import render
 from ..textualize.levels import population_norms
+from ..training import processes
 
 
 def prompts_of(run: Run, clips: Sequence[Clip], moments: Sequence[Moment]) -> list[Prompt]:
@@ -46,10 +47,8 @@ def perceived(
     clips: Sequence[Clip],
     run: Run,
     modalities: str,
-    store: str | Path | None,
+    context: Context,
     failed: dict[str, str],
-    progress: Progress,
-    offline: bool,
     *,
     timed: bool = False,
 ) -> dict[str, Cues]:
@@ -61,11 +60,11 @@ def perceived(
     wanted = "".join(dict.fromkeys(modalities)) if timed else unpublished(corpus, clips, modalities)
     if not wanted or all(clip.media is None for clip in clips):
         return {}
-    settings, _ = decide(as_perceived_for(run, AnalyzeSettings(modalities=wanted, offline=offline)))
+    settings, _ = decide(as_perceived_for(run, AnalyzeSettings(modalities=wanted)), context)
 
     def perceive(share: list[Clip]) -> list[Cues | MediaError]:
-        with kept_in(store) as kept:
-            return [cues for _, cues in cues_of(share, settings, store=kept, progress=partial(progress, "perceiving"))]
+        with keeping(context) as kept:
+            return [cues for _, cues in cues_of(share, settings, kept)]
 
     with_media = [clip for clip in clips if clip.media is not None]
     seen: dict[str, Cues] = {}
@@ -101,13 +100,13 @@ def as_perceived_for(run: Run, asked: AnalyzeSettings) -> AnalyzeSettings:
 
 
 @contextmanager
-def kept_in(folder: str | Path | None) -> Iterator[CueStore]:
-    """The store in a folder, or one for this call alone: clips may share a file."""
-    if folder is not None:
-        yield CueStore(folder)
+def keeping(context: Context) -> Iterator[Context]:
+    """The circumstances with a store; where there is none, with one for this block alone: clips may share a file."""
+    if context.store is not None:
+        yield context
         return
     with tempfile.TemporaryDirectory(prefix="emoscribe-") as passing:
-        yield CueStore(passing)
+        yield replace(context, store=CueStore(passing))
 
 
 def norms_of(run: Run) -> Any:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core import processes
-from ..core.baselines import BASELINE, BaselineRun, Task, load_baseline
+from ..baseline.run import BASELINE, BaselineRun, load_baseline
+from ..baseline.settings import Task
+from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
 from ..core.files import check_folder
 from ..core.labels import BASIC, COMPOUND, LabelSet
-from ..core.runs import Run, answering, find_run, load_traces
-from ..core.settings import Device, check_modalities
 from ..core.weights import find_base
 from ..corpora.caveats import caveats, familiar
 from ..corpora.corpus import Corpus
@@ -24,7 +23,10 @@ from ..evaluation.over_time import Frames
 from ..evaluation.pages import MODALITY_NAMES
 from ..evaluation.predictions import unique_names
 from ..evaluation.report import write_report
-from ..extractors.perceive import Progress, unwatched
+from ..extractors.settings import check_modalities
+from ..llm.run import Run, answering, find_run
+from ..training import processes
+from ..training.traces import load_traces
 from .answering import Asked, answers_of_baseline, answers_of_run
 from .judging import task_of
 from .over_time import frame_times, windows_for, write_over_time
@@ -57,16 +59,13 @@ def evaluate(
     out: str | Path,
     *,
     modalities: Sequence[str] | None = None,
-    cues: str | Path | None = None,
     folds: str = "published",
     fold: int = 0,
     columns: Mapping[str, str] | None = None,
     window_s: float | None = None,
     hop_s: float | None = None,
     decide: Sequence[str] | None = None,
-    device: Device = "auto",
-    offline: bool = False,
-    progress: Progress = unwatched,
+    context: Context = DEFAULT,
 ) -> Evaluation:
     """Score runs on one split of a corpus and write the report.
 
@@ -78,12 +77,11 @@ def evaluate(
             approach or the baseline.
         modalities: letters of TVA, several sets for an ablation; `None` for
             those that each run was trained on.
-        cues: a cue store to use and add to.
         window_s, hop_s: read clips in windows, as `analyze` does; the frames
             then decide.  The challenge of C-EXPR-DB is always read so.
             Baselines read frames in any case.
         decide: how frames decide a clip: names in
-            `core.deciding.DECISIONS`, by default `vote`.
+            `evaluation.deciding.DECISIONS`, by default `vote`.
 
     Raises:
         EmoscribeError: a run, the corpus, or the runs together are not as
@@ -95,7 +93,7 @@ def evaluate(
     processes.by_main(lambda: check_folder(out))
     loaded = [load_any(run) for run in runs]
     for base in dict.fromkeys((run.base.id, run.base.sha256) for run in loaded if isinstance(run, Run)):
-        find_base(*base, offline=offline)  # before hours of perceiving, not after
+        find_base(*base, context)  # before hours of perceiving, not after
     task = _common_task(loaded)
     labels = common_labels(loaded, corpus_name) if task != "number" else None
     corpus = corpus_with(
@@ -126,8 +124,8 @@ def evaluate(
         )
 
     failed: dict[str, str] = {}
-    times_s = frame_times(clips, failed, progress) if windows is not None else {}
-    asked = Asked(corpus, clips, labels, task, windows, times_s, cues, device, offline, progress)
+    times_s = frame_times(clips, failed, context) if windows is not None else {}
+    asked = Asked(corpus, clips, labels, task, windows, times_s, context)
     answers = []
     for name, run in named.items():
         sets = tuple(modalities or (run.modalities,))

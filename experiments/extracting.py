@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
+from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
-from ..core.runs import find_run
-from ..core.settings import AnalyzeSettings, load
+from ..core.settings import load
 from ..core.timeline import Clip, Cues
 from ..corpora.registry import read_corpus
 from ..extractors.batch import cues_of
 from ..extractors.diarization import check_several
-from ..extractors.perceive import Progress, decide, unwatched
-from ..extractors.store import CueStore
+from ..extractors.perceive import decide
+from ..llm.run import find_run
+from ..llm.settings import AnalyzeSettings
 from .clips import as_perceived_for, unpublished
 
 # Of what lies in a folder, the files that are taken for media.
@@ -30,7 +30,7 @@ def extraction_settings(
     run: str | None = None,
     modalities: str | None = None,
     assignments: Sequence[str] = (),
-    offline: bool | None = None,
+    context: Context = DEFAULT,
 ) -> tuple[AnalyzeSettings, list[str]]:
     """How to perceive, and what `auto` chose where a config says so, a line each.
 
@@ -43,23 +43,22 @@ def extraction_settings(
     """
     if config is not None and run is not None:
         raise SettingsError(f"--config {config} and --run {run} both say how to perceive; give one of them")
-    asked = load(AnalyzeSettings, config, assignments, model__run=run, modalities=modalities, offline=offline)
+    asked = load(AnalyzeSettings, config, assignments, model__run=run, modalities=modalities)
     if config is None:
         asked = as_perceived_for(find_run(asked.model.run), asked)
-    return decide(asked)
+    return decide(asked, context)
 
 
 def extract(
     source: str | Path,
-    out: str | Path,
     settings: AnalyzeSettings,
+    context: Context,
     *,
     data: str | Path | None = None,
     splits: Sequence[str] | None = None,
     folds: str = "published",
     fold: int = 0,
     columns: Mapping[str, str] | None = None,
-    progress: Progress = unwatched,
 ) -> Iterator[tuple[Clip, Cues | MediaError]]:
     """Perceive each clip that has a file and keep its cues in a store, telling how it went.
 
@@ -68,7 +67,7 @@ def extract(
 
     Args:
         source: a file, a folder of media, or with `data` a corpus's name.
-        out: the store's folder.
+        context: with the store to keep them in.
         settings: as `extraction_settings` gives them.
         splits: of a corpus; `None` for all.
 
@@ -94,7 +93,7 @@ def extract(
             )
         settings = settings.model_copy(update={"modalities": letters})
     check_several(settings.speech.speakers, len({clip.media for clip in clips}))
-    yield from cues_of(clips, settings, store=CueStore(out), progress=partial(progress, "perceiving"))
+    yield from cues_of(clips, settings, context)
 
 
 def _files(source: Path) -> list[Clip]:

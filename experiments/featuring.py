@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..baseline.frames import Frames
-from ..core.baselines import BaselineSettings
+from ..baseline.settings import BaselineSettings
+from ..core.context import Context, unwatched
 from ..core.errors import MediaError
-from ..core.settings import AnalyzeSettings
 from ..core.timeline import Clip, Transcript, Utterance
 from ..core.timeline import Sequence as Rows
 from ..corpora.corpus import Corpus
@@ -19,9 +18,9 @@ from ..extractors.batch import as_published
 from ..extractors.features.clock import clock_of
 from ..extractors.features.said import text_sequences
 from ..extractors.features.seen import PICTURE_ENTROPY, most_informative
-from ..extractors.perceive import Progress, decide, identify, modalities_for, perceive_over_time
-from ..extractors.store import CueStore
-from .clips import kept_in
+from ..extractors.perceive import decide, identify, modalities_for, perceive_over_time
+from ..llm.settings import AnalyzeSettings
+from .clips import keeping
 
 # How long a line takes to say of which only the words are known: English is read aloud at about 170 words a minute.
 SECONDS_A_WORD = 0.35
@@ -33,9 +32,8 @@ def frames_of(
     clips: Sequence[Clip],
     settings: BaselineSettings,
     streams: Sequence[str],
-    store: str | Path | None,
+    context: Context,
     failed: dict[str, str],
-    progress: Progress,
     widths: Mapping[str, int] | None = None,
 ) -> list[Frames]:
     """The features of clips on one clock each, in their order.
@@ -45,7 +43,6 @@ def frames_of(
 
     Args:
         streams: names of features.
-        store: a cue store to use and add to.
         failed: told which files cannot be read, and why; such a clip has nothing but what is published.
         widths: how many values of each feature a frame has, where that is known.
 
@@ -54,14 +51,14 @@ def frames_of(
     """
     measured = [name for name in streams if name != _VOICE or not corpus.voice]
     found: dict[str, Mapping[str, Rows]] = {}
-    with kept_in(store) as kept:
-        for clip, rows in _perceived(clips, settings, measured, kept, partial(progress, "perceiving")):
+    with keeping(context) as kept:
+        for clip, rows in _perceived(clips, settings, measured, kept):
             if isinstance(rows, MediaError):
                 failed[clip.id] = str(rows)
             else:
                 found[clip.id] = rows
     without = [clip for clip in clips if clip.id not in found]
-    for clip, rows in zip(without, _spoken(without, settings, streams, progress), strict=True):
+    for clip, rows in zip(without, _spoken(without, settings, streams, context), strict=True):
         found[clip.id] = rows
     widths = {**_widths(corpus, found.values(), streams), **(widths or {})}
     return [_frames(clip, found[clip.id], corpus, settings, streams, widths) for clip in clips]
@@ -80,8 +77,7 @@ def _perceived(
     clips: Sequence[Clip],
     settings: BaselineSettings,
     streams: Sequence[str],
-    store: CueStore,
-    progress: Callable[[float], None],
+    context: Context,
 ) -> Iterator[tuple[Clip, Mapping[str, Rows] | MediaError]]:
     """Each clip that has a file, with its features or why there are none."""
     asked = AnalyzeSettings(
@@ -90,30 +86,30 @@ def _perceived(
         speech=settings.speech,
         face=settings.face,
         voice=settings.voice,
-        offline=settings.offline,
     )
-    decided, _ = decide(asked)
+    decided, _ = decide(asked, context)
+    alone = replace(context, progress=unwatched)
     with_media = [clip for clip in clips if clip.media is not None]
     for done, clip in enumerate(with_media, 1):
         try:
-            file = identify(str(clip.media), store)
+            file = identify(str(clip.media), context)
             cues = perceive_over_time(
                 file,
                 decided,
                 settings.features,
+                alone,
                 streams,
                 interval=(clip.start_s, clip.end_s),
                 transcript=as_published(clip, file),
-                store=store,
             )
             yield clip, cues.sequences
         except MediaError as error:
             yield clip, error
-        progress(done / len(with_media))
+        context.progress("perceiving", done / len(with_media))
 
 
 def _spoken(
-    clips: Sequence[Clip], settings: BaselineSettings, streams: Sequence[str], progress: Progress
+    clips: Sequence[Clip], settings: BaselineSettings, streams: Sequence[str], context: Context
 ) -> list[dict[str, Rows]]:
     """What clips without a file have: embeddings of their words, if those are asked for."""
     if _WORDS not in streams or not clips:
@@ -126,8 +122,7 @@ def _spoken(
         transcripts,
         [_duration_s(clip) for clip in clips],
         settings.features,
-        offline=settings.offline,
-        progress=partial(progress, "embedding words"),
+        context,
     )
     return [{_WORDS: each} for each in rows]
 

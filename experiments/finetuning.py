@@ -11,21 +11,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..core import processes
+from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
 from ..core.files import check_folder, make_folder, plain, read_json, write_json, write_text
-from ..core.runs import DESCRIPTION, Base, Extractors, Run, find_run, load_run, save_traces
-from ..core.training import FinetuneSettings
 from ..core.weights import find_base, weights_sha256
 from ..corpora.caveats import caveats_of_training
 from ..corpora.identity import fingerprint, traces
 from ..corpora.registry import reader
-from ..extractors.perceive import Progress, unwatched
 from ..llm.card import model_card
 from ..llm.resume import CHECKPOINT
+from ..llm.run import DESCRIPTION, Base, Extractors, Run, find_run, load_run
 from ..llm.train import fit, is_whole
 from ..textualize.levels import read_norms
+from ..training import processes
+from ..training.traces import save_traces
 from .lessons import Source, exam_of, examples_of, lesson_of, read_sources
+from .settings import FinetuneSettings
 from .teachers import TEACHERS, opinions_of_teachers
 from .watching import Told
 
@@ -39,19 +40,17 @@ def finetune(
     out: str | Path,
     settings: FinetuneSettings,
     *,
-    cues: str | Path | None = None,
     folds: str = "published",
     fold: int = 0,
     columns: Mapping[str, str] | None = None,
     resume: bool = False,
     report: Callable[[str], None] = lambda line: None,
-    progress: Progress = unwatched,
+    context: Context = DEFAULT,
 ) -> Run:
     """Fine-tune an adapter on a corpus, and on others mixed in; returns the run.
 
     Args:
         out: the run's folder: new, or one to resume.
-        cues: a cue store to use and add to.
         folds, fold, columns: of the corpus, as `read_corpus` takes them.
         report: told what is trained on, what is doubtful about it, and how it goes.
 
@@ -62,7 +61,7 @@ def finetune(
     folder = Path(out)
     processes.by_main(lambda: _check_folder(folder, resume))
     sources = read_sources(corpus_name, data, settings, folds=folds, fold=fold, columns=columns or {})
-    base = find_base(settings.base.id, offline=settings.offline)
+    base = find_base(settings.base.id, context=context)
     run = _untrained(folder, base, settings, sources)
     for line in [*(_summary(each) for each in sources), *run.training["caveats"]]:
         report(line)
@@ -72,14 +71,16 @@ def finetune(
         report(f"{folder} is trained to its end already")
         return load_run(folder)
 
-    lessons = [lesson_of(each, run, settings, cues, progress) for each in sources]
+    lessons = [lesson_of(each, run, settings, context) for each in sources]
     dev, judge, select = exam_of(lessons, run, settings)
     processes.by_main(lambda: _note(run, sources))
     asked = settings.teachers
     opinions = (
-        opinions_of_teachers(lessons[0], run, base, settings, asked, resume=resume, report=report) if asked else {}
+        opinions_of_teachers(lessons[0], run, base, settings, asked, context, resume=resume, report=report)
+        if asked
+        else {}
     )
-    with Told(run.folder, settings.epochs, select, report, progress) as watcher:
+    with Told(run.folder, settings.epochs, select, report, context.progress) as watcher:
         run = fit(
             run,
             base,

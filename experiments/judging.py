@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..baseline.deciding import ClipScores
+from ..baseline.settings import Task
 from ..baseline.train import Judge
-from ..core.baselines import Task
 from ..core.timeline import Clip
 from ..corpora.corpus import Corpus
 from ..corpora.registry import reader

@@ -10,21 +10,21 @@ from statistics import fmean
 
 import numpy as np
 
+from ..core.context import Context
 from ..core.errors import EmoscribeError, MediaError, SettingsError
-from ..core.runs import Run
 from ..core.settings import validate
 from ..core.timeline import Moment, Scored
-from ..core.training import FinetuneSettings, MixSettings, MixtureSettings
 from ..corpora.corpus import Corpus
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.metrics import METRICS, confusion
 from ..evaluation.predictions import unique_names
-from ..extractors.perceive import Progress
+from ..llm.run import Run
 from ..llm.train import Example, Judge
 from ..prompts.render import render
 from ..textualize.clips import moments_of_clips
-from ..textualize.mixture import Labelled, Mixture, Signal
+from ..textualize.mixture import Labelled, Mixture, MixtureSettings, Signal
 from .clips import before_each, norms_of, perceived
+from .settings import FinetuneSettings, MixSettings
 
 FIELD_OF: Mapping[str, str] = {"T": "text", "V": "face", "A": "voice"}
 
@@ -143,9 +143,7 @@ def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettin
     return validate(FinetuneSettings, {**settings.model_dump(), "mix": tuple(mix.values())}, "--mix")
 
 
-def lesson_of(
-    source: Source, run: Run, settings: FinetuneSettings, cues: str | Path | None, progress: Progress
-) -> Lesson:
+def lesson_of(source: Source, run: Run, settings: FinetuneSettings, context: Context) -> Lesson:
     """The labelled clips of a source in words, as the run perceives and words them.
 
     Raises:
@@ -155,7 +153,7 @@ def lesson_of(
     for split in ("train", "dev"):
         clips = source.corpus.split(split)
         failed: dict[str, str] = {}
-        seen = perceived(source.corpus, clips, run, settings.modalities, cues, failed, progress, settings.offline)
+        seen = perceived(source.corpus, clips, run, settings.modalities, context, failed)
         if failed:
             id, why = next(iter(failed.items()))
             raise EmoscribeError(f"{len(failed)} clips of {source.name} cannot be perceived, the first {id}: {why}")

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.deciding import check_decision
+from ..core.context import Context
 from ..core.errors import MediaError, SettingsError
 from ..core.labels import LabelSet
-from ..core.settings import WindowSettings, validate
+from ..core.settings import validate
 from ..core.timeline import Clip, Cues, Scored
 from ..corpora import c_expr_db_challenge
 from ..corpora.corpus import Corpus
-from ..corpora.trimming import frame_times_s
+from ..evaluation.deciding import check_decision
 from ..evaluation.over_time import Frames, frames_of, windows_of, write_frames
-from ..extractors.perceive import Progress
+from ..extractors.trimming import frame_times_s
+from ..textualize.settings import WindowSettings
 
 # How the challenge is read unless told otherwise: its expressions last seconds.
 _CHALLENGE_WINDOWS = {"window_s": 2.0, "hop_s": 1.0}
@@ -79,7 +80,7 @@ def windows_for(
     return Windows(settings.window_s, settings.hop_s or settings.window_s, tuple(dict.fromkeys(decide or ("vote",))))
 
 
-def frame_times(clips: Sequence[Clip], failed: dict[str, str], progress: Progress) -> dict[str, np.ndarray]:
+def frame_times(clips: Sequence[Clip], failed: dict[str, str], context: Context) -> dict[str, np.ndarray]:
     """(F,) seconds at which the frames of each clip's file are shown, by clip id; not of files without picture.
 
     Args:
@@ -95,7 +96,7 @@ def frame_times(clips: Sequence[Clip], failed: dict[str, str], progress: Progres
                 times_s[clip.id] = of_file[clip.media]
             except MediaError as error:
                 failed[clip.id] = str(error)
-        progress("counting frames", done / len(clips))
+        context.progress("counting frames", done / len(clips))
     return times_s
 
 

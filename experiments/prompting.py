@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..core.runs import find_run
-from ..core.settings import ModelSettings, check_modalities
+from ..core.context import DEFAULT, Context
 from ..core.timeline import Clip, Prompt
-from ..extractors.perceive import Progress, unwatched
+from ..extractors.settings import check_modalities
+from ..llm.run import find_run
+from ..llm.settings import ModelSettings
 from .answering import prompts_for
 from .clips import perceived
 from .evaluating import common_labels, corpus_with
@@ -23,14 +24,12 @@ def prompts(
     *,
     modalities: str | None = None,
     limit: int | None = None,
-    cues: str | Path | None = None,
     folds: str = "published",
     fold: int = 0,
     columns: Mapping[str, str] | None = None,
     window_s: float | None = None,
     hop_s: float | None = None,
-    offline: bool = False,
-    progress: Progress = unwatched,
+    context: Context = DEFAULT,
 ) -> list[Prompt]:
     """What `evaluate` lets a run read of the clips of a split; arguments as there.
 
@@ -52,7 +51,7 @@ def prompts(
     clips = _with_company(wanted, clips)
     letters = modalities or reading.modalities
     failed: dict[str, str] = {}
-    seen = perceived(corpus, clips, reading, letters, cues, failed, progress, offline, timed=windows is not None)
+    seen = perceived(corpus, clips, reading, letters, context, failed, timed=windows is not None)
     shown = {clip.id for clip in wanted}
     if windows is not None:
         pieces = cut_into_windows(corpus, clips, seen, windows)

@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import processes
+from ..core.context import Context
 from ..core.errors import SettingsError
 from ..core.files import read_json, write_json
-from ..core.runs import Run, load_run
-from ..core.training import FinetuneSettings, TeacherSettings
 from ..llm.reader import load_reader
+from ..llm.run import Run, load_run
 from ..llm.score import score
 from ..llm.train import fit, is_whole
+from ..training import processes
 from .lessons import LabelledClip, Lesson, Opinions, exam_of, example
+from .settings import FinetuneSettings, TeacherSettings
 
 OPINIONS = "opinions.json"
 TEACHERS = "teachers"
@@ -27,6 +28,7 @@ def opinions_of_teachers(
     base: Path,
     settings: FinetuneSettings,
     asked: TeacherSettings,
+    context: Context,
     *,
     resume: bool,
     report: Callable[[str], None],
@@ -53,7 +55,7 @@ def opinions_of_teachers(
         report(f"teacher {number + 1} of {asked.count}")
         teacher = _teacher(number, held_out, lesson, run, base, alone, resume)
         unseen = [clip for clip in clips if clip.group in held_out]
-        reader = replace(load_reader(teacher, device=settings.device, offline=settings.offline), temperature=1.0)
+        reader = replace(load_reader(teacher, replace(context, device=settings.device)), temperature=1.0)
         prompts = [_alone(clip, lesson, run).prompt for clip in unseen]
         scored = processes.mapped(lambda share, reader=reader: score(reader, share), prompts)
         # As they are written, so that a resumed training reads the same.

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.watching import Watcher
-from ..extractors.perceive import Progress
+from ..core.context import Progress
 from ..llm.curves import Curves
+from ..training.callbacks import Watcher
 
 
 class Told(Watcher):

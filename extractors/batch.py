@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from ..core.context import DEFAULT, Context, unwatched
 from ..core.errors import MediaError
-from ..core.settings import AnalyzeSettings
 from ..core.timeline import Clip, Cues, Media, Transcript, Utterance
 from .perceive import identify, perceive
-from .store import CueStore
+from .settings import PerceiveSettings
 
 
 def cues_of(
     clips: Sequence[Clip],
-    settings: AnalyzeSettings,
-    *,
-    store: CueStore | None = None,
-    progress: Callable[[float], None] = lambda done: None,
+    settings: PerceiveSettings,
+    context: Context = DEFAULT,
 ) -> Iterator[tuple[Clip, Cues | MediaError]]:
     """Each clip that has a file, with its cues or why there are none.
 
@@ -28,13 +27,15 @@ def cues_of(
         settings: as `perceive.decide` leaves them.
     """
     with_media = [clip for clip in clips if clip.media is not None]
+    # Of many clips, each is a step; what goes on within one is not told.
+    alone = replace(context, progress=unwatched)
     for done, clip in enumerate(with_media, 1):
         try:
-            found = identify(str(clip.media), store)
-            yield clip, perceive(found, settings, transcript=as_published(clip, found), store=store)
+            found = identify(str(clip.media), context)
+            yield clip, perceive(found, settings, alone, transcript=as_published(clip, found))
         except MediaError as error:
             yield clip, error
-        progress(done / len(with_media))
+        context.progress("perceiving", done / len(with_media))
 
 
 def as_published(clip: Clip, found: Media) -> Transcript | None:

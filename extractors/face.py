@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.context import Context, gpu_is_here, resolve_device
 from ..core.errors import UnavailableError
-from ..core.settings import FaceSettings
 from ..core.timeline import FaceTrack
 from . import face_mesh, face_pyfeat, face_pyfeat_weights
 from .face_geometry import measure, to_front
@@ -22,6 +22,7 @@ from .face_identity import Identities, look
 from .face_texture import look_closely
 from .face_units import CALIBRATION, action_units, shipped_calibration
 from .media import frames, probe
+from .settings import FaceSettings
 
 # What an engine can afford, in frames a second: MediaPipe does 80 on two
 # cores, py-feat needs about a second a face on a CPU.
@@ -31,7 +32,7 @@ _SAMPLING_FPS = {("mediapipe", "cpu"): 5.0, ("py-feat", "cuda"): 10.0, ("py-feat
 SOURCE = "mediapipe-mesh"
 
 
-def resolve(settings: FaceSettings, *, offline: bool = False) -> tuple[FaceSettings, str]:
+def resolve(settings: FaceSettings, context: Context) -> tuple[FaceSettings, str]:
     """The settings with every `auto` decided, and why, in a few words.
 
     `auto` is py-feat where there are a GPU and its weights, else MediaPipe
@@ -42,7 +43,7 @@ def resolve(settings: FaceSettings, *, offline: bool = False) -> tuple[FaceSetti
     """
     if settings.engine == "none":
         return settings, "none (switched off)"
-    engine, device, why = _choose(settings, offline)
+    engine, device, why = _choose(settings, context)
     fps = _SAMPLING_FPS[engine, device] if settings.sampling_fps == "auto" else settings.sampling_fps
     decided = settings.model_copy(update={"engine": engine, "device": device, "sampling_fps": fps})
     return decided, f"{engine} on {device}, {fps:g} frames a second ({why})"
@@ -89,7 +90,7 @@ def track_faces(
         UnavailableError: the engine is not here.
     """
     if "auto" in (settings.engine, settings.sampling_fps):
-        settings, _ = resolve(settings)
+        settings, _ = resolve(settings, Context())
     if settings.engine == "py-feat":
         return face_pyfeat.track_faces(path, settings, progress)
     media = probe(path)
@@ -156,20 +157,20 @@ class _Rows:
         )
 
 
-def _choose(settings: FaceSettings, offline: bool) -> tuple[str, str, str]:
+def _choose(settings: FaceSettings, context: Context) -> tuple[str, str, str]:
     """Engine, device and why."""
     if settings.engine == "mediapipe":
         face_mesh.check_available()
         return "mediapipe", "cpu", "as asked"
     if settings.engine == "py-feat":
-        face_pyfeat_weights.check_available(offline)
-        return "py-feat", face_pyfeat_weights.device(settings.device), "as asked"
+        face_pyfeat_weights.check_available(context.offline)
+        return "py-feat", resolve_device(settings.device, "face.device"), "as asked"
     refusals = []
     if settings.device == "cuda":
-        face_pyfeat_weights.device("cuda")  # asked for by name: say so if there is none
-    if settings.device != "cpu" and face_pyfeat_weights.gpu_is_here():
+        resolve_device("cuda", "face.device")  # asked for by name: say so if there is none
+    if settings.device != "cpu" and gpu_is_here():
         try:
-            face_pyfeat_weights.check_available(offline)
+            face_pyfeat_weights.check_available(context.offline)
             return "py-feat", "cuda", "auto: a GPU is here"
         except UnavailableError as error:
             refusals.append(str(error))
@@ -179,8 +180,8 @@ def _choose(settings: FaceSettings, offline: bool) -> tuple[str, str, str]:
     except UnavailableError as error:
         refusals.append(str(error))
     try:
-        face_pyfeat_weights.check_available(offline)
-        return "py-feat", face_pyfeat_weights.device(settings.device), "auto: mediapipe is not here"
+        face_pyfeat_weights.check_available(context.offline)
+        return "py-feat", resolve_device(settings.device, "face.device"), "auto: mediapipe is not here"
     except UnavailableError as error:
         refusals.append(str(error))
     raise UnavailableError(f"no engine to look at faces with: {'; '.join(dict.fromkeys(refusals))}")

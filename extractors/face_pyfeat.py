@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from ..core.context import resolve_device
 from ..core.errors import UnavailableError
-from ..core.settings import FaceSettings
 from ..core.timeline import FaceTrack
 from .face_identity import Identities, look
-from .face_pyfeat_weights import Weights, device, find_weights, how_to_get
+from .face_pyfeat_weights import Weights, find_weights, how_to_get
 from .media import Frame, frames, probe
+from .settings import FaceSettings
 
 SOURCE = "py-feat"
 
@@ -51,7 +52,7 @@ def track_faces(path: str | Path, settings: FaceSettings, progress: Callable[[fl
         MediaError: the file cannot be read.
         UnavailableError: py-feat or its weights are not here.
     """
-    with _Networks.loaded(find_weights(), device(settings.device)) as networks:
+    with _Networks.loaded(find_weights(), resolve_device(settings.device, "face.device")) as networks:
         return follow(path, networks, settings, progress)
 
 
@@ -64,7 +65,7 @@ def follow(
     frame_times_s: list[float] = []
     fps = None if settings.sampling_fps == "auto" else settings.sampling_fps
     people = Identities()
-    together = settings.batch_size or BATCH_SIZES[device(settings.device)]
+    together = settings.batch_size or BATCH_SIZES[resolve_device(settings.device, "face.device")]
     for batch in _ahead(_batches(frames(path, fps), together)):
         frame_times_s += [frame.time_s for frame in batch]
         for frame, faces in zip(batch, networks.rate(batch, settings.max_faces), strict=True):

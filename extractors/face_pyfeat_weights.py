@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,32 +79,6 @@ def find_weights(progress: Progress = unwatched) -> Weights:
                 f"face.engine py-feat: its weights cannot be fetched: {error}; {how_to_get()}"
             ) from None
     return Weights(paths[0], Path(given) if given else paths[1])
-
-
-def gpu_is_here() -> bool:
-    """Whether torch can use an NVIDIA GPU; torch is imported only where there is a driver."""
-    if "torch" not in sys.modules:
-        try:
-            driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-        except OSError:
-            return False
-        count = ctypes.c_int(0)
-        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
-            return False
-    import torch
-
-    return torch.cuda.is_available()
-
-
-def device(asked: str) -> str:
-    """The device for `auto`, or the one that was asked for.
-
-    Raises:
-        UnavailableError: `cuda` was asked for and is not there.
-    """
-    if asked == "cuda" and not gpu_is_here():
-        raise UnavailableError("face.device cuda: no GPU that torch can use; take auto or cpu")
-    return asked if asked != "auto" else "cuda" if gpu_is_here() else "cpu"
 
 
 def _cache() -> str:

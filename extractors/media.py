@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ..core.errors import MediaError
-from ..core.packets import decoded
 from ..core.timeline import Media
 
 if TYPE_CHECKING:
@@ -255,6 +254,25 @@ def _open(path: Path) -> Iterator[InputContainer]:
         if container.format.name.startswith(_NOT_MEDIA):
             raise MediaError(f"{path} is not a video, sound or picture file but text ({container.format.name})")
         yield container
+
+
+def decoded(container: InputContainer, *streams: Any) -> Iterator[Any]:
+    """The frames of some streams of an open file, as they come; packets that cannot be decoded are passed over.
+
+    A file that is cut off ends where it is cut off.
+    """
+    from av.error import FFmpegError
+
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, FFmpegError):
+            return
+        try:
+            yield from packet.decode()
+        except FFmpegError:
+            continue
 
 
 def _video_stream(container: InputContainer) -> Any | None:

@@ -7,28 +7,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
-from ..core.features import FEATURES, FeatureSettings
-from ..core.settings import AnalyzeSettings
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import diarization, face, media, speech, subtitles, talking, voice
 from .features.sequences import sequences_of
-from .store import CueStore, Part, settings_hash
+from .features.settings import FEATURES, FeatureSettings
+from .settings import PerceiveSettings
+from .store import Part, settings_hash
 from .talking import SEEN
 
-# Told the name of a stage and how much of it is done, in 0–1.
-Progress = Callable[[str, float], None]
+P = TypeVar("P", bound=PerceiveSettings)
 
 
-def unwatched(stage: str, done: float) -> None:
-    """Progress that nobody watches."""
-
-
-def decide(settings: AnalyzeSettings) -> tuple[AnalyzeSettings, list[str]]:
+def decide(settings: P, context: Context) -> tuple[P, list[str]]:
     """The settings with every `auto` resolved, and what was chosen, a line each.
 
     Raises:
@@ -37,11 +33,11 @@ def decide(settings: AnalyzeSettings) -> tuple[AnalyzeSettings, list[str]]:
     """
     choices = []
     if set(settings.modalities) & set("TA"):
-        speech_settings, why = speech.resolve(settings.speech, offline=settings.offline)
+        speech_settings, why = speech.resolve(settings.speech, context)
         settings = settings.model_copy(update={"speech": speech_settings})
         choices.append(f"speech: {why}")
     if "V" in settings.modalities:
-        face_settings, why = face.resolve(settings.face, offline=settings.offline)
+        face_settings, why = face.resolve(settings.face, context)
         settings = settings.model_copy(update={"face": face_settings})
         choices.append(f"face: {why}")
     if settings.speech.speakers == SEEN:
@@ -49,7 +45,7 @@ def decide(settings: AnalyzeSettings) -> tuple[AnalyzeSettings, list[str]]:
     return settings, choices
 
 
-def _require_sight(settings: AnalyzeSettings) -> None:
+def _require_sight(settings: PerceiveSettings) -> None:
     """Raises:
     SettingsError: with these settings no mouth is seen to move.
     """
@@ -67,27 +63,26 @@ def _require_sight(settings: AnalyzeSettings) -> None:
         )
 
 
-def identify(video: str | Path, store: CueStore | None = None) -> Media:
+def identify(video: str | Path, context: Context = DEFAULT) -> Media:
     """What the file is: told by the store, or else probed.
 
     Raises:
         MediaError: it cannot be read as video, sound or picture.
     """
-    if store is None:
+    if context.store is None:
         return media.probe(video)
     sha256 = media.sha256_of(video)
-    known = _kept(store, sha256, "media", {}, lambda: media.probe(video))
+    known = _kept(context, sha256, "media", {}, lambda: media.probe(video))
     # The same content may lie under another name today.
     return replace(known, path=str(video))
 
 
 def perceive(
     clip: Media,
-    settings: AnalyzeSettings,
+    settings: PerceiveSettings,
+    context: Context = DEFAULT,
     *,
     transcript: str | Path | Transcript | None = None,
-    store: CueStore | None = None,
-    progress: Progress = unwatched,
 ) -> Cues:
     """What was said, seen and heard; looking and listening run side by side.
 
@@ -105,22 +100,21 @@ def perceive(
         UnavailableError: an engine cannot be loaded.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="looking") as pool:
-        looking = pool.submit(_look, clip, settings, store, partial(progress, "looking"))
-        said, voices, heard = _listen(clip, settings, transcript, store, partial(progress, "listening"), looking)
+        looking = pool.submit(_look, clip, settings, context)
+        said, voices, heard = _listen(clip, settings, transcript, context, looking)
         faces, seen = looking.result()
     return Cues(clip, said, faces, voices, provenance=heard | seen)
 
 
 def perceive_over_time(
     clip: Media,
-    settings: AnalyzeSettings,
+    settings: PerceiveSettings,
     features: FeatureSettings,
+    context: Context = DEFAULT,
     names: Sequence[str] | None = None,
     *,
     interval: tuple[float | None, float | None] = (None, None),
     transcript: str | Path | Transcript | None = None,
-    store: CueStore | None = None,
-    progress: Progress = unwatched,
 ) -> Cues:
     """Features over time, of the file or of a stretch of it, with the cues that they are made of and no others.
 
@@ -138,17 +132,15 @@ def perceive_over_time(
     cues = Cues(clip)
     if letters:
         needed = settings.model_copy(update={"modalities": letters})
-        cues = perceive(clip, needed, transcript=transcript, store=store, progress=progress)
+        cues = perceive(clip, needed, context, transcript=transcript)
     sequences = sequences_of(
         clip,
         cues,
         features,
+        context,
         names,
         interval=interval,
         face_engine=settings.face.engine,
-        store=store,
-        offline=settings.offline,
-        progress=partial(progress, "measuring"),
     )
     about = {"features": features.model_dump(mode="json")}
     return replace(cues, sequences=sequences, provenance={**cues.provenance, **about})
@@ -165,9 +157,7 @@ def modalities_for(names: Iterable[str]) -> str:
     return "".join(letter for letter, so in needed.items() if so)
 
 
-def _look(
-    clip: Media, settings: AnalyzeSettings, store: CueStore | None, progress: Callable[[float], None]
-) -> tuple[FaceTrack | None, dict[str, Any]]:
+def _look(clip: Media, settings: PerceiveSettings, context: Context) -> tuple[FaceTrack | None, dict[str, Any]]:
     if "V" not in settings.modalities or settings.face.engine == "none":
         return None, {}
     if not clip.has_video:
@@ -175,17 +165,20 @@ def _look(
     began = time.perf_counter()
     source = face.describe(settings.face)
     track = _kept(
-        store, clip.sha256, "face", source, lambda: face.track_faces(clip.path, settings.face, progress=progress)
+        context,
+        clip.sha256,
+        "face",
+        source,
+        lambda: face.track_faces(clip.path, settings.face, progress=context.stage("looking")),
     )
     return track, {"face": source | _took(began)}
 
 
 def _listen(
     clip: Media,
-    settings: AnalyzeSettings,
+    settings: PerceiveSettings,
     given: str | Path | Transcript | None,
-    store: CueStore | None,
-    progress: Callable[[float], None],
+    context: Context,
     looking: Future[tuple[FaceTrack | None, dict[str, Any]]],
 ) -> tuple[Transcript | None, VoiceTrack | None, dict[str, Any]]:
     """The words, who says them and, where they were said, the voices.
@@ -208,11 +201,11 @@ def _listen(
         elif clip.has_audio:
             source = speech.describe(settings.speech)
             said = _kept(
-                store,
+                context,
                 clip.sha256,
                 "transcript",
                 source,
-                lambda: speech.transcribe(sound(), settings.speech, offline=settings.offline, progress=progress),
+                lambda: speech.transcribe(sound(), settings.speech, context),
             )
         else:
             source = {"missing": "the file has no sound"}
@@ -221,7 +214,7 @@ def _listen(
         if turns is not None:
             said = diarization.name_speakers(said, turns)
         elif settings.speech.speakers == SEEN and clip.has_audio:
-            said = _seen_talking(said, clip, looking.result()[0], sound, store)
+            said = _seen_talking(said, clip, looking.result()[0], sound, context)
         provenance |= _named_by(said, settings)
         if "A" not in settings.modalities or settings.voice.engine == "none" or not clip.has_audio:
             return said, None, provenance
@@ -229,7 +222,7 @@ def _listen(
         began = time.perf_counter()
         source = voice.describe(settings.voice)
         voices = _kept(
-            store,
+            context,
             clip.sha256,
             "voice",
             # Voices are measured where somebody speaks, so they hang on the words.
@@ -239,7 +232,7 @@ def _listen(
         return said, voices, provenance | {"voice": source | _took(began)}
 
 
-def _turns(clip: Media, settings: AnalyzeSettings) -> tuple[diarization.Turn, ...] | None:
+def _turns(clip: Media, settings: PerceiveSettings) -> tuple[diarization.Turn, ...] | None:
     """Who speaks when, where a file tells; read first, since hearing takes long."""
     if settings.speech.speakers in (None, SEEN):
         return None
@@ -247,16 +240,16 @@ def _turns(clip: Media, settings: AnalyzeSettings) -> tuple[diarization.Turn, ..
 
 
 def _seen_talking(
-    said: Transcript, clip: Media, faces: FaceTrack | None, sound: Callable[[], media.Sound], store: CueStore | None
+    said: Transcript, clip: Media, faces: FaceTrack | None, sound: Callable[[], media.Sound], context: Context
 ) -> Transcript:
     if faces is None or all(utterance.speaker for utterance in said.utterances):
         return said
     source = {"step_s": talking.STEP_S}
-    loud = _kept(store, clip.sha256, "loudness", source, lambda: talking.loudness(sound()))
+    loud = _kept(context, clip.sha256, "loudness", source, lambda: talking.loudness(sound()))
     return talking.name_speakers(said, faces, loud)
 
 
-def _named_by(said: Transcript, settings: AnalyzeSettings) -> dict[str, Any]:
+def _named_by(said: Transcript, settings: PerceiveSettings) -> dict[str, Any]:
     """Where the speakers came from, and how many utterances have one."""
     named = sum(utterance.speaker is not None for utterance in said.utterances)
     asked = settings.speech.speakers
@@ -275,11 +268,12 @@ def _took(began: float) -> dict[str, float]:
     return {"seconds": round(time.perf_counter() - began, 2)}
 
 
-P = TypeVar("P", bound=Part)
+Q = TypeVar("Q", bound=Part)
 
 
-def _kept(store: CueStore | None, sha256: str, part: str, source: Mapping[str, Any], make: Callable[[], P]) -> P:
+def _kept(context: Context, sha256: str, part: str, source: Mapping[str, Any], make: Callable[[], Q]) -> Q:
     """The part from the store, or else made, and kept there."""
+    store = context.store
     if store is None:
         return make()
     key = settings_hash(source)

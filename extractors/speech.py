@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError, UnavailableError
-from ..core.settings import SpeechSettings
 from ..core.timeline import Transcript, Utterance, Word
 from . import speech_sphinx, speech_whisper, vad
 from .media import Sound
+from .settings import SpeechSettings
 
 
-def resolve(settings: SpeechSettings, *, offline: bool = False) -> tuple[SpeechSettings, str]:
+def resolve(settings: SpeechSettings, context: Context) -> tuple[SpeechSettings, str]:
     """The settings with every `auto` decided, and why, in a few words.
 
     `auto` is Whisper where its weights are on disk or can be had, else
@@ -31,7 +31,7 @@ def resolve(settings: SpeechSettings, *, offline: bool = False) -> tuple[SpeechS
     if settings.engine == "pocketsphinx":
         return _sphinx(settings), "PocketSphinx, which mishears much (asked for)"
     try:
-        model, device = speech_whisper.choose(settings, offline=offline)
+        model, device = speech_whisper.choose(settings, context)
     except UnavailableError as error:
         if settings.engine == "whisper":
             raise
@@ -58,23 +58,18 @@ def describe(settings: SpeechSettings) -> dict[str, Any]:
 def transcribe(
     sound: Sound,
     settings: SpeechSettings,
-    *,
-    offline: bool = False,
-    progress: Callable[[float], None] = lambda done: None,
+    context: Context = DEFAULT,
 ) -> Transcript:
     """What is said in a sound: an utterance for each stretch of speech without a pause.
 
     Speech in which no word was understood is an utterance without text, with
     one word without text and of probability 0 in its place.
 
-    Args:
-        offline: never fetch weights.
-        progress: told how much is done, in 0–1.
-
     Raises:
         UnavailableError: the recogniser is not here.
     """
-    settings, _ = resolve(settings, offline=offline)
+    settings, _ = resolve(settings, context)
+    progress = context.stage("listening")
     if settings.engine == "whisper":
         recogniser = speech_whisper.Whisper(
             settings.model,

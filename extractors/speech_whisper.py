@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.context import Context, resolve_device
 from ..core.downloads import Progress, fetch_file, sha256_of, status, unwatched
 from ..core.errors import SettingsError, UnavailableError
-from ..core.settings import SpeechSettings
 from ..core.timeline import Utterance, Word
 from .media import Sound
+from .settings import SpeechSettings
 from .vad import Stretch
 
 # Whisper reads 30 s at a time and takes as long for less: stretches share.
@@ -35,7 +36,7 @@ _FILES = {"turbo": "large-v3-turbo", "large": "large-v3"}
 # ── which weights, on which device ───────────────────────────────────────────
 
 
-def choose(settings: SpeechSettings, *, offline: bool) -> tuple[str, str]:
+def choose(settings: SpeechSettings, context: Context) -> tuple[str, str]:
     """The weights and the device for these settings, `auto` decided.
 
     `auto` is `turbo` on a GPU and `base` on a CPU, or the other of the two
@@ -49,14 +50,14 @@ def choose(settings: SpeechSettings, *, offline: bool) -> tuple[str, str]:
     _check_language(settings.language)
     if settings.model != "auto":
         if not on_disk(settings.model):
-            _require_hub(settings.model, offline)
-        return settings.model, _device(settings)
+            _require_hub(settings.model, context)
+        return settings.model, resolve_device(settings.device, "speech.device")
     here = [size for size in ("turbo", "base") if on_disk(size)]
     if not here:  # asked before torch is imported to look for a GPU: that takes seconds
-        _require_hub("base", offline)
-    device = _device(settings)
+        _require_hub("base", context)
+    device = resolve_device(settings.device, "speech.device")
     size = preferred(device)
-    if size not in here and here and (offline or status(_url(size)) != 200):
+    if size not in here and here and (context.offline or status(_url(size)) != 200):
         size = here[0]
     return size, device
 
@@ -101,11 +102,11 @@ def _folder() -> Path:
     return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
 
 
-def _require_hub(size: str, offline: bool) -> None:
+def _require_hub(size: str, context: Context) -> None:
     if Path(size).suffix == ".pt" or os.sep in size:
         raise SettingsError(f"speech.model: there is no checkpoint file {size}; give one, or {_SIZES}")
     missing = f"the weights of Whisper {size!r} are not in {_folder()}"
-    if offline:
+    if context.offline:
         raise UnavailableError(f"{missing} and are not fetched offline; give {_SIZES}, or a checkpoint file")
     if status(_HOST) is None or status(_url(size)) != 200:
         raise UnavailableError(f"{missing} and {_HOST} does not deliver them; put them there, or use a checkpoint file")
@@ -119,18 +120,6 @@ def _url(size: str) -> str:
             f"speech.model: no Whisper size {size!r}; there are {', '.join(whisper.available_models())}"
         )
     return whisper._MODELS[size]
-
-
-def _device(settings: SpeechSettings) -> str:
-    if settings.device == "cpu":
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if settings.device == "cuda":
-        raise UnavailableError("speech.device is cuda, but there is no CUDA device here; use cpu or auto")
-    return "cpu"
 
 
 def _check_language(language: str | None) -> None:

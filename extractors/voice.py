@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.settings import VoiceSettings
 from ..core.timeline import Transcript, Utterance, VoiceTrack
 from .media import SAMPLE_RATE, Sound
+from .settings import VoiceSettings
 
 # What openSMILE measures, in the order of `VoiceTrack.values`.
 MEASURES = (

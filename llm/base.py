@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
 from ..core.files import read_json
-from ..core.runs import ADAPTER, ADAPTER_CONFIG
-from ..core.training import Head
+from .run import ADAPTER, ADAPTER_CONFIG
+from .settings import Head
 
 if TYPE_CHECKING:
     import torch

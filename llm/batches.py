@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from ..core.timeline import Prompt
-from ..core.training import TrainingSettings
+from .settings import TrainingSettings
 from .tokens import Tokens, collate, shuffled_batches
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ..core.runs import Run
+from .run import Run
 
 # What the hub calls licences, of those that adapters and their data have; the rest are "other".
 HUB_LICENCES = (

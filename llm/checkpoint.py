@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.files import atomic_path, write_json
-from ..core.runs import ADAPTER, ADAPTER_CONFIG, HEAD
 from .reader import Reader
+from .run import ADAPTER, ADAPTER_CONFIG, HEAD
 
 if TYPE_CHECKING:
     from torch import Tensor

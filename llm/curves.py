@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.drawing import style
 from ..core.errors import EmoscribeError, MediaError
 from ..core.files import make_folder, plain, write_text
+from ..evaluation.drawing import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from ..core.files import read_json
-from ..core.runs import ADAPTER_CONFIG
-from ..core.training import Head
 from . import lora
 from .base import is_causal, load_adapted
 from .bert import Bert, is_plain_bert
 from .prefix import Prefix, read_ahead
+from .run import ADAPTER_CONFIG
+from .settings import Head
 
 
 class Encoder(nn.Module):

@@ -41,7 +41,7 @@ class Classifier(nn.Module):
     """Dropout and a linear layer, in float32, on a prompt's hidden states as they are pooled.
 
     Args:
-        pooling: of `core.settings.Head`.
+        pooling: of `llm.settings.Head`.
     """
 
     def __init__(self, hidden_size: int, labels: int, pooling: str, dropout: float = 0.0) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..core.errors import EmoscribeError
 from ..core.files import read_json
-from ..core.runs import ADAPTER, ADAPTER_CONFIG
+from .run import ADAPTER, ADAPTER_CONFIG
 
 _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"

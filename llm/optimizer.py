@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.training import OptimizerSettings
+from ..training.optimizers import OptimizerSettings
 
 if TYPE_CHECKING:
     from torch.nn import Parameter

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ..core import processes
-from ..core.devices import resolve_device
+from ..core.context import resolve_device
 from ..core.errors import SettingsError
-from ..core.training import TrainingSettings
+from ..training import processes
+from .settings import TrainingSettings
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.devices import resolve_device
+from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, MediaError
 from ..core.files import read_json
-from ..core.runs import HEAD, Run
-from ..core.settings import Device
 from ..core.weights import find_base
+from .run import HEAD, Run
 from .tokens import PromptTokenizer
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Reader:
     device: str
 
 
-def load_reader(run: Run, *, device: Device = "auto", offline: bool = False) -> Reader:
+def load_reader(run: Run, context: Context = DEFAULT) -> Reader:
     """The reader that a run describes.
 
     Raises:
@@ -45,8 +44,8 @@ def load_reader(run: Run, *, device: Device = "auto", offline: bool = False) -> 
     """
     from safetensors import SafetensorError
 
-    chosen = resolve_device(device)
-    folder = find_base(run.base.id, run.base.sha256, offline=offline)
+    chosen = resolve_device(context.device)
+    folder = find_base(run.base.id, run.base.sha256, context)
     tokenizer = tokenizer_for(folder, run)
     try:
         model = _load_model(run, folder, tokenizer, chosen)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.checkpoints import read_checkpoint, write_checkpoint
+from ..training.checkpoints import read_checkpoint, write_checkpoint
 
 if TYPE_CHECKING:
     from torch.nn import Parameter

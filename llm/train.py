@@ -14,19 +14,19 @@ from pathlib import Path
 
 import torch
 
-from ..core import processes
 from ..core.errors import SettingsError
 from ..core.files import make_folder
-from ..core.runs import DESCRIPTION, Run, save_run
 from ..core.timeline import Scored
-from ..core.training import TrainingSettings
-from ..core.watching import Watcher
+from ..training import processes
+from ..training.callbacks import Watcher
 from .batches import Batches, Example
 from .checkpoint import save_adapter
 from .parallel import joined, shared
 from .reader import Reader
 from .resume import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
+from .run import DESCRIPTION, Run, save_run
 from .score import score
+from .settings import TrainingSettings
 from .temperature import fitted_temperature
 from .untrained import untrained
 from .update import learner_of, update

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from ..core.errors import EmoscribeError, SettingsError
-from ..core.runs import Run
-from ..core.training import LoraSettings, TrainingSettings
 from .base import check_fit, dtype_for, load_base
 from .bert import is_plain_bert
 from .encoder import Encoder
 from .heads import Classification, Classifier
 from .label_words import LabelWords
 from .reader import Reader, read_config, tokenizer_for
+from .run import Run
+from .settings import LoraSettings, TrainingSettings
 from .tokens import PromptTokenizer
 
 if TYPE_CHECKING:

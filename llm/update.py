@@ -10,15 +10,16 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from ..core import processes
 from ..core.errors import EmoscribeError
-from ..core.training import TrainingSettings, rate_factor
+from ..training import processes
+from ..training.optimizers import rate_factor
 from .average import WeightAverage
 from .batches import Batches
 from .optimizer import optimizer_for
 from .parallel import apart, average_gradients
 from .reader import Reader
 from .resume import Learner
+from .settings import TrainingSettings
 from .tokens import micro_batches
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import SettingsError
-from ..core.settings import PromptSettings
 from ..core.timeline import Moment, Prompt
+from .settings import PromptSettings
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -26,15 +26,15 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
-from emoscribe.core.baselines import BaselineSettings
+from emoscribe.baseline.settings import BaselineSettings
 from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.files import make_folder, write_json
 from emoscribe.core.settings import load
-from emoscribe.core.training import FinetuneSettings
 from emoscribe.evaluation.metrics import METRICS, RESAMPLES
 from emoscribe.evaluation.predictions import Predictions, read_predictions
 from emoscribe.evaluation.resampling import sampled_sums
 from emoscribe.experiments import baseline, evaluate, finetune
+from emoscribe.experiments.settings import FinetuneSettings
 
 MEASURES = ("weighted_f1", "macro_f1")
 

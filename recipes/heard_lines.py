@@ -35,14 +35,14 @@ import numpy as np
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.files import make_folder, write_text
 from emoscribe.core.labels import BASIC
-from emoscribe.core.runs import Run, find_run
-from emoscribe.core.settings import SpeechSettings
 from emoscribe.core.timeline import Clip, Moment, Prompt, Scored, Word
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.metrics import confusion, weighted_f1
 from emoscribe.extractors.media import sound
+from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.speech import transcribe
 from emoscribe.llm.reader import load_reader
+from emoscribe.llm.run import Run, find_run
 from emoscribe.llm.score import score
 from emoscribe.prompts.render import render
 from emoscribe.textualize.moments import UNCLEAR, clear_text

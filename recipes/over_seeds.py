@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from emoscribe.core.errors import EmoscribeError
-from emoscribe.core.runs import Run, find_run
+from emoscribe.llm.run import Run, find_run
 
 
 def main() -> int:

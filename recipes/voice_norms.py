@@ -20,11 +20,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from emoscribe.core.settings import VoiceSettings
 from emoscribe.core.timeline import VoiceTrack
 from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.extractors.media import sound
+from emoscribe.extractors.settings import VoiceSettings
 from emoscribe.extractors.voice import measure_clip
 from emoscribe.textualize.levels import NORMS_VERSION, QUANTILES, population_norms
 from emoscribe.textualize.voice import RECORDING_DEPENDENT, WORDS

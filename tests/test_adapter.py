@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from emoscribe.core.labels import BASIC
-from emoscribe.core.runs import SHIPPED, Run, find_run, shipped_runs
 from emoscribe.core.timeline import Moment
 from emoscribe.llm.reader import Reader, load_reader
+from emoscribe.llm.run import SHIPPED, Run, find_run, shipped_runs
 from emoscribe.llm.score import score
 from emoscribe.prompts.render import render
 

@@ -15,22 +15,12 @@ from emoscribe.baseline.deciding import ClipScores
 from emoscribe.baseline.frames import Frames
 from emoscribe.baseline.predict import load, predict
 from emoscribe.baseline.resume import CHECKPOINT
+from emoscribe.baseline.run import BASELINE, MODEL, SCALER, SEARCH, SVM, BaselineRun, load_baseline
 from emoscribe.baseline.search import draw, search
+from emoscribe.baseline.settings import BaselineSettings, SearchSettings, Task
 from emoscribe.baseline.train import Judge, Watcher, fit, is_whole
-from emoscribe.core.baselines import (
-    BASELINE,
-    MODEL,
-    SCALER,
-    SEARCH,
-    SVM,
-    BaselineRun,
-    BaselineSettings,
-    SearchSettings,
-    Task,
-    load_baseline,
-)
 from emoscribe.core.errors import EmoscribeError, SettingsError
-from emoscribe.core.features import FeatureSettings
+from emoscribe.extractors.features.settings import FeatureSettings
 from safetensors.torch import load_file
 
 LABELS = ("anger", "joy", "neutral")

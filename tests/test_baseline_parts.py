@@ -10,14 +10,15 @@ import torch
 from emoscribe.baseline.batches import check_streams, collate, shuffled_batches, sorted_batches
 from emoscribe.baseline.deciding import decided, tuned_thresholds, with_thresholds
 from emoscribe.baseline.frames import Frames
+from emoscribe.baseline.run import BaselineRun
 from emoscribe.baseline.scaler import Scaler, fit_scaler, load_scaler, save_scaler
 from emoscribe.baseline.seeds import over_seeds
+from emoscribe.baseline.settings import BaselineSettings, SearchSettings, Task
 from emoscribe.baseline.tasks import Objective, objective_of, targets_of
 from emoscribe.baseline.windows import Window, stitched, windows_of
-from emoscribe.core.baselines import BaselineRun, BaselineSettings, SearchSettings, Task
 from emoscribe.core.errors import EmoscribeError, SettingsError
-from emoscribe.core.features import FeatureSettings
 from emoscribe.core.settings import CONFIGS, load, validate
+from emoscribe.extractors.features.settings import FeatureSettings
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 NAN = float("nan")

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from emoscribe.baseline.run import load_baseline
+from emoscribe.baseline.settings import BaselineSettings
 from emoscribe.cli import main
-from emoscribe.core.baselines import BaselineSettings, load_baseline
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.labels import COMPOUND
-from emoscribe.core.runs import load_traces
 from emoscribe.experiments import baseline, evaluate
+from emoscribe.training.traces import load_traces
 
 PITCH_HZ = {"anger": 1200.0, "neutral": 300.0}
 SMALL: dict[str, Any] = {

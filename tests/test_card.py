@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from emoscribe.core.runs import Base, Extractors, Run, find_run, shipped_runs
-from emoscribe.core.settings import FaceSettings, PromptSettings, SpeechSettings
-from emoscribe.core.training import FinetuneSettings, Head
+from emoscribe.experiments.settings import FinetuneSettings
+from emoscribe.extractors.settings import FaceSettings, SpeechSettings
 from emoscribe.llm.card import model_card
+from emoscribe.llm.run import Base, Extractors, Run, find_run, shipped_runs
+from emoscribe.llm.settings import Head
+from emoscribe.prompts.settings import PromptSettings
 
 LABELS = {"joy": 90, "fear": 2}
 

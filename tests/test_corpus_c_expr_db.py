@@ -14,8 +14,8 @@ from emoscribe.corpora.c_expr_db import trim
 from emoscribe.corpora.c_expr_db_challenge import write_submission
 from emoscribe.corpora.corpus import Corpus
 from emoscribe.corpora.registry import read_corpus
-from emoscribe.corpora.trimming import cut, frame_times_s
 from emoscribe.extractors import media
+from emoscribe.extractors.trimming import cut, frame_times_s
 
 LABELS = [label.title() for label in COMPOUND_OTHER.labels]
 HEADER = ["Begin Time - hh:mm:ss.ms", "End Time - hh:mm:ss.ms", *LABELS]

@@ -149,10 +149,10 @@ def test_published_voice_measurements_are_on_praat_s_scales(tmp_path: Path) -> N
 
 def test_a_shout_is_very_loud_from_the_file_to_the_words(tmp_path: Path) -> None:
     """Published measurements once had openSMILE's names: no line of MELD was ever loud or quiet."""
-    from emoscribe.core.runs import find_run
-    from emoscribe.core.settings import WordingSettings
+    from emoscribe.llm.run import find_run
     from emoscribe.textualize.clips import moments_of_clips
     from emoscribe.textualize.levels import population_norms
+    from emoscribe.textualize.settings import WordingSettings
 
     columns = "filename,duration,avg_intensity,intensity_variation,avg_pitch,pitch_std,articulation_rate,mean_hnr"
     write(tmp_path / "train_sent_emo.csv", *(row(0, n) for n in range(7)))

@@ -21,9 +21,10 @@ from emoscribe import doctor, needs
 from emoscribe.cli import main
 from emoscribe.core import downloads
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
-from emoscribe.core.settings import SpeechSettings, shipped_configs
+from emoscribe.core.settings import shipped_configs
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
 from emoscribe.extractors import face_pyfeat_weights, speech_whisper
+from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.speech import resolve
 
 BASE = "someone/tiny"

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.labels import COMPOUND_OTHER
-from emoscribe.core.runs import SHIPPED, find_run, save_traces
 from emoscribe.core.timeline import Cues
 from emoscribe.corpora.identity import traces
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.experiments import evaluate, extract, extraction_settings, prompts
+from emoscribe.llm.run import SHIPPED, find_run
+from emoscribe.training.traces import save_traces
 
 LINES = [
     ("Ann", "I am so happy, this is wonderful!", "joy"),

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from emoscribe.core.errors import MediaError, UnavailableError
-from emoscribe.core.settings import FaceSettings
 from emoscribe.core.timeline import FaceTrack
 from emoscribe.extractors import face_pyfeat_weights
 from emoscribe.extractors.face import describe, read_mesh, resolve, track_faces
@@ -20,6 +19,7 @@ from emoscribe.extractors.face_identity import Identities, look
 from emoscribe.extractors.face_mesh import Mesh, mesher
 from emoscribe.extractors.face_units import action_units, shipped_calibration
 from emoscribe.extractors.media import frames
+from emoscribe.extractors.settings import FaceSettings
 
 MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.errors import MediaError, UnavailableError
-from emoscribe.core.settings import FaceSettings
 from emoscribe.core.timeline import FaceTrack
 from emoscribe.extractors import face_pyfeat, face_pyfeat_weights
 from emoscribe.extractors.face import describe, resolve, track_faces
 from emoscribe.extractors.media import Frame, frames
+from emoscribe.extractors.settings import FaceSettings
 
 Boxes = list[list[float]]
 

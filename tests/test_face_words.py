@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emoscribe.core.settings import FaceSettings, WordingSettings
 from emoscribe.core.timeline import FaceTrack
 from emoscribe.extractors.face import track_faces
+from emoscribe.extractors.settings import FaceSettings
 from emoscribe.textualize.face import (
     AT_REST,
     MOST_WORDS,
@@ -20,6 +20,7 @@ from emoscribe.textualize.face import (
     face_evidence,
     face_words,
 )
+from emoscribe.textualize.settings import WordingSettings
 
 MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
 

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, UnavailableError
-from emoscribe.core.features import FEATURES, FeatureSettings
-from emoscribe.core.settings import AnalyzeSettings, FaceSettings, SpeechSettings
 from emoscribe.core.timeline import Cues, FaceTrack, Transcript, Utterance, VoiceTrack, Word
 from emoscribe.extractors import media
 from emoscribe.extractors.features import heard, said, seen, vggish
 from emoscribe.extractors.features.clock import Clock, averaged, clock_of, held, nearest
 from emoscribe.extractors.features.sequences import columns, sequences_of
+from emoscribe.extractors.features.settings import FEATURES, FeatureSettings
 from emoscribe.extractors.perceive import decide, identify, modalities_for, perceive_over_time
+from emoscribe.extractors.settings import FaceSettings, SpeechSettings
 from emoscribe.extractors.store import CueStore
+from emoscribe.llm.settings import AnalyzeSettings
 
 RATE = 16_000
 MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)

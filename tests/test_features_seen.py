@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emoscribe.core.features import FeatureSettings
-from emoscribe.core.settings import FaceSettings
 from emoscribe.core.timeline import Cues, FaceTrack
 from emoscribe.extractors import media
 from emoscribe.extractors.face import track_faces
@@ -17,7 +15,9 @@ from emoscribe.extractors.face_pyfeat import undisturbed
 from emoscribe.extractors.features import faces, seen
 from emoscribe.extractors.features.clock import Clock, clock_of
 from emoscribe.extractors.features.sequences import columns, sequences_of
+from emoscribe.extractors.features.settings import FeatureSettings
 from emoscribe.extractors.perceive import identify
+from emoscribe.extractors.settings import FaceSettings
 from emoscribe.extractors.store import CueStore
 
 RATE = 16_000

@@ -16,17 +16,18 @@ import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import read_json
-from emoscribe.core.runs import ADAPTER, HEAD, NORMS, SHIPPED, Run, find_run, load_traces
 from emoscribe.core.timeline import Moment
-from emoscribe.core.training import FinetuneSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE
 from emoscribe.experiments import evaluate, finetune
 from emoscribe.experiments.lessons import LabelledClip, Lesson, Source, examples_of, mixed_in
+from emoscribe.experiments.settings import FinetuneSettings
 from emoscribe.llm.reader import load_reader
 from emoscribe.llm.resume import CHECKPOINT
+from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, Run, find_run
 from emoscribe.llm.score import score
 from emoscribe.prompts.render import render
 from emoscribe.textualize.mixture import Labelled
+from emoscribe.training.traces import load_traces
 from safetensors.numpy import load_file
 
 SAID = {

@@ -19,11 +19,11 @@ import yaml
 from click.testing import CliRunner
 from emoscribe.cli import main
 from emoscribe.core.labels import BASIC
-from emoscribe.core.runs import Base, Run, save_run
-from emoscribe.core.settings import PromptSettings
-from emoscribe.core.training import Head, LoraSettings, TrainingSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.extractors import face_pyfeat_weights, media
+from emoscribe.llm.run import Base, Run, save_run
+from emoscribe.llm.settings import Head, LoraSettings, TrainingSettings
+from emoscribe.prompts.settings import PromptSettings
 
 COMMIT = "c" * 40
 ORGANISATION = "somebody"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from emoscribe.baseline.fusion import MODELS, Embeds, build
-from emoscribe.core.baselines import FUSIONS
+from emoscribe.baseline.settings import FUSIONS
 from emoscribe.core.errors import SettingsError
 from torch import Tensor
 from torch.nn import functional

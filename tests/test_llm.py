@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError
-from emoscribe.core.runs import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run, load_run
-from emoscribe.core.settings import PromptSettings
 from emoscribe.core.timeline import Moment, Prompt, Scored
-from emoscribe.core.training import OptimizerSettings, TrainingSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
 from emoscribe.llm.reader import Reader, load_reader
+from emoscribe.llm.run import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run, load_run
 from emoscribe.llm.score import score
+from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.temperature import fitted_temperature
 from emoscribe.llm.tokens import PromptTokenizer, batches_by_length, shuffled_batches
 from emoscribe.llm.train import Example, fit
 from emoscribe.prompts.render import render
+from emoscribe.prompts.settings import PromptSettings
+from emoscribe.training.optimizers import OptimizerSettings
 
 LABELS = ("neutral", "joy", "anger")
 WORDS = "fine great awful day what a you did face : smile frown before , someone else same speaker \" ' . [ ] sep"

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import torch
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
-from emoscribe.core.runs import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run
-from emoscribe.core.settings import PromptSettings
 from emoscribe.core.timeline import Moment, Prompt
-from emoscribe.core.training import BaseSettings, Head, LoraSettings, TrainingSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.base import load_base
 from emoscribe.llm.checkpoint import save_adapter
 from emoscribe.llm.label_words import LabelWords
 from emoscribe.llm.reader import Reader, load_reader
+from emoscribe.llm.run import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run
+from emoscribe.llm.settings import BaseSettings, Head, LoraSettings, TrainingSettings
 from emoscribe.llm.tokens import PromptTokenizer, collate
 from emoscribe.llm.untrained import untrained
 from emoscribe.prompts.render import render
+from emoscribe.prompts.settings import PromptSettings
 
 # The first is the beginning of the second, and shares its first token with the third.
 LABELS = ("sad", "sadly angry", "sadly fearful", "joy")

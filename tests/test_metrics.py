@@ -6,11 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from emoscribe.core import deciding
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.labels import BASIC
 from emoscribe.core.timeline import Clip, Scored
-from emoscribe.evaluation import calibration, metrics, over_time
+from emoscribe.evaluation import calibration, deciding, metrics, over_time
 from emoscribe.evaluation.predictions import (
     Predictions,
     predictions_of,

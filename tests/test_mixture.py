@@ -8,10 +8,9 @@ from collections import Counter
 import pytest
 from emoscribe.core.labels import BASIC
 from emoscribe.core.timeline import Moment
-from emoscribe.core.training import MixtureSettings
 from emoscribe.textualize.expressions import EXPRESSED, expression
 from emoscribe.textualize.face import NO_FACE, UNIT_WORDS
-from emoscribe.textualize.mixture import Labelled, Mixture
+from emoscribe.textualize.mixture import Labelled, Mixture, MixtureSettings
 from emoscribe.textualize.moments import UNCLEAR
 
 LINES = [

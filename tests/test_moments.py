@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from emoscribe.core.settings import WindowSettings, WordingSettings
 from emoscribe.core.timeline import Clip, Cues, FaceTrack, Media, Transcript, Utterance, VoiceTrack, Word
 from emoscribe.textualize.clips import moments_of_clips
 from emoscribe.textualize.face import NO_FACE
 from emoscribe.textualize.moments import clear_text, moments_of
+from emoscribe.textualize.settings import WindowSettings, WordingSettings
 
 MEDIA = Media("v.mp4", 10.0, "0", 25.0, 640, 360, True)
 SMILE = "lip corner puller (smile)"

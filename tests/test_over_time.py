@@ -13,9 +13,9 @@ import pytest
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.labels import COMPOUND, COMPOUND_OTHER
 from emoscribe.core.timeline import Clip, Scored
-from emoscribe.corpora.trimming import frame_times_s
 from emoscribe.evaluation.over_time import decided, frames_of, windows_of
 from emoscribe.experiments import evaluate, prompts
+from emoscribe.extractors.trimming import frame_times_s
 
 HEADER = ["Begin Time - hh:mm:ss.ms", "End Time - hh:mm:ss.ms", *(label.title() for label in COMPOUND_OTHER.labels)]
 STRETCHES = [

@@ -7,8 +7,9 @@ from pathlib import Path
 import emoscribe
 import pytest
 from emoscribe.core.labels import COMPOUND
-from emoscribe.core.runs import find_run, save_run
-from emoscribe.core.settings import AnalyzeSettings, load
+from emoscribe.core.settings import load
+from emoscribe.llm.run import find_run, save_run
+from emoscribe.llm.settings import AnalyzeSettings
 from emoscribe.pipeline import analyze_each, make_plan
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from emoscribe.core.errors import SettingsError
-from emoscribe.core.settings import PromptSettings
 from emoscribe.core.timeline import Moment
 from emoscribe.prompts.render import clean, render, shipped_templates
+from emoscribe.prompts.settings import PromptSettings
 
 DIALOGUE = [
     Moment(0.0, 1.0, "Ann", "I thought he’d come."),

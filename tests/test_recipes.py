@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.labels import BASIC
-from emoscribe.core.runs import find_run, save_run
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.predictions import Predictions
+from emoscribe.llm.run import find_run, save_run
 from sklearn.metrics import f1_score
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"

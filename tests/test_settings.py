@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.labels import BASIC, COMPOUND, LABEL_SETS, compound_from_basic, label_set
-from emoscribe.core.settings import AnalyzeSettings, load, shipped_configs
+from emoscribe.core.settings import load, shipped_configs
+from emoscribe.llm.settings import AnalyzeSettings
 
 
 @pytest.mark.parametrize("name", ["default", "embedded"])

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.errors import MediaError, SettingsError
-from emoscribe.core.settings import AnalyzeSettings, FaceSettings, SpeechSettings
 from emoscribe.core.timeline import FaceTrack, Transcript, Utterance, Word
 from emoscribe.extractors import face, media, talking
 from emoscribe.extractors.diarization import Turn, check_several, name_speakers, read_turns
 from emoscribe.extractors.perceive import decide, identify, perceive
+from emoscribe.extractors.settings import FaceSettings, SpeechSettings
 from emoscribe.extractors.store import CueStore
 from emoscribe.extractors.subtitles import read_transcript
+from emoscribe.llm.settings import AnalyzeSettings
 
 RTTM = """SPKR-INFO friends 1 <NA> <NA> <NA> unknown monica <NA> <NA>
 SPEAKER friends 1 0.00 2.00 <NA> <NA> monica <NA> <NA>

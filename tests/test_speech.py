@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
-from emoscribe.core.settings import SpeechSettings
 from emoscribe.core.timeline import Transcript
 from emoscribe.extractors import media, speech_whisper, vad
+from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.speech import describe, resolve, transcribe
 from emoscribe.extractors.speech_sphinx import Sphinx
 from emoscribe.extractors.subtitles import read_transcript

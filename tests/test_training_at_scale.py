@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from emoscribe.core.runs import ADAPTER, HEAD, Base, Run, load_run
-from emoscribe.core.settings import PromptSettings
 from emoscribe.core.timeline import Prompt, Scored
-from emoscribe.core.training import TrainingSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.batches import Batches
 from emoscribe.llm.card import model_card
 from emoscribe.llm.reader import Reader
 from emoscribe.llm.resume import CHECKPOINT
+from emoscribe.llm.run import ADAPTER, HEAD, Base, Run, load_run
+from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.tokens import PromptTokenizer, micro_batches
 from emoscribe.llm.train import Example, Watcher, fit
 from emoscribe.llm.untrained import untrained
 from emoscribe.llm.update import accumulate, learner_of
+from emoscribe.prompts.settings import PromptSettings
 from pydantic import ValidationError
 from safetensors.numpy import load_file
 

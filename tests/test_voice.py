@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from emoscribe.core.settings import VoiceSettings
 from emoscribe.core.timeline import Transcript, Utterance
 from emoscribe.extractors.media import SAMPLE_RATE, sound
+from emoscribe.extractors.settings import VoiceSettings
 from emoscribe.extractors.voice import MEASURES, describe, measure_clip, measure_voice, syllables
 
 SETTINGS = VoiceSettings()

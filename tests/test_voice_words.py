@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 from emoscribe.core.errors import SettingsError
-from emoscribe.core.settings import VoiceSettings
 from emoscribe.core.timeline import Transcript, Utterance, VoiceTrack
 from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.extractors.media import SAMPLE_RATE, sound
+from emoscribe.extractors.settings import VoiceSettings
 from emoscribe.extractors.voice import MEASURES, measure_voice
 from emoscribe.textualize.levels import LEVELS, cuts_of, grade, population_norms, read_norms
 from emoscribe.textualize.voice import (

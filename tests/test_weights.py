@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from emoscribe.core import runs
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.labels import BASIC
-from emoscribe.core.runs import Base, Run, find_run, load_run, save_run
-from emoscribe.core.settings import PromptSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
+from emoscribe.llm import run as runs
+from emoscribe.llm.run import Base, Run, find_run, load_run, save_run
+from emoscribe.prompts.settings import PromptSettings
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 

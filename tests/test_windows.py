@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from emoscribe.core.settings import WindowSettings
 from emoscribe.core.timeline import Cues, FaceTrack, Media, Transcript, Utterance, Word
+from emoscribe.textualize.settings import WindowSettings
 from emoscribe.textualize.windows import cut, timed_words
 
 

@@ -12,19 +12,20 @@ import pytest
 import torch
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.labels import BASIC, COMPOUND
-from emoscribe.core.runs import Base, Run, answering, find_run
-from emoscribe.core.settings import AnalyzeSettings, PromptSettings, load
+from emoscribe.core.settings import load
 from emoscribe.core.timeline import Moment, Prompt
-from emoscribe.core.training import Head, LoraSettings, TrainingSettings
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.chat import chat_frame
 from emoscribe.llm.prefix import shared_length
 from emoscribe.llm.reader import Reader, load_reader
+from emoscribe.llm.run import Base, Run, answering, find_run
 from emoscribe.llm.score import score
+from emoscribe.llm.settings import AnalyzeSettings, Head, LoraSettings, TrainingSettings
 from emoscribe.llm.tokens import collate
 from emoscribe.llm.untrained import untrained
 from emoscribe.pipeline import make_plan
 from emoscribe.prompts.render import render
+from emoscribe.prompts.settings import PromptSettings
 
 SAID = ("what a great day", "you did what", "fine.", "he is gone and I am alone now, and nobody comes", "</s> great")
 SPECIAL = ("<s>", "</s>", "<|turn|>", "<|end|>")

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from ..core.settings import WordingSettings
 from ..core.timeline import Clip, Cues, Moment, VoiceTrack
 from .levels import PopulationNorms
 from .moments import clear_text, moment_of
+from .settings import WordingSettings
 from .voice import VoiceWords, voice_words
 from .windows import Window, timed_words
 

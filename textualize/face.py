@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..core.settings import WordingSettings
 from ..core.timeline import Evidence, FaceTrack
+from .settings import WordingSettings
 
 AT_REST = "neutral face"
 NO_FACE = "no face seen"

@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pydantic import Field, model_validator
+
+from ..core.settings import Settings
 from ..core.timeline import Moment
-from ..core.training import MixtureSettings
 from .expressions import EXPRESSED, expression
 from .face import AT_REST, NO_FACE, NOT_LOOKED
 from .moments import UNCLEAR
@@ -37,6 +39,50 @@ _NO_VOICE = (TOO_SHORT, NOTHING_TO_COMPARE, NOT_LISTENED, NO_SPEECH, EVEN)
 # that are marked as unclear, taken for others, or lost.
 _MOST_MISHEARD = 0.6
 _MISHEARD_AS = {"unclear": 0.5, "other": 0.3, "lost": 0.2}
+
+
+class MixtureSettings(Settings):
+    """How an example comes by signals that its corpus lacks, or whose labels are not about them.
+
+    Each is lent by a clip whose labels are: one with the same label, which
+    teaches to read the signals together, or with another, which teaches how
+    far to trust each.
+
+    Attributes:
+        alone: share of the examples with nothing but what the label is about.
+        unknown: of the others' signals, those that nobody looked at or listened to.
+        own, same, other, absent: weights of where a signal comes from: its
+            own clip, a clip with the same label, one with any, or from
+            nowhere (“no face seen”).
+        population: share of voices graded by the population's norms where
+            there are the speaker's own.
+        phrases_dropped: share of the phrases of faces and voices left out.
+        unpunctuated: share of the lines as recognisers spell them: in lower
+            case, without a question mark.
+        misheard: share of the lines as a weak recogniser hears them besides.
+        expressions: share of faces as the textbook has them
+            (`textualize/expressions.py`).
+        nothing: share of an epoch with nothing to judge by.
+    """
+
+    alone: float = Field(default=0.55, ge=0, le=1)
+    unknown: float = Field(default=0.2, ge=0, le=1)
+    own: float = Field(default=0.55, ge=0)
+    same: float = Field(default=0.25, ge=0)
+    other: float = Field(default=0.1, ge=0)
+    absent: float = Field(default=0.2, ge=0)
+    population: float = Field(default=0.4, ge=0, le=1)
+    phrases_dropped: float = Field(default=0.1, ge=0, lt=1)
+    unpunctuated: float = Field(default=0.25, ge=0, le=1)
+    misheard: float = Field(default=0.15, ge=0, le=1)
+    expressions: float = Field(default=0.2, ge=0, le=1)
+    nothing: float = Field(default=0.013, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _lines_as_written(self) -> MixtureSettings:
+        if self.unpunctuated + self.misheard > 1:
+            raise ValueError("unpunctuated and misheard are shares of the same lines and cannot exceed 1 together")
+        return self
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable
 
-from ..core.settings import WindowSettings, WordingSettings
 from ..core.timeline import Cues, Evidence, FaceTrack, Moment, Word
 from .face import absence, face_evidence, face_words
 from .levels import PopulationNorms
+from .settings import WindowSettings, WordingSettings
 from .voice import VoiceWords, voice_words
 from .windows import Window, cut
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.settings import WindowSettings
 from ..core.timeline import Cues, FaceTrack, Utterance, Word
+from .settings import WindowSettings
 
 
 @dataclass(frozen=True)

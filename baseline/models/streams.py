@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from ...core.features import FEATURES
+from ...extractors.features.settings import FEATURES
 
 
 def letter(name: str) -> str:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.downloads import Progress, unwatched
+from ...core.context import Context
 from ...core.errors import EmoscribeError
-from ...core.features import FeatureSettings
 from ...core.files import read_json
 from ...core.timeline import Sequence
 from ..media import SAMPLE_RATE, Sound
+from .settings import FeatureSettings
 from .weights import device_for, fingerprint, given_file, model_folder, pretrained, published_file, weights_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ REACH_S: Mapping[str, float] = {
 
 
 def measure(
-    name: str, sound: Sound, features: FeatureSettings, *, offline: bool = False, progress: Progress = unwatched
+    name: str,
+    sound: Sound,
+    features: FeatureSettings,
+    context: Context,
+    progress: Callable[[float], None] = lambda done: None,
 ) -> Sequence:
     """A feature of a recording, on its own times (N,) from the start.
 
@@ -66,10 +70,10 @@ def measure(
     elif name == "log-mel":
         measured = _log_mel
     elif name == "vggish":
-        measured = partial(_vggish, _load_vggish(features, offline), device_for(features))
+        measured = partial(_vggish, _load_vggish(features, context), device_for(features))
     else:
-        measured = partial(_wav2vec2, *_load_wav2vec2(features, offline, progress), device_for(features))
-    times, rows = [np.empty(0)], [np.empty((0, len(columns(name, features, offline=offline))), dtype=np.float32)]
+        measured = partial(_wav2vec2, *_load_wav2vec2(features, context), device_for(features))
+    times, rows = [np.empty(0)], [np.empty((0, len(columns(name, features, context))), dtype=np.float32)]
     for offset_s, start_s, end_s, samples in _windows(sound):
         window_times_s, values = measured(samples)
         window_times_s = window_times_s + offset_s
@@ -77,10 +81,10 @@ def measure(
         times.append(window_times_s[kept])
         rows.append(values[kept])
         progress(min(end_s / sound.duration_s, 1.0))
-    return Sequence(columns(name, features, offline=offline), np.concatenate(times), np.concatenate(rows))
+    return Sequence(columns(name, features, context), np.concatenate(times), np.concatenate(rows))
 
 
-def columns(name: str, features: FeatureSettings, *, offline: bool = False) -> tuple[str, ...]:
+def columns(name: str, features: FeatureSettings, context: Context) -> tuple[str, ...]:
     """The names of a feature's values, D of them.
 
     Raises:
@@ -89,7 +93,7 @@ def columns(name: str, features: FeatureSettings, *, offline: bool = False) -> t
     if name in _OPENSMILE:
         return tuple(_opensmile(name).feature_names)
     if name == "wav2vec2":
-        folder = model_folder(name, weights_of(name, features), offline=offline)
+        folder = model_folder(name, weights_of(name, features), context)
         return tuple(map(str, range(read_json(folder / "config.json")["hidden_size"])))
     from .vggish import BANDS, SIZE
 
@@ -143,14 +147,14 @@ def _log_mel(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (np.arange(len(values)) * vggish.HOP + vggish.WINDOW / 2) / SAMPLE_RATE, values
 
 
-def _load_vggish(features: FeatureSettings, offline: bool) -> nn.Module:
+def _load_vggish(features: FeatureSettings, context: Context) -> nn.Module:
     from .vggish import load_vggish
 
-    path = vggish_file(features, offline=offline)
+    path = vggish_file(features, context)
     return load_vggish(path, fingerprint(str(path)), device_for(features))
 
 
-def vggish_file(features: FeatureSettings, *, offline: bool = False) -> Path:
+def vggish_file(features: FeatureSettings, context: Context) -> Path:
     """Where the weights of `vggish` lie; downloaded where they are not here.
 
     Raises:
@@ -163,7 +167,7 @@ def vggish_file(features: FeatureSettings, *, offline: bool = False) -> Path:
     path = given_file("vggish", weights)
     if path is None and weights != "torchvggish":
         raise EmoscribeError(f"features.weights.vggish must be torchvggish or a file of its weights, got {weights!r}")
-    return path or published_file("vggish", URL, offline=offline)
+    return path or published_file("vggish", URL, context)
 
 
 def _vggish(network: nn.Module, device: str, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -184,9 +188,9 @@ def _vggish(network: nn.Module, device: str, samples: np.ndarray) -> tuple[np.nd
 # ── wav2vec 2.0 ──────────────────────────────────────────────────────────────
 
 
-def _load_wav2vec2(features: FeatureSettings, offline: bool, progress: Progress) -> tuple[Any, Any]:
+def _load_wav2vec2(features: FeatureSettings, context: Context) -> tuple[Any, Any]:
     weights = weights_of("wav2vec2", features)
-    folder = model_folder("wav2vec2", weights, offline=offline, progress=progress)
+    folder = model_folder("wav2vec2", weights, context)
     return _read_wav2vec2(folder, fingerprint(str(folder)), device_for(features))
 
 

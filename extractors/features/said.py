@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core.downloads import Progress, unwatched
+from ...core.context import DEFAULT, Context
 from ...core.errors import UnavailableError
-from ...core.features import FeatureSettings
 from ...core.files import read_json
 from ...core.timeline import Sequence as Rows
 from ...core.timeline import Transcript, Utterance, Word
 from .clock import Clock, clock_of, held
+from .settings import FeatureSettings
 from .weights import device_for, fingerprint, model_folder, pretrained, weights_of
 
 NAME = "token-embeddings"
@@ -42,13 +42,13 @@ def describe(transcript: Transcript, features: FeatureSettings) -> dict[str, Any
     }
 
 
-def columns(features: FeatureSettings, *, offline: bool = False) -> tuple[str, ...]:
+def columns(features: FeatureSettings, context: Context) -> tuple[str, ...]:
     """The names of an embedding's values, D of them.
 
     Raises:
         UnavailableError: the model is not here.
     """
-    folder = model_folder(NAME, weights_of(NAME, features), offline=offline)
+    folder = model_folder(NAME, weights_of(NAME, features), context)
     return tuple(map(str, range(read_json(folder / "config.json")["hidden_size"])))
 
 
@@ -56,9 +56,7 @@ def text_sequences(
     transcripts: Sequence[Transcript],
     durations_s: Sequence[float],
     features: FeatureSettings,
-    *,
-    offline: bool = False,
-    progress: Progress = unwatched,
+    context: Context = DEFAULT,
 ) -> list[Rows]:
     """Token embeddings of clips of which no more than the text is known, in their order.
 
@@ -70,16 +68,14 @@ def text_sequences(
         EmoscribeError: the model cannot be read.
     """
     clocks = [clock_of(0.0, duration_s, features.rate_hz) for duration_s in durations_s]
-    return embed(transcripts, clocks, features, offline=offline, progress=progress)
+    return embed(transcripts, clocks, features, context)
 
 
 def embed(
     transcripts: Sequence[Transcript],
     clocks: Sequence[Clock],
     features: FeatureSettings,
-    *,
-    offline: bool = False,
-    progress: Progress = unwatched,
+    context: Context = DEFAULT,
 ) -> list[Rows]:
     """Token embeddings of transcripts, each on its clock; what is said outside of it is left out.
 
@@ -89,7 +85,7 @@ def embed(
     Raises:
         UnavailableError, EmoscribeError: see `text_sequences`.
     """
-    folder = model_folder(NAME, weights_of(NAME, features), offline=offline, progress=progress)
+    folder = model_folder(NAME, weights_of(NAME, features), context)
     tokenizer, model, most = _read_model(folder, fingerprint(str(folder)), device_for(features))
     pieces: list[tuple[int, tuple[Word, ...], Any]] = []
     for index, (transcript, clock) in enumerate(zip(transcripts, clocks, strict=True)):
@@ -103,7 +99,7 @@ def embed(
         for (index, words, encoding), states in zip(batch, _states(model, batch, features), strict=True):
             said[index] += _words_of(words, encoding, states)
         done += len(batch)
-        progress(done / len(pieces))
+        context.progress("embedding words", done / len(pieces))
     names = tuple(map(str, range(model.config.hidden_size)))
     return [
         Rows(names, clock.times_s, _laid(spoken, len(names), clock)) for spoken, clock in zip(said, clocks, strict=True)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.downloads import Progress, unwatched
+from ...core.context import Context
 from ...core.errors import EmoscribeError
-from ...core.features import FEATURES, FeatureSettings
 from ...core.timeline import FaceTrack, Media
 from ...core.timeline import Sequence as Rows
 from .. import face_pyfeat_weights
@@ -20,6 +19,7 @@ from ..face_pyfeat import undisturbed
 from ..media import frames
 from .clock import Clock, nearest, taken
 from .faces import SAME_FRAME_S
+from .settings import FEATURES, FeatureSettings
 from .weights import (
     device_for,
     fill,
@@ -46,7 +46,7 @@ _CROPS_AT_ONCE = 32
 # ── what networks make of it ─────────────────────────────────────────────────
 
 
-def embedding_columns(name: str, features: FeatureSettings, *, offline: bool = False) -> tuple[str, ...]:
+def embedding_columns(name: str, features: FeatureSettings, context: Context) -> tuple[str, ...]:
     """The names of an embedding's values, D of them.
 
     Raises:
@@ -56,7 +56,7 @@ def embedding_columns(name: str, features: FeatureSettings, *, offline: bool = F
         return tuple(map(str, range(2048)))
     import torch
 
-    network = load_network(name, features, offline=offline)
+    network = load_network(name, features, context)
     with torch.inference_mode():
         width = network(torch.zeros(1, 3, 256, 256, device=device_for(features))).shape[1]
     return tuple(map(str, range(width)))
@@ -68,19 +68,19 @@ def describe(name: str, track: FaceTrack, features: FeatureSettings) -> dict[str
     return {"feature": name, "weights": fingerprint(weights_of(name, features)), "faces": faces.hexdigest()}
 
 
-def load_network(name: str, features: FeatureSettings, *, offline: bool = False) -> Network:
+def load_network(name: str, features: FeatureSettings, context: Context) -> Network:
     """What turns crops into a feature, on the device that the settings say.
 
     Raises:
         UnavailableError: weights or device are not here.
         EmoscribeError: the weights are another network's.
     """
-    path = weights_file(name, features, offline=offline)
+    path = weights_file(name, features, context)
     read = _read_pyfeat if name == "face-embedding" else _read_resnet50
     return read(path, fingerprint(str(path)), device_for(features))
 
 
-def weights_file(name: str, features: FeatureSettings, *, offline: bool = False) -> Path:
+def weights_file(name: str, features: FeatureSettings, context: Context) -> Path:
     """Where the weights of `face-embedding` or `face-resnet50` lie; downloaded where they are not here.
 
     Raises:
@@ -90,26 +90,26 @@ def weights_file(name: str, features: FeatureSettings, *, offline: bool = False)
     weights = weights_of(name, features)
     if path := given_file(name, weights):
         return path
-    return _rater(weights, offline) if name == "face-embedding" else _resnet50(name, weights, offline)
+    return _rater(weights, context) if name == "face-embedding" else _resnet50(name, weights, context)
 
 
-def _rater(weights: str, offline: bool) -> Path:
+def _rater(weights: str, context: Context) -> Path:
     if weights != FEATURES["face-embedding"].weights:
         raise EmoscribeError(
             "features.weights.face-embedding must be py-feat/face_multitask_v2 or a .safetensors file "
             f"of such a model, got {weights!r}"
         )
-    if offline and not face_pyfeat_weights.on_disk():
+    if context.offline and not face_pyfeat_weights.on_disk():
         raise lacking("face-embedding", face_pyfeat_weights.how_to_get())
     return face_pyfeat_weights.find_weights().rater
 
 
-def _resnet50(name: str, weights: str, offline: bool) -> Path:
+def _resnet50(name: str, weights: str, context: Context) -> Path:
     from torchvision.models import ResNet50_Weights
 
     if weights in ResNet50_Weights.__members__:
-        return published_file(name, ResNet50_Weights[weights].url, offline=offline)
-    return next(iter(sorted(model_folder(name, weights, offline=offline).glob("*.safetensors"))))
+        return published_file(name, ResNet50_Weights[weights].url, context)
+    return next(iter(sorted(model_folder(name, weights, context).glob("*.safetensors"))))
 
 
 @lru_cache(maxsize=1)
@@ -152,7 +152,7 @@ def look(
     networks: Mapping[str, Network],
     device: str,
     entropy_hz: float | None = None,
-    progress: Progress = unwatched,
+    progress: Callable[[float], None] = lambda done: None,
 ) -> dict[str, Rows]:
     """Embeddings of all faces of a track, a row for each of its, and how much the pictures hold.
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core.downloads import Progress, unwatched
-from ...core.features import FEATURES, FeatureSettings
+from ...core.context import DEFAULT, Context
 from ...core.timeline import Cues, Media
 from ...core.timeline import Sequence as Rows
 from .. import face, media, voice
-from ..store import CueStore, settings_hash
+from ..store import settings_hash
 from . import faces, heard, said, seen
 from .clock import Clock, averaged, clock_of, held
+from .settings import FEATURES, FeatureSettings
 from .weights import device_for
 
 # Those that are measured of the file itself, rather than put together from cues.
@@ -27,13 +27,11 @@ def sequences_of(
     clip: Media,
     cues: Cues,
     features: FeatureSettings,
+    context: Context = DEFAULT,
     names: Sequence[str] | None = None,
     *,
     interval: tuple[float | None, float | None] = (None, None),
     face_engine: str = "mediapipe",
-    store: CueStore | None = None,
-    offline: bool = False,
-    progress: Progress = unwatched,
 ) -> dict[str, Rows]:
     """Features over time, by name, all on the clock of the file or of a stretch of it.
 
@@ -63,14 +61,14 @@ def sequences_of(
     end_s = clip.duration_s if interval[1] is None else interval[1]
     clock = clock_of(start_s, end_s, features.rate_hz)
     extra = [seen.PICTURE_ENTROPY] if features.informative_share < 1 else []
-    measured = _measured(clip, cues, features, [*names, *extra], store, offline, progress)
+    measured = _measured(clip, cues, features, [*names, *extra], context)
     found = {}
     for name in names:
         if name == said.NAME and cues.transcript is not None:
-            laid = _words(clip, cues, features, clock, end_s, store, offline)
+            laid = _words(clip, cues, features, clock, end_s, context)
         else:
             laid = _laid(name, measured.get(name), cues, clock)
-        found[name] = laid or _nothing(name, features, clock, face_engine, offline)
+        found[name] = laid or _nothing(name, features, clock, face_engine, context)
     if extra:
         nothing = Rows((seen.PICTURE_ENTROPY,), np.empty(0), np.empty((0, 1), dtype=np.float32))
         found[seen.PICTURE_ENTROPY] = seen.informative(measured.get(seen.PICTURE_ENTROPY, nothing), clock)
@@ -78,7 +76,7 @@ def sequences_of(
 
 
 def columns(
-    name: str, features: FeatureSettings, *, face_engine: str = "mediapipe", offline: bool = False
+    name: str, features: FeatureSettings, context: Context, *, face_engine: str = "mediapipe"
 ) -> tuple[str, ...]:
     """The names of a feature's values, D of them, whatever a clip holds.
 
@@ -90,14 +88,14 @@ def columns(
     if name == "voice-measures":
         return tuple(voice.MEASURES)
     if name == said.NAME:
-        return said.columns(features, offline=offline)
+        return said.columns(features, context)
     if FEATURES[name].letter == "V":
-        return seen.embedding_columns(name, features, offline=offline)
-    return heard.columns(name, features, offline=offline)
+        return seen.embedding_columns(name, features, context)
+    return heard.columns(name, features, context)
 
 
-def _nothing(name: str, features: FeatureSettings, clock: Clock, face_engine: str, offline: bool) -> Rows:
-    named = columns(name, features, face_engine=face_engine, offline=offline)
+def _nothing(name: str, features: FeatureSettings, clock: Clock, face_engine: str, context: Context) -> Rows:
+    named = columns(name, features, context, face_engine=face_engine)
     return Rows(named, clock.times_s, np.full((clock.frames, len(named)), np.nan, dtype=np.float32))
 
 
@@ -126,18 +124,17 @@ def _words(
     features: FeatureSettings,
     clock: Clock,
     end_s: float,
-    store: CueStore | None,
-    offline: bool,
+    context: Context,
 ) -> Rows:
     """Kept on the clock: the words differ from clip to clip of a file."""
     assert cues.transcript is not None
     key, interval = settings_hash(said.describe(cues.transcript, features)), (clock.start_s, end_s)
-    kept = store.get(clip.sha256, said.NAME, key, interval) if store is not None else None
+    kept = context.store.get(clip.sha256, said.NAME, key, interval) if context.store is not None else None
     if isinstance(kept, Rows):
         return kept
-    (made,) = said.embed([cues.transcript], [clock], features, offline=offline)
-    if store is not None:
-        store.put(clip.sha256, said.NAME, key, made, interval)
+    (made,) = said.embed([cues.transcript], [clock], features, context)
+    if context.store is not None:
+        context.store.put(clip.sha256, said.NAME, key, made, interval)
     return made
 
 
@@ -146,12 +143,11 @@ def _measured(
     cues: Cues,
     features: FeatureSettings,
     names: Sequence[str],
-    store: CueStore | None,
-    offline: bool,
-    progress: Progress,
+    context: Context,
 ) -> dict[str, Rows]:
     """What is measured of the file itself, from the store or else now; of each stream in one pass."""
     keys = {name: settings_hash(source) for name in names if (source := _source(name, clip, cues, features))}
+    store = context.store
     kept = {name: store.get(clip.sha256, name, key) for name, key in keys.items()} if store is not None else {}
     found = {name: rows for name, rows in kept.items() if isinstance(rows, Rows)}
     missing = [name for name in keys if name not in found]
@@ -159,18 +155,18 @@ def _measured(
     steps = bool(to_see) + len(to_hear)
 
     def told(step: int, done: float) -> None:
-        progress((step + done) / steps)
+        context.progress("measuring", (step + done) / steps)
 
     if to_see:
         embeddings = [name for name in to_see if name != seen.PICTURE_ENTROPY]
-        networks = {name: seen.load_network(name, features, offline=offline) for name in embeddings}
+        networks = {name: seen.load_network(name, features, context) for name in embeddings}
         entropy_hz = features.rate_hz if seen.PICTURE_ENTROPY in to_see else None
         device = device_for(features) if networks else "cpu"
         found |= seen.look(clip, cues.face, networks, device, entropy_hz, partial(told, 0))
     if to_hear:
         with media.sound(clip.path) as sound:
             for step, name in enumerate(to_hear, bool(to_see)):
-                found[name] = heard.measure(name, sound, features, offline=offline, progress=partial(told, step))
+                found[name] = heard.measure(name, sound, features, context, partial(told, step))
     if store is not None:
         for name in missing:
             store.put(clip.sha256, name, keys[name], found[name])

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ...core.downloads import Progress, sha256_of, status, unwatched
+from ...core.context import Context, resolve_device
+from ...core.downloads import sha256_of, status
 from ...core.errors import EmoscribeError, UnavailableError
-from ...core.features import FEATURES, FeatureSettings
 from ...core.weights import find_base, weights_sha256
+from .settings import FEATURES, FeatureSettings
 
 if TYPE_CHECKING:
     import torch
@@ -55,19 +56,19 @@ def given_file(name: str, weights: str) -> Path | None:
     return None
 
 
-def model_folder(name: str, weights: str, *, offline: bool = False, progress: Progress = unwatched) -> Path:
+def model_folder(name: str, weights: str, context: Context) -> Path:
     """The folder with a model's configuration and weights.
 
     Raises:
         UnavailableError: it is not here and cannot be had.
     """
     try:
-        return find_base(weights, offline=offline, progress=progress)
+        return find_base(weights, context=context)
     except UnavailableError as error:
         raise lacking(name, str(error)) from None
 
 
-def published_file(name: str, url: str, *, offline: bool = False) -> Path:
+def published_file(name: str, url: str, context: Context) -> Path:
     """A checkpoint in torch's cache, downloaded where it is not; its name ends in its digest.
 
     Raises:
@@ -79,7 +80,7 @@ def published_file(name: str, url: str, *, offline: bool = False) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / file
     if path.is_file():
         return path
-    if offline or status(url) is None:
+    if context.offline or status(url) is None:
         raise lacking(name, f"{file} is not in {path.parent}, and {url} is not reached")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -163,13 +164,9 @@ def pretrained(name: str, kind: Any, folder: Path, optional: tuple[str, ...]) ->
 
 
 def device_for(features: FeatureSettings) -> str:
-    """`auto` is a GPU where there is one.
+    """Where features are computed.
 
     Raises:
         UnavailableError: `cuda` was asked for and there is none.
     """
-    import torch
-
-    if features.device == "cuda" and not torch.cuda.is_available():
-        raise UnavailableError("features.device cuda: no GPU that torch can use; take auto or cpu")
-    return "cuda" if features.device != "cpu" and torch.cuda.is_available() else "cpu"
+    return resolve_device(features.device, "features.device")

@@ -7,8 +7,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeVar
 
-from .errors import EmoscribeError
-from .files import atomic_path
+from ..core.errors import EmoscribeError
+from ..core.files import atomic_path
 
 R = TypeVar("R")
 

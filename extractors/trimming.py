@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import MediaError
 from ..core.files import atomic_path
-from ..core.packets import decoded
+from .media import decoded
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .settings import Device, Settings
+from ...core.settings import Device, Settings
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from .errors import SettingsError
+from ..core.errors import SettingsError
 
 # Smaller probabilities are taken as this one where their logarithm is.
 _SMALLEST = 1e-12

@@ -9,27 +9,28 @@ Adapters that ship are runs too.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from .errors import MediaError, SettingsError
-from .files import make_folder, plain, read_json, write_json, write_text
-from .labels import BASIC, LabelSet
-from .settings import FaceSettings, PromptSettings, Settings, SpeechSettings, VoiceSettings, WordingSettings, validate
-from .training import Head
+from ..core.errors import MediaError, SettingsError
+from ..core.files import make_folder, plain, read_json, write_json
+from ..core.labels import BASIC, LabelSet
+from ..core.settings import Settings, validate
+from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
+from ..prompts.settings import PromptSettings
+from ..textualize.settings import WordingSettings
+from .settings import Head
 
-SHIPPED = Path(__file__).parent.parent / "llm" / "adapters"
+SHIPPED = Path(__file__).parent / "adapters"
 
 DESCRIPTION = "run.json"
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER = "adapter_model.safetensors"
 HEAD = "head.safetensors"
 NORMS = "norms.json"
-TRACES = "traces.json"
 VERSION = 1
 
 # Before a model that is asked without an adapter.
@@ -178,22 +179,3 @@ def save_run(run: Run) -> None:
     if run.norms is not None:
         write_json(folder / NORMS, run.norms)
     write_json(folder / DESCRIPTION, plain(run.model_dump(mode="json")))
-
-
-def save_traces(folder: Path, traces: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-    """Write what the run in a folder remembers of the clips it learnt from: hashes by kind, by corpus and split."""
-    # Nobody reads hashes: a line each would only be long.
-    write_text(make_folder(folder) / TRACES, json.dumps(plain(traces)) + "\n")
-
-
-def load_traces(folder: Path) -> dict[str, dict[str, list[str]]]:
-    """What `save_traces` wrote; nothing where the run remembers nothing.
-
-    Raises:
-        MediaError: the file is damaged.
-    """
-    path = folder / TRACES
-    traces = read_json(path) if path.is_file() else {}
-    if not isinstance(traces, dict):
-        raise MediaError(f"{path} must be a mapping, got a {type(traces).__name__}; remove it to go on without")
-    return traces

@@ -1,0 +1,1 @@
+"""Training, whatever is trained: what both families of models share."""
