@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -181,11 +182,12 @@ def analyze(debug: bool, videos: tuple[Path, ...], out: Path | None, formats: st
 
     if given["transcript"] is not None and len(videos) > 1:
         raise click.UsageError("--transcript goes with one video")
-    with quiet(debug) as console:
+    with ExitStack() as stack:
+        console = stack.enter_context(quiet(debug))
         from .core.errors import EmoscribeError
-        from .extractors.diarization import check_several
+        from .extractors.speech.diarization import check_several
         from .outputs import Writer, segment_line
-        from .pipeline import analyze_each
+        from .pipeline import Session
 
         bars = Bars(console)
         plan, context = _plan(given, bars)
@@ -195,14 +197,18 @@ def analyze(debug: bool, videos: tuple[Path, ...], out: Path | None, formats: st
             print(choice, file=console)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         failed = []
-        for video, result in analyze_each(videos, plan, context, transcript=given["transcript"]):
-            bars.clear()
-            if isinstance(result, EmoscribeError):
+        session = stack.enter_context(Session(plan, context))
+        for video in videos:
+            try:
+                result = session.analyze(video, transcript=given["transcript"])
+            except EmoscribeError as error:
                 if len(videos) == 1:
-                    raise result
+                    raise
                 failed.append(video)
-                print(f"emoscribe: {' '.join(str(result).split())}", file=console)
+                bars.clear()
+                print(f"emoscribe: {' '.join(str(error).split())}", file=console)
                 continue
+            bars.clear()
             if len(videos) > 1:
                 click.echo(f"\n{video}")
             for segment in result.segments:
@@ -265,12 +271,10 @@ def _prompts_of_corpus(corpus: str, data: Any, given: dict[str, Any], bars: Any,
 
 
 def _prompts_of_video(source: str, given: dict[str, Any], bars: Any) -> list[Any]:
-    from .extractors.perceive import identify, perceive
-    from .pipeline import moments_from, prompts_from
+    from .pipeline import Session
 
-    plan, context = _plan(given, bars)
-    cues = perceive(identify(source, context), plan.settings, context, transcript=given["transcript"])
-    return prompts_from(moments_from(cues, plan), plan)
+    with Session(*_plan(given, bars)) as session:
+        return session.prompts(source, transcript=given["transcript"])
 
 
 @main.command()

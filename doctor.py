@@ -19,10 +19,10 @@ from .core.context import Context
 from .core.errors import EmoscribeError
 from .core.settings import shipped_configs
 from .core.weights import find_base
-from .extractors import face, speech, voice
-from .extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
+from .extractors.registry import AUTOMATIC, ENGINES, Kind, Need, choose
+from .extractors.settings import SETTINGS
 from .llm.run import find_run, shipped_runs
-from .needs import COMMANDS, Need, needs_of, read_config
+from .needs import COMMANDS, needs_of, read_config
 
 READY, MISSING = "✓", "✗"
 
@@ -36,17 +36,15 @@ def examine(offline: bool = False) -> Iterator[str]:
     context = Context(offline=offline)
     yield _machine()
     yield ""
-    for engine in ("whisper", "pocketsphinx"):
-        yield _asked("speech", engine, lambda e=engine: speech.resolve(SpeechSettings(engine=e), context)[1])
-    for engine in ("py-feat", "mediapipe"):
-        yield _asked("face", engine, lambda e=engine: face.resolve(FaceSettings(engine=e), context)[1])
-    yield _asked("voice", "opensmile", lambda: f"version {voice.describe(VoiceSettings())['version']}")
+    for kind, engines in ENGINES.items():
+        for name in engines:
+            yield _asked(kind, name, lambda k=kind, n=name: choose(k, _settings(k, n), context)[1])
     for name in shipped_runs():
         yield _asked("model", name, lambda n=name: _run(n, offline))
     yield ""
     yield "config default would choose:"
-    yield _asked("speech", "auto", lambda: speech.resolve(SpeechSettings(), context)[1])
-    yield _asked("face", "auto", lambda: face.resolve(FaceSettings(), context)[1])
+    for kind in ("speech", "face"):
+        yield _asked(kind, "auto", lambda k=kind: choose(k, _settings(k, AUTOMATIC), context)[1])
     yield ""
     for command, configs in _configs().items():
         yield f"configs of {command}:"
@@ -100,6 +98,11 @@ def _machine() -> str:
     return f"{versions}, PyTorch {torch.__version__}, {device}, {os.cpu_count()} cores"
 
 
+def _settings(kind: Kind, engine: str) -> Any:
+    """The settings that ask for an engine and leave all else to it."""
+    return SETTINGS[kind](engine=engine)
+
+
 def _run(name: str, offline: bool) -> str:
     run = find_run(name)
     find_base(run.base.id, run.base.sha256, Context(offline=offline))
@@ -112,7 +115,7 @@ def _asked(signal: str, name: str, ask: Callable[[], Any]) -> str:
         mark, answer = READY, ask()
     except EmoscribeError as error:
         mark, answer = MISSING, error
-    said = " ".join(str(answer).split()).removesuffix(" (as asked)").removesuffix(" (asked for)")
+    said = " ".join(str(answer).split()).removesuffix(" (as asked)")
     return f"{mark} {signal:7} {name:14} {said}"
 
 

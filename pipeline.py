@@ -1,63 +1,53 @@
 """One video to its labelled transcript, read as prose.
 
-    video ─ perceive ─▶ cues ─ moments_of ─▶ moments ─ render ─▶ prompts ─ score ─▶ labelled transcript
+    source ─ perceive ─▶ cues ─ moments_of ─▶ moments ─ render ─▶ prompts ─ score ─▶ labelled transcript
 
-What can be decided before a video is opened is decided once, in a `Plan`.
+What can be decided before a video is opened is decided once, in a `Plan`; what
+can be loaded once is loaded once, in a `Session`.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import math
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from .core.context import Context, Progress, Store, gpu_is_here, unwatched
-from .core.errors import EmoscribeError, SettingsError
-from .core.labels import BASIC, LabelSet, compound_from_basic, label_set
-from .core.settings import Settings, load
-from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment
-from .extractors.perceive import decide, identify, perceive
+from .core.errors import SettingsError
+from .core.labels import compound_from_basic
+from .core.settings import load
+from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment, Transcript
+from .extractors.engines import Engines
+from .extractors.live import LiveCues
+from .extractors.perceive import perceive
+from .extractors.sources import FileSource, LiveSource
 from .extractors.store import CueStore
-from .llm.run import Run, answering, find_run
+from .llm.plan import Plan, make_plan
 from .llm.settings import AnalyzeSettings
 from .outputs.tracks import face_tracks
 from .prompts.render import render
-from .prompts.settings import PromptSettings
 from .textualize.face import UNIT_WORDS
-from .textualize.levels import population_norms
-from .textualize.moments import moments_of
-from .textualize.settings import WordingSettings
+from .textualize.levels import PopulationNorms, population_norms
+from .textualize.moments import moment_in, moments_of
+from .textualize.voice import Scope
+from .textualize.windows import clock_bounds, window_at
 
 if TYPE_CHECKING:
     from .llm.reader import Reader
 
 
-@dataclass(frozen=True)
-class Plan:
-    """All that is decided before a video is opened.
-
-    Attributes:
-        settings: as asked for, every `auto` resolved.
-        run: the adapter that reads.
-        labels: the answers there will be.
-        wording, prompt: the run's own.
-        choices: what `auto` chose and why, a line each.
-    """
-
-    settings: AnalyzeSettings
-    run: Run
-    labels: LabelSet
-    wording: WordingSettings
-    prompt: PromptSettings
-    choices: tuple[str, ...]
-
-
 def analyze(video: str | Path, config: str | Path = "default", **given: Any) -> LabelledTranscript:
     """The labelled transcript of one video, sound file or picture.
+
+    Engines are loaded for it and let go; of several videos, a `Session` loads them once.
 
     >>> analyze("interview.mp4", labels="compound").segments[0].label
 
@@ -73,10 +63,8 @@ def analyze(video: str | Path, config: str | Path = "default", **given: Any) -> 
     transcript, store = given.pop("transcript", None), given.pop("store", None)
     settings = load(AnalyzeSettings, config, **given)
     context = context_for(settings, CueStore(store) if store is not None else None)
-    ((_, result),) = analyze_each([video], make_plan(settings, context), context, transcript=transcript)
-    if isinstance(result, EmoscribeError):
-        raise result
-    return result
+    with Session(make_plan(settings, context), context) as session:
+        return session.analyze(video, transcript=transcript)
 
 
 def context_for(settings: AnalyzeSettings, store: Store | None = None, progress: Progress = unwatched) -> Context:
@@ -84,54 +72,93 @@ def context_for(settings: AnalyzeSettings, store: Store | None = None, progress:
     return Context(settings.model.device, settings.offline, progress, store)
 
 
-def make_plan(settings: AnalyzeSettings, context: Context) -> Plan:
-    """Decide everything that does not depend on the video.
+class Session:
+    """Engines and a language model, loaded once: by the first that needs them.
 
-    Raises:
-        SettingsError: a setting contradicts the run, or the run cannot give
-            those labels.
-        UnavailableError: an engine that was asked for by name is not here.
+    One analysis or stream at a time; whoever comes meanwhile waits.
+
+    >>> with Session(make_plan(settings, context), context) as session:
+    ...     for video in videos:
+    ...         session.analyze(video)
+
+    Attributes:
+        engines: those that are loaded; `engines.loads` counts.
     """
-    run = find_run(settings.model.run)
-    if run.zero_shot and settings.labels is not None:
-        run = answering(run, label_set(settings.labels))
-    settings = settings.model_copy(update={"modalities": _modalities_for(run, settings)})
-    labels = _labels_from(run, settings.labels)
-    wording = _as_trained("wording", settings.wording, run.wording, run)
-    prompt = _as_trained("prompt", settings.prompt, run.prompt, run)
-    settings, choices = decide(settings, context)
-    return Plan(settings, run, labels, wording, prompt, tuple(choices))
+
+    def __init__(self, plan: Plan, context: Context) -> None:
+        self.plan, self.context = plan, context
+        self.engines = Engines(context)
+        self._lock = threading.Lock()
+        self._loading: Future[Reader] | None = None
+
+    def analyze(
+        self, source: FileSource | str | Path, *, transcript: str | Path | Transcript | None = None
+    ) -> LabelledTranscript:
+        """The labelled transcript of a video, a sound file, a picture, or a stretch of one.
+
+        Args:
+            transcript: what is said, or a file that tells, instead of recognised speech.
+
+        Raises:
+            EmoscribeError: the source or the transcript is not as it has to be, or an engine cannot be loaded.
+        """
+        with self._lock, ExitStack() as stack:
+            if not isinstance(source, FileSource):
+                source = stack.enter_context(closing(FileSource(source, store=self.context.store)))
+            self._begin_loading()
+            cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
+            return label(cues, self.plan, self._reader(), self.context)
+
+    def prompts(self, source: str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
+        """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
+        with self._lock, closing(FileSource(source, store=self.context.store)) as opened:
+            cues = perceive(opened, self.plan.settings, self.engines, self.context, transcript=transcript)
+            return prompts_from(moments_from(cues, self.plan), self.plan)
+
+    def stream(self, source: LiveSource) -> Iterator[Segment]:
+        """Windows of what is seen and heard, each as soon as all that began in it is known.
+
+        They are those of the settings, or `LIVE_WINDOW_S` long.  Whatever the
+        run was trained with, voices are compared with the past alone.
+
+        Raises:
+            SettingsError: a setting is for files only.
+            EmoscribeError: an engine cannot be loaded, or fails.
+        """
+        with self._lock:
+            self._begin_loading()
+            yield from stream_segments(source, self.plan, self.engines, self._reader, self.context)
+
+    def close(self) -> None:
+        """Let go of all that is loaded."""
+        self.engines.close()
+        if self._loading is not None:
+            # Whoever loads in a thread that nobody waits for would be killed in the middle of it.
+            self._loading.exception()
+            self._loading = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin_loading(self) -> None:
+        """The language model loads while the first source is being perceived; on a GPU before that."""
+        if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
+            pool = ThreadPoolExecutor(1, thread_name_prefix="loading")
+            self._loading = pool.submit(load_reader_of, self.plan, self.context)
+            pool.shutdown(wait=False)
+        if self.context.device != "cpu" and gpu_is_here():
+            # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
+            self._loading.result()
+
+    def _reader(self) -> Reader:
+        assert self._loading is not None
+        return self._loading.result()
 
 
-def analyze_each(
-    videos: Iterable[str | Path],
-    plan: Plan,
-    context: Context,
-    *,
-    transcript: str | Path | None = None,
-) -> Iterator[tuple[str | Path, LabelledTranscript | EmoscribeError]]:
-    """The labelled transcript of each video, or why there is none.
-
-    One bad video does not stop the others.  The language model loads while
-    the first one that can be read is being perceived, on a GPU before that,
-    and stays.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="loading") as pool:
-        loading: Future[Reader] | None = None
-        for video in videos:
-            try:
-                clip = identify(video, context)
-                loading = loading or pool.submit(load_model, plan, context)
-                if plan.settings.model.device != "cpu" and gpu_is_here():
-                    # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
-                    loading.result()
-                cues = perceive(clip, plan.settings, context, transcript=transcript)
-                yield video, label(cues, plan, loading.result(), context)
-            except EmoscribeError as error:
-                yield video, error
-
-
-def load_model(plan: Plan, context: Context) -> Reader:
+def load_reader_of(plan: Plan, context: Context) -> Reader:
     """The language model that reads; seconds, most of them imports."""
     from .llm.reader import load_reader
 
@@ -140,15 +167,9 @@ def load_model(plan: Plan, context: Context) -> Reader:
 
 def label(cues: Cues, plan: Plan, reader: Reader, context: Context) -> LabelledTranscript:
     """Put the cues into words, let the model read them, and keep its scores."""
-    from .llm.score import score
-
     began = time.perf_counter()
     moments = moments_from(cues, plan)
-    prompts = prompts_from(moments, plan)
-    scored = score(reader, prompts, batch_tokens=plan.settings.model.batch_tokens, progress=context.stage("reading"))
-    scores = [each.scores for each in scored]
-    if plan.labels.name != plan.run.label_set:
-        scores = [compound_from_basic(each) for each in scores]
+    scores = _scores(prompts_from(moments, plan), plan, reader, context)
     return LabelledTranscript(
         media=cues.media,
         label_set=plan.labels.name,
@@ -161,60 +182,81 @@ def label(cues: Cues, plan: Plan, reader: Reader, context: Context) -> LabelledT
 
 def moments_from(cues: Cues, plan: Plan) -> list[Moment]:
     """The cues in words, as the run was trained to read them."""
-    norms = population_norms(plan.run.norms, f"run {plan.run.name}") if plan.run.norms is not None else None
-    return moments_of(cues, plan.settings.windows, plan.wording, norms, plan.settings.modalities)
+    return moments_of(cues, plan.settings.windows, plan.wording, _norms(plan), plan.settings.modalities)
 
 
 def prompts_from(moments: Sequence[Moment], plan: Plan) -> list[Prompt]:
     """The exact text the model reads, one prompt a moment."""
-    return [
-        render(moments, index, plan.prompt, id=f"{moment.start_s:.2f}-{moment.end_s:.2f}", labels=plan.run.labels)
-        for index, moment in enumerate(moments)
-    ]
+    return [_prompt(moments, index, plan) for index in range(len(moments))]
 
 
-# ── what the run says ────────────────────────────────────────────────────────
+def _prompt(moments: Sequence[Moment], index: int, plan: Plan) -> Prompt:
+    moment = moments[index]
+    name = f"{moment.start_s:.2f}-{moment.end_s:.2f}"
+    return render(moments, index, plan.prompt, id=name, labels=plan.run.labels)
 
 
-def _labels_from(run: Run, name: str | None) -> LabelSet:
-    """The label set asked for, if the run can give it."""
-    if name is None or name == run.label_set:
-        return LabelSet(run.label_set, run.labels)
-    wanted = label_set(name)
-    if wanted.constituents is not None and run.label_set == BASIC.name:
-        return wanted
-    raise SettingsError(
-        f"run {run.name} scores {run.label_set} labels ({', '.join(run.labels)}) and cannot give {name!r} ones; "
-        "leave --labels out or choose another --run"
+def _norms(plan: Plan) -> PopulationNorms | None:
+    return population_norms(plan.run.norms, f"run {plan.run.name}") if plan.run.norms is not None else None
+
+
+def _scores(prompts: Sequence[Prompt], plan: Plan, reader: Reader, context: Context) -> list[Mapping[str, float]]:
+    """What the model makes of prompts, in the labels that were asked for."""
+    from .llm.score import score
+
+    scored = score(reader, prompts, batch_tokens=plan.settings.model.batch_tokens, progress=context.stage("reading"))
+    if plan.labels.name == plan.run.label_set:
+        return [each.scores for each in scored]
+    return [compound_from_basic(each.scores) for each in scored]
+
+
+# ── live ─────────────────────────────────────────────────────────────────────
+
+LIVE_WINDOW_S = 2.0
+
+
+def stream_segments(
+    source: LiveSource, plan: Plan, engines: Engines, reader: Callable[[], Reader], context: Context
+) -> Iterator[Segment]:
+    """See `Session.stream`."""
+    plan = _for_live(plan)
+    window_s, hop_s = plan.settings.windows.window_s or LIVE_WINDOW_S, plan.settings.windows.hop_s
+    live = LiveCues(source, plan.settings, engines)
+    # No prompt looks further back.
+    before: deque[Moment] = deque(maxlen=max(1, plan.prompt.context_turns))
+    for start_s, end_s in clock_bounds(window_s, hop_s or window_s, 0.0, math.inf):
+        cues = live.until(start_s, end_s)
+        if cues is None:
+            return
+        if cues.media.duration_s is not None:
+            end_s = min(end_s, cues.media.duration_s)
+        utterances = cues.transcript.utterances if cues.transcript is not None else ()
+        window = window_at(utterances, start_s, end_s)
+        moment = moment_in(window, cues, plan.wording, _norms(plan), plan.settings.modalities)
+        prompt = _prompt([*before, moment], len(before), plan)
+        before.append(moment)
+        (scores,) = _scores([prompt], plan, reader(), context)
+        yield Segment(moment, scores)
+
+
+def _for_live(plan: Plan) -> Plan:
+    """What of the plan is different where only the past is known.
+
+    Raises:
+        SettingsError: who speaks is to be told by a file, or seen afterwards.
+    """
+    if plan.settings.speech.speakers is not None:
+        raise SettingsError("speech.speakers is for files; of a live source, leave it out")
+    face = plan.settings.face.model_copy(update={"batch_size": 1})
+    return replace(
+        plan,
+        settings=plan.settings.model_copy(update={"face": face}),
+        wording=plan.wording.model_copy(update={"voice_scope": _past(plan.wording.voice_scope)}),
     )
 
 
-G = TypeVar("G", bound=Settings)
-
-
-def _modalities_for(run: Run, settings: AnalyzeSettings) -> str:
-    """What was asked for, or else what the run was trained on; it cannot read anything else."""
-    if "modalities" not in settings.model_fields_set:
-        return run.modalities
-    untaught = [letter for letter in settings.modalities if letter not in run.modalities]
-    if untaught:
-        raise SettingsError(
-            f"run {run.name} was trained on {run.modalities} and has not learnt to read {', '.join(untaught)}; "
-            f"leave modalities to it, or use another run"
-        )
-    return settings.modalities
-
-
-def _as_trained(section: str, asked: G | None, trained: G, run: Run) -> G:
-    """The run's own settings; a config that contradicts them is refused by name."""
-    for key in asked.model_fields_set if asked is not None else ():
-        wanted, fixed = getattr(asked, key), getattr(trained, key)
-        if wanted != fixed:
-            raise SettingsError(
-                f"{section}.{key}={wanted} contradicts run {run.name}, which was trained with {fixed}; "
-                "leave it out or choose another --run"
-            )
-    return trained
+def _past(scope: Scope) -> Scope:
+    return "past" if scope == "speaker" else scope
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:

@@ -26,7 +26,8 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from emoscribe.extractors import face_pyfeat, face_pyfeat_weights
+from emoscribe.extractors.face import pyfeat as face_pyfeat
+from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
 from emoscribe.extractors.media import frames
 from emoscribe.extractors.settings import FaceSettings
 from results import device_name, report

@@ -26,8 +26,10 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from emoscribe.extractors import media, speech_whisper, vad
+from emoscribe.extractors import media
 from emoscribe.extractors.settings import SpeechSettings
+from emoscribe.extractors.speech import vad
+from emoscribe.extractors.speech import whisper as speech_whisper
 from results import device_name, report
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

@@ -27,6 +27,10 @@ class Media:
 
     A sound file has no `width`; a still picture has `duration_s` 0.
     `width` and `height` are in pixels after rotation; `fps` is the mean rate.
+    Of what is live, `sha256` is `None`, and `duration_s` too until it has ended.
+
+    Attributes:
+        start_s, end_s: the stretch of it that is meant; all of it, unless said.
     """
 
     path: str
@@ -36,6 +40,13 @@ class Media:
     width: int | None = None
     height: int | None = None
     has_audio: bool = False
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    @property
+    def until_s(self) -> float:
+        """Where the stretch that is meant ends."""
+        return self.duration_s if self.end_s is None else self.end_s
 
     @property
     def has_video(self) -> bool:
@@ -66,6 +77,21 @@ class Utterance:
     words: tuple[Word, ...] = ()
 
 
+def timed_words(utterance: Utterance) -> tuple[Word, ...]:
+    """The utterance's words with times.
+
+    Subtitles have none: their words are then spread over the utterance by
+    their length, which is right to about a word.
+    """
+    if utterance.words:
+        return utterance.words
+    tokens = utterance.text.split()
+    ends = np.cumsum([len(token) + 1 for token in tokens], dtype=float)
+    span_s = utterance.end_s - utterance.start_s
+    bounds = utterance.start_s + span_s * np.concatenate([[0.0], ends / ends[-1]]) if tokens else []
+    return tuple(Word(float(bounds[i]), float(bounds[i + 1]), token) for i, token in enumerate(tokens))
+
+
 @dataclass(frozen=True)
 class Transcript:
     """What was said, in order of time.  `source` names what heard it."""
@@ -75,13 +101,27 @@ class Transcript:
     source: str
 
 
+@dataclass(frozen=True)
+class UnitScale:
+    """What values of an extractor's action units mean.
+
+    Attributes:
+        grades: from which value on a unit is slight, plain, strong.
+        unspoken: units that it cannot be trusted on, and that are not put into words.
+        shut_is_read: whether the value 0 of parting lips means that they are closed.
+    """
+
+    grades: tuple[float, float, float] = (0.4, 0.5, 0.8)
+    unspoken: tuple[str, ...] = ()
+    shut_is_read: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class FaceTrack:
     """What faces did: one row a detected face a sampled frame, N rows.
 
     Attributes:
-        source: the extractor that saw them; how far a unit is trusted and so
-            spoken depends on it.
+        source: the extractor that saw them.
         names: the A action units, FACS codes such as `AU12`; keys of `measures.FACE`.
         times_s: (N,) seconds.
         person: (N,) int, identity within the video, 0 for the first seen.
@@ -95,6 +135,7 @@ class FaceTrack:
             positive), roll; NaN where unknown.
         emotion_names, emotions: (N, E) in 0–1, of extractors that classify.
         valence, arousal: (N,) in −1–1, of extractors that rate.
+        scale: what the values of its units mean.
     """
 
     source: str
@@ -111,6 +152,7 @@ class FaceTrack:
     emotions: np.ndarray | None = None
     valence: np.ndarray | None = None
     arousal: np.ndarray | None = None
+    scale: UnitScale = UnitScale()
 
     def __post_init__(self) -> None:
         measures.check_declared(self.names, measures.FACE, "face track")

@@ -11,8 +11,8 @@ from ..core.settings import load
 from ..core.timeline import Clip, Cues
 from ..corpora.registry import read_corpus
 from ..extractors.batch import cues_of
-from ..extractors.diarization import check_several
 from ..extractors.perceive import decide
+from ..extractors.speech.diarization import check_several
 from ..llm.run import find_run
 from ..llm.settings import AnalyzeSettings
 from .clips import as_perceived_for, unpublished

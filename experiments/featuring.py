@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +16,12 @@ from ..core.timeline import Clip, Transcript, Utterance
 from ..core.timeline import Sequence as Rows
 from ..corpora.corpus import Corpus
 from ..extractors.batch import as_published
+from ..extractors.engines import Engines
 from ..extractors.features.clock import clock_of
 from ..extractors.features.said import text_sequences
 from ..extractors.features.seen import PICTURE_ENTROPY, most_informative
-from ..extractors.perceive import decide, identify, modalities_for, perceive_over_time
+from ..extractors.perceive import decide, modalities_for, perceive_over_time
+from ..extractors.sources import FileSource
 from ..llm.settings import AnalyzeSettings
 from .clips import keeping
 
@@ -90,22 +93,24 @@ def _perceived(
     decided, _ = decide(asked, context)
     alone = replace(context, progress=unwatched)
     with_media = [clip for clip in clips if clip.media is not None]
-    for done, clip in enumerate(with_media, 1):
-        try:
-            file = identify(str(clip.media), context)
-            cues = perceive_over_time(
-                file,
-                decided,
-                settings.features,
-                alone,
-                streams,
-                interval=(clip.start_s, clip.end_s),
-                transcript=as_published(clip, file),
-            )
-            yield clip, cues.sequences
-        except MediaError as error:
-            yield clip, error
-        context.progress("perceiving", done / len(with_media))
+    with Engines(context) as engines:
+        for done, clip in enumerate(with_media, 1):
+            try:
+                with closing(FileSource(str(clip.media), store=context.store)) as source:
+                    cues = perceive_over_time(
+                        source,
+                        decided,
+                        settings.features,
+                        engines,
+                        alone,
+                        names=streams,
+                        interval=(clip.start_s, clip.end_s),
+                        transcript=as_published(clip, source.media),
+                    )
+                yield clip, cues.sequences
+            except MediaError as error:
+                yield clip, error
+            context.progress("perceiving", done / len(with_media))
 
 
 def _spoken(

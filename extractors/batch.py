@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from ..core.context import DEFAULT, Context, unwatched
 from ..core.errors import MediaError
 from ..core.timeline import Clip, Cues, Media, Transcript, Utterance
-from .perceive import identify, perceive
+from .engines import Engines
+from .perceive import perceive
 from .settings import PerceiveSettings
+from .sources import FileSource
 
 
 def cues_of(
@@ -29,13 +32,15 @@ def cues_of(
     with_media = [clip for clip in clips if clip.media is not None]
     # Of many clips, each is a step; what goes on within one is not told.
     alone = replace(context, progress=unwatched)
-    for done, clip in enumerate(with_media, 1):
-        try:
-            found = identify(str(clip.media), context)
-            yield clip, perceive(found, settings, alone, transcript=as_published(clip, found))
-        except MediaError as error:
-            yield clip, error
-        context.progress("perceiving", done / len(with_media))
+    with Engines(context) as engines:
+        for done, clip in enumerate(with_media, 1):
+            try:
+                with closing(FileSource(str(clip.media), store=context.store)) as source:
+                    published = as_published(clip, source.media)
+                    yield clip, perceive(source, settings, engines, alone, transcript=published)
+            except MediaError as error:
+                yield clip, error
+            context.progress("perceiving", done / len(with_media))
 
 
 def as_published(clip: Clip, found: Media) -> Transcript | None:

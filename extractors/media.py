@@ -12,7 +12,7 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -47,11 +47,14 @@ class Frame:
     image: np.ndarray
 
 
-def probe(path: str | Path) -> Media:
-    """What the file is, without decoding it.
+def probe(path: str | Path, sha256: str | None = None) -> Media:
+    """What the file is; of its pictures only the first is decoded.
 
     The duration is that of the packets that are there, so a cut-off file is
     as long as what is left of it.
+
+    Args:
+        sha256: of its content, where that is known.
 
     Raises:
         MediaError: missing, empty, not a media file, or without any picture
@@ -62,19 +65,22 @@ def probe(path: str | Path) -> Media:
         video, audio = _video_stream(container), _audio_stream(container)
         if video is None and audio is None:
             raise MediaError(f"{path} holds neither picture nor sound that can be decoded")
-        origin = _origin_s(container)
-        still = video is not None and _is_still(container)
-        end_s = 0.0 if still else _end_s(container, [s for s in (video, audio) if s is not None], origin)
         width = height = fps = None
+        end_s = 0.0
+        still = video is not None and _is_still(container)
+        if not still:
+            end_s = _end_s(container, [s for s in (video, audio) if s is not None], _origin_s(container))
+            if end_s <= 0.0:
+                raise MediaError(f"{path} holds no decodable data: it is empty or cut off")
         if video is not None:
-            width, height = _upright_size(path)
+            if not still:
+                container.seek(0)
+            width, height = _upright_size(container, video)
             fps = None if still or not video.average_rate else float(video.average_rate)
-        if not still and end_s <= 0.0:
-            raise MediaError(f"{path} holds no decodable data: it is empty or cut off")
     return Media(
         path=str(path),
         duration_s=end_s,
-        sha256=sha256_of(path),
+        sha256=sha256 or sha256_of(path),
         fps=fps,
         width=width,
         height=height,
@@ -94,18 +100,21 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def frames(path: str | Path, sampling_fps: float | None = None) -> Iterator[Frame]:
+def frames(
+    path: str | Path, sampling_fps: float | None = None, start_s: float = 0.0, end_s: float = np.inf
+) -> Iterator[Frame]:
     """The frames of a video, with the times at which they are shown.
 
     Args:
-        sampling_fps: at most so many frames a second: the first one shown in
-            each interval of that length.  `None` for all.
+        sampling_fps: at most so many frames a second; `None` for all.
+        start_s, end_s: only those shown from the one and before the other.
 
     Yields nothing for a file without a picture.
 
     Raises:
         MediaError: as for `probe`.
     """
+    grid = SamplingGrid(sampling_fps)
     with _open(Path(path)) as container:
         stream = _video_stream(container)
         if stream is None:
@@ -114,41 +123,72 @@ def frames(path: str | Path, sampling_fps: float | None = None) -> Iterator[Fram
         origin = _origin_s(container)
         still = _is_still(container)
         rate = float(stream.average_rate or 25)
-        next_s = -np.inf
+        if start_s > 0 and not still:
+            # To the key frame before it.
+            container.seek(round((origin + start_s) * 1e6))
         for index, picture in enumerate(decoded(container, stream)):
             time_s = 0.0 if still else (index / rate if picture.time is None else picture.time - origin)
-            if sampling_fps is not None:
-                if time_s < next_s:
-                    continue
-                # On the grid of ticks, so that sampling does not drift.
-                next_s = (np.floor(time_s * sampling_fps + 1e-6) + 1) / sampling_fps - 1e-6
+            if time_s >= end_s:
+                return
+            if time_s < start_s or not grid.takes(time_s):
+                continue
             yield Frame(max(time_s, 0.0), _upright(picture))
             if still:
                 return
+
+
+class SamplingGrid:
+    """Of frames that come in order of time, the first one shown in each interval between ticks.
+
+    On the grid of ticks, so that sampling does not drift.
+    """
+
+    def __init__(self, sampling_fps: float | None) -> None:
+        self._fps = sampling_fps
+        self._next_s = -np.inf
+
+    def takes(self, time_s: float) -> bool:
+        """Whether the frame shown then is looked at."""
+        if self._fps is None:
+            return True
+        if time_s < self._next_s:
+            return False
+        self._next_s = (np.floor(time_s * self._fps + 1e-6) + 1) / self._fps - 1e-6
+        return True
 
 
 class Sound:
     """The sound of a file: mono, 16 kHz, on disk, read by the stretch.
 
     Safe to read from several threads.
+
+    Attributes:
+        start_s: where it begins, which is later than 0 for a stretch of a file.
+        growing: whether more of it is to come.
     """
 
-    def __init__(self, spool: BinaryIO, samples: int) -> None:
+    growing = False
+
+    def __init__(self, spool: BinaryIO, samples: int, start_s: float = 0.0) -> None:
         self._spool = spool
         self._lock = threading.Lock()
         self._samples = samples
+        self.start_s = start_s
 
     @property
     def duration_s(self) -> float:
         return self._samples / SAMPLE_RATE
+
+    @property
+    def end_s(self) -> float:
+        return self.start_s + self.duration_s
 
     def read(self, start_s: float, end_s: float) -> np.ndarray:
         """Samples from `start_s` to `end_s`: (N,) float32 in −1–1.
 
         What lies outside the sound is left out, not padded.
         """
-        first = min(max(round(start_s * SAMPLE_RATE), 0), self._samples)
-        last = min(max(round(end_s * SAMPLE_RATE), first), self._samples)
+        first, last = span(start_s - self.start_s, end_s - self.start_s, self._samples)
         with self._lock:
             self._spool.seek(first * BYTES_PER_SAMPLE)
             raw = self._spool.read((last - first) * BYTES_PER_SAMPLE)
@@ -158,12 +198,28 @@ class Sound:
         """The whole sound in turn: (start in seconds, samples (N,) float32)."""
         step = max(1, round(block_s * SAMPLE_RATE))
         for first in range(0, self._samples, step):
-            yield first / SAMPLE_RATE, self.read(first / SAMPLE_RATE, (first + step) / SAMPLE_RATE)
+            start_s = self.start_s + first / SAMPLE_RATE
+            yield start_s, self.read(start_s, start_s + step / SAMPLE_RATE)
+
+    def close(self) -> None:
+        self._spool.close()
+
+
+def span(start_s: float, end_s: float, samples: int) -> tuple[int, int]:
+    """The first and the one after the last of so many samples that lie between two times."""
+    first = min(max(round(start_s * SAMPLE_RATE), 0), samples)
+    return first, min(max(round(end_s * SAMPLE_RATE), first), samples)
 
 
 @contextmanager
 def sound(path: str | Path) -> Iterator[Sound]:
-    """The sound of a file, decoded once; of length 0 where there is none.
+    """The sound of a file, as `decode_sound` gives it, until the block ends."""
+    with closing(decode_sound(path)) as decoded_sound:
+        yield decoded_sound
+
+
+def decode_sound(path: str | Path, start_s: float = 0.0, end_s: float = np.inf) -> Sound:
+    """The sound of a file or of a stretch of it, decoded once; of length 0 where there is none.
 
     Samples lie where their timestamps put them: a late start and gaps are
     silence, so that times agree with those of the frames.  Decoded as 16-bit
@@ -173,14 +229,33 @@ def sound(path: str | Path) -> Iterator[Sound]:
     Raises:
         MediaError: as for `probe`.
     """
-    with tempfile.TemporaryFile(prefix="emoscribe-") as spool:
+    spool: Any = tempfile.TemporaryFile(prefix="emoscribe-")  # noqa: SIM115 - the sound closes it
+    try:
         with _open(Path(path)) as container:
-            samples = _spool_audio(container, spool)
-        yield Sound(spool, samples)  # type: ignore[arg-type]
+            samples = _spool_audio(container, spool, end_s)
+    except BaseException:
+        spool.close()
+        raise
+    whole = Sound(spool, samples)
+    if start_s <= 0.0:
+        return whole
+    with closing(whole):
+        return _part_of(whole, start_s)
 
 
-def _spool_audio(container: InputContainer, spool: Any) -> int:
-    """Write the audio stream to `spool`; the number of samples written."""
+def _part_of(whole: Sound, start_s: float) -> Sound:
+    """What comes after the start of a stretch, by itself."""
+    spool: Any = tempfile.TemporaryFile(prefix="emoscribe-")  # noqa: SIM115 - the sound closes it
+    samples = 0
+    for at_s in np.arange(start_s, whole.end_s, 60.0):
+        piece = whole.read(at_s, min(at_s + 60.0, whole.end_s))
+        spool.write((piece * 32768.0).astype("<i2").tobytes())
+        samples += len(piece)
+    return Sound(spool, samples, start_s)
+
+
+def _spool_audio(container: InputContainer, spool: Any, end_s: float) -> int:
+    """Write the audio stream up to `end_s` to `spool`; the number of samples written."""
     from av import AudioResampler
 
     stream = _audio_stream(container)
@@ -203,6 +278,8 @@ def _spool_audio(container: InputContainer, spool: Any) -> int:
     for block in decoded(container, stream):
         start_s = expected_s if block.time is None else block.time - origin
         block_s = block.samples / block.sample_rate
+        if start_s >= end_s:
+            break
         if start_s + block_s <= 0:
             continue  # the encoder's run-in, before the video starts
         if start_s - expected_s > AUDIO_GAP_S and start_s < limit_s:
@@ -219,7 +296,7 @@ def _spool_audio(container: InputContainer, spool: Any) -> int:
         expected_s += block_s
     write(resampler.resample(None))
     spool.flush()
-    return written
+    return span(0.0, end_s, written)[1] if np.isfinite(end_s) else written
 
 
 # ── PyAV, at the door ────────────────────────────────────────────────────────
@@ -314,11 +391,12 @@ def _end_s(container: InputContainer, streams: list[Any], origin: float) -> floa
     return end_s
 
 
-def _upright_size(path: Path) -> tuple[int | None, int | None]:
-    for frame in frames(path):
-        height, width = frame.image.shape[:2]
-        return width, height
-    return None, None
+def _upright_size(container: InputContainer, stream: Any) -> tuple[int | None, int | None]:
+    picture = next(decoded(container, stream), None)
+    if picture is None:
+        return None, None
+    turned = round((picture.rotation or 0) / 90) % 2
+    return (picture.height, picture.width) if turned else (picture.width, picture.height)
 
 
 def _upright(picture: Any) -> np.ndarray:

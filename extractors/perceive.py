@@ -1,27 +1,35 @@
-"""A video to its cues: what was said, what the faces did, how the voices sounded."""
+"""A source to its cues: what was said, what the faces did, how the voices sounded."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
-from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
-from . import diarization, face, media, speech, subtitles, talking, voice
+from ..core.timeline import Cues, FaceTrack, Transcript, VoiceTrack
+from . import registry
+from .engines import Engines
+from .face.track import FaceTracker
 from .features.sequences import sequences_of
 from .features.settings import FEATURES, FeatureSettings
+from .media import sha256_of
 from .settings import PerceiveSettings
-from .store import Part, settings_hash
-from .talking import SEEN
+from .sources import FileSource
+from .speech import diarization, subtitles, talking
+from .speech.talking import SEEN
+from .speech.transcribe import describe as describe_speech
+from .speech.transcribe import transcribe
+from .store import kept
 
 P = TypeVar("P", bound=PerceiveSettings)
+
+# What a face did and who was seen, or heard, with what is said of it.
+_Looked = tuple[FaceTrack | None, dict[str, Any]]
 
 
 def decide(settings: P, context: Context) -> tuple[P, list[str]]:
@@ -33,13 +41,16 @@ def decide(settings: P, context: Context) -> tuple[P, list[str]]:
     """
     choices = []
     if set(settings.modalities) & set("TA"):
-        speech_settings, why = speech.resolve(settings.speech, context)
-        settings = settings.model_copy(update={"speech": speech_settings})
+        speech, why = registry.choose("speech", settings.speech, context)
+        settings = settings.model_copy(update={"speech": speech})
         choices.append(f"speech: {why}")
     if "V" in settings.modalities:
-        face_settings, why = face.resolve(settings.face, context)
-        settings = settings.model_copy(update={"face": face_settings})
+        face, why = registry.choose("face", settings.face, context)
+        settings = settings.model_copy(update={"face": face})
         choices.append(f"face: {why}")
+    if "A" in settings.modalities:
+        voice, _ = registry.choose("voice", settings.voice, context)
+        settings = settings.model_copy(update={"voice": voice})
     if settings.speech.speakers == SEEN:
         _require_sight(settings)
     return settings, choices
@@ -63,23 +74,10 @@ def _require_sight(settings: PerceiveSettings) -> None:
         )
 
 
-def identify(video: str | Path, context: Context = DEFAULT) -> Media:
-    """What the file is: told by the store, or else probed.
-
-    Raises:
-        MediaError: it cannot be read as video, sound or picture.
-    """
-    if context.store is None:
-        return media.probe(video)
-    sha256 = media.sha256_of(video)
-    known = _kept(context, sha256, "media", {}, lambda: media.probe(video))
-    # The same content may lie under another name today.
-    return replace(known, path=str(video))
-
-
 def perceive(
-    clip: Media,
+    source: FileSource,
     settings: PerceiveSettings,
+    engines: Engines,
     context: Context = DEFAULT,
     *,
     transcript: str | Path | Transcript | None = None,
@@ -90,8 +88,8 @@ def perceive(
     there is hashed, not opened.
 
     Args:
-        clip: as `identify` found it.
         settings: as `decide` leaves them.
+        engines: loaded where they are needed and not yet.
         transcript: what was said, or a subtitle or JSON file that tells, instead of
             recognised speech.
 
@@ -100,19 +98,20 @@ def perceive(
         UnavailableError: an engine cannot be loaded.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="looking") as pool:
-        looking = pool.submit(_look, clip, settings, context)
-        said, voices, heard = _listen(clip, settings, transcript, context, looking)
+        looking = pool.submit(_look, source, settings, engines, context)
+        said, voices, heard = _listen(source, settings, engines, context, transcript, looking)
         faces, seen = looking.result()
-    return Cues(clip, said, faces, voices, provenance=heard | seen)
+    return Cues(source.media, said, faces, voices, provenance=heard | seen)
 
 
 def perceive_over_time(
-    clip: Media,
+    source: FileSource,
     settings: PerceiveSettings,
     features: FeatureSettings,
+    engines: Engines,
     context: Context = DEFAULT,
-    names: Sequence[str] | None = None,
     *,
+    names: Sequence[str] | None = None,
     interval: tuple[float | None, float | None] = (None, None),
     transcript: str | Path | Transcript | None = None,
 ) -> Cues:
@@ -129,18 +128,12 @@ def perceive_over_time(
     """
     names = features.names if names is None else names
     letters = modalities_for(names)
-    cues = Cues(clip)
+    cues = Cues(source.media)
     if letters:
         needed = settings.model_copy(update={"modalities": letters})
-        cues = perceive(clip, needed, context, transcript=transcript)
+        cues = perceive(source, needed, engines, context, transcript=transcript)
     sequences = sequences_of(
-        clip,
-        cues,
-        features,
-        context,
-        names,
-        interval=interval,
-        face_engine=settings.face.engine,
+        source, cues, features, context, names, interval=interval, face_engine=settings.face.engine
     )
     about = {"features": features.model_dump(mode="json")}
     return replace(cues, sequences=sequences, provenance={**cues.provenance, **about})
@@ -157,95 +150,136 @@ def modalities_for(names: Iterable[str]) -> str:
     return "".join(letter for letter, so in needed.items() if so)
 
 
-def _look(clip: Media, settings: PerceiveSettings, context: Context) -> tuple[FaceTrack | None, dict[str, Any]]:
+# ── looking ──────────────────────────────────────────────────────────────────
+
+
+def _look(source: FileSource, settings: PerceiveSettings, engines: Engines, context: Context) -> _Looked:
     if "V" not in settings.modalities or settings.face.engine == "none":
         return None, {}
-    if not clip.has_video:
+    if not source.media.has_video:
         return None, {"face": {"missing": "the file has no picture"}}
     began = time.perf_counter()
-    source = face.describe(settings.face)
-    track = _kept(
-        context,
-        clip.sha256,
+    about = registry.describe("face", settings.face)
+    track = kept(
+        context.store,
+        source.media.sha256,
         "face",
-        source,
-        lambda: face.track_faces(clip.path, settings.face, progress=context.stage("looking")),
+        about,
+        lambda: follow_faces(source, settings, engines, context),
+        source.interval,
     )
-    return track, {"face": source | _took(began)}
+    return track, {"face": about | _took(began)}
+
+
+def follow_faces(
+    source: FileSource, settings: PerceiveSettings, engines: Engines, context: Context = DEFAULT
+) -> FaceTrack:
+    """The faces of a video, followed; of a still picture, those in it.
+
+    Raises:
+        MediaError: the file cannot be read.
+        UnavailableError: the engine cannot be loaded.
+    """
+    engine, progress = engines.face(settings.face), context.stage("looking")
+    fps = None if settings.face.sampling_fps == "auto" else settings.face.sampling_fps
+    tracker = FaceTracker(engine.vocabulary)
+    begin_s, until_s = source.media.start_s, source.media.until_s
+    for seen in engine.see(source.frames(fps)):
+        tracker.add(seen)
+        progress(min((seen.time_s - begin_s) / (until_s - begin_s), 1.0) if until_s > begin_s else 1.0)
+    return tracker.track()
+
+
+# ── listening ────────────────────────────────────────────────────────────────
 
 
 def _listen(
-    clip: Media,
+    source: FileSource,
     settings: PerceiveSettings,
-    given: str | Path | Transcript | None,
+    engines: Engines,
     context: Context,
-    looking: Future[tuple[FaceTrack | None, dict[str, Any]]],
+    given: str | Path | Transcript | None,
+    looking: Future[_Looked],
 ) -> tuple[Transcript | None, VoiceTrack | None, dict[str, Any]]:
     """The words, who says them and, where they were said, the voices.
 
-    The sound is decoded once, if at all.  Faces are waited for only where
-    they tell who speaks.
+    Faces are waited for only where they tell who speaks.
     """
     if not set(settings.modalities) & set("TA") or (settings.speech.engine == "none" and given is None):
         return None, None, {}
-    turns = _turns(clip, settings)
-    with ExitStack() as stack:
-        sound = cache(lambda: stack.enter_context(media.sound(clip.path)))
+    # Read first, since hearing takes long.
+    turns = _turns(source, settings)
+    said, provenance = _heard(source, settings, engines, context, given)
+    if turns is not None:
+        said = diarization.name_speakers(said, turns)
+    elif settings.speech.speakers == SEEN and source.media.has_audio:
+        said = _seen_talking(said, source, looking.result()[0], context)
+    provenance |= _named_by(said, settings)
+    if "A" not in settings.modalities or settings.voice.engine == "none" or not source.media.has_audio:
+        return said, None, provenance
+    began = time.perf_counter()
+    about = registry.describe("voice", settings.voice)
+    voices = kept(
+        context.store,
+        source.media.sha256,
+        "voice",
+        # Voices are measured where somebody speaks, so they hang on the words.
+        about | {"transcript": asdict(said)},
+        lambda: engines.voice(settings.voice).measure(source.sound(), said),
+        source.interval,
+    )
+    return said, voices, provenance | {"voice": about | _took(began)}
 
-        began = time.perf_counter()
-        source: dict[str, Any]
-        if isinstance(given, Transcript):
-            source, said = {"engine": given.source}, given
-        elif given is not None:
-            source, said = {"engine": "file", "file": Path(given).name}, subtitles.read_transcript(given)
-        elif clip.has_audio:
-            source = speech.describe(settings.speech)
-            said = _kept(
-                context,
-                clip.sha256,
-                "transcript",
-                source,
-                lambda: speech.transcribe(sound(), settings.speech, context),
-            )
-        else:
-            source = {"missing": "the file has no sound"}
-            said = Transcript((), language=None, source="no sound")
-        provenance = {"speech": source | _took(began)}
-        if turns is not None:
-            said = diarization.name_speakers(said, turns)
-        elif settings.speech.speakers == SEEN and clip.has_audio:
-            said = _seen_talking(said, clip, looking.result()[0], sound, context)
-        provenance |= _named_by(said, settings)
-        if "A" not in settings.modalities or settings.voice.engine == "none" or not clip.has_audio:
-            return said, None, provenance
 
-        began = time.perf_counter()
-        source = voice.describe(settings.voice)
-        voices = _kept(
-            context,
-            clip.sha256,
-            "voice",
-            # Voices are measured where somebody speaks, so they hang on the words.
-            source | {"transcript": asdict(said)},
-            lambda: voice.measure_voice(sound(), said, settings.voice),
+def _heard(
+    source: FileSource,
+    settings: PerceiveSettings,
+    engines: Engines,
+    context: Context,
+    given: str | Path | Transcript | None,
+) -> tuple[Transcript, dict[str, Any]]:
+    """The words, given or recognised, and where they are from."""
+    began = time.perf_counter()
+    about: dict[str, Any]
+    if isinstance(given, Transcript):
+        about, said = {"engine": given.source}, given
+    elif given is not None:
+        about, said = {"engine": "file", "file": Path(given).name}, subtitles.read_transcript(given)
+    elif source.media.has_audio:
+        about = describe_speech(settings.speech)
+        said = kept(
+            context.store,
+            source.media.sha256,
+            "transcript",
+            about,
+            lambda: transcribe(source.sound(), engines.speech(settings.speech), context.stage("listening")),
+            source.interval,
         )
-        return said, voices, provenance | {"voice": source | _took(began)}
+    else:
+        about = {"missing": "the file has no sound"}
+        said = Transcript((), language=None, source="no sound")
+    return said, {"speech": about | _took(began)}
 
 
-def _turns(clip: Media, settings: PerceiveSettings) -> tuple[diarization.Turn, ...] | None:
-    """Who speaks when, where a file tells; read first, since hearing takes long."""
+def _turns(source: FileSource, settings: PerceiveSettings) -> tuple[diarization.Turn, ...] | None:
+    """Who speaks when, where a file tells."""
     if settings.speech.speakers in (None, SEEN):
         return None
-    return diarization.read_turns(str(settings.speech.speakers), Path(clip.path).stem)
+    return diarization.read_turns(str(settings.speech.speakers), Path(source.media.path).stem)
 
 
-def _seen_talking(
-    said: Transcript, clip: Media, faces: FaceTrack | None, sound: Callable[[], media.Sound], context: Context
-) -> Transcript:
+def _seen_talking(said: Transcript, source: FileSource, faces: FaceTrack | None, context: Context) -> Transcript:
     if faces is None or all(utterance.speaker for utterance in said.utterances):
         return said
-    source = {"step_s": talking.STEP_S}
-    loud = _kept(context, clip.sha256, "loudness", source, lambda: talking.loudness(sound()))
+    about = {"step_s": talking.STEP_S}
+    loud = kept(
+        context.store,
+        source.media.sha256,
+        "loudness",
+        about,
+        lambda: talking.loudness(source.sound()),
+        source.interval,
+    )
     return talking.name_speakers(said, faces, loud)
 
 
@@ -254,31 +288,15 @@ def _named_by(said: Transcript, settings: PerceiveSettings) -> dict[str, Any]:
     named = sum(utterance.speaker is not None for utterance in said.utterances)
     asked = settings.speech.speakers
     if asked == SEEN:
-        source = talking.describe()
+        about = talking.describe()
     elif asked is not None:
-        source = {"source": f"file {Path(asked).name}", "sha256": media.sha256_of(asked)}
+        about = {"source": f"file {Path(asked).name}", "sha256": sha256_of(asked)}
     elif named:
-        source = {"source": "transcript"}
+        about = {"source": "transcript"}
     else:
         return {}
-    return {"speakers": source | {"named": named, "of": len(said.utterances)}}
+    return {"speakers": about | {"named": named, "of": len(said.utterances)}}
 
 
 def _took(began: float) -> dict[str, float]:
     return {"seconds": round(time.perf_counter() - began, 2)}
-
-
-Q = TypeVar("Q", bound=Part)
-
-
-def _kept(context: Context, sha256: str, part: str, source: Mapping[str, Any], make: Callable[[], Q]) -> Q:
-    """The part from the store, or else made, and kept there."""
-    store = context.store
-    if store is None:
-        return make()
-    key = settings_hash(source)
-    found = store.get(sha256, part, key)
-    if found is None:
-        found = make()
-        store.put(sha256, part, key, found)
-    return found  # type: ignore[return-value]

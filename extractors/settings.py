@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..core.errors import SettingsError
 from ..core.settings import Device, Settings
+from .registry import Kind, names_of
 
 
 class SpeechSettings(Settings):
     """Who hears the words."""
 
-    engine: Literal["auto", "whisper", "pocketsphinx", "none"] = "auto"
+    engine: str = "auto"
     # A Whisper size (`base`, `turbo`, …) or a checkpoint file; `auto` is
     # `turbo` on a GPU and `base` on a CPU.
     model: str = "auto"
@@ -27,11 +29,16 @@ class SpeechSettings(Settings):
     # mouth moves; `None` leaves it to the transcript.
     speakers: Literal["seen"] | str | None = None
 
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, name: str) -> str:
+        return _known("speech", name)
+
 
 class FaceSettings(Settings):
     """Who sees the faces, and how often it looks."""
 
-    engine: Literal["auto", "mediapipe", "py-feat", "none"] = "auto"
+    engine: str = "auto"
     # Frames a second; `auto` is what the engine can afford.
     sampling_fps: Literal["auto"] | float = "auto"
     max_faces: int = Field(default=4, ge=1, le=32)
@@ -39,6 +46,11 @@ class FaceSettings(Settings):
     # Frames that py-feat looks at together; `None` is what suits the device:
     # 16 on a GPU, and one on a CPU, where more are slower.
     batch_size: int | None = Field(default=None, ge=1)
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, name: str) -> str:
+        return _known("face", name)
 
     @model_validator(mode="after")
     def _positive_rate(self) -> FaceSettings:
@@ -50,10 +62,23 @@ class FaceSettings(Settings):
 class VoiceSettings(Settings):
     """How the sound of the voice is measured."""
 
-    engine: Literal["opensmile", "none"] = "opensmile"
+    engine: str = "opensmile"
     # Shorter utterances are not measured: MELD's published voice measurements
     # leave them out as well.
     min_utterance_s: float = Field(default=0.5, ge=0.1)
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, name: str) -> str:
+        return _known("voice", name)
+
+
+# Of each kind of engine.
+SETTINGS: Mapping[Kind, type[SpeechSettings | FaceSettings | VoiceSettings]] = {
+    "speech": SpeechSettings,
+    "face": FaceSettings,
+    "voice": VoiceSettings,
+}
 
 
 class PerceiveSettings(Settings):
@@ -78,3 +103,9 @@ def check_modalities(letters: str) -> None:
         raise SettingsError(
             f"modalities must be letters of TVA (T what was said, V the face, A the voice), each once, got {letters!r}"
         )
+
+
+def _known(kind: Kind, name: str) -> str:
+    if name not in names_of(kind):
+        raise ValueError(f"there is no such engine; there are: {', '.join(names_of(kind))}")
+    return name

@@ -11,16 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from ..core.context import Store
 from ..core.errors import EmoscribeError
 from ..core.files import atomic_path, make_folder
-from ..core.timeline import FaceTrack, Media, Sequence, Transcript, Utterance, VoiceTrack, Word
+from ..core.timeline import FaceTrack, Media, Sequence, Transcript, UnitScale, Utterance, VoiceTrack, Word
 
 Part = Media | Transcript | FaceTrack | VoiceTrack | Sequence
 _KINDS: Mapping[str, type] = {kind.__name__: kind for kind in (Media, Transcript, FaceTrack, VoiceTrack, Sequence)}
@@ -34,6 +35,32 @@ _KEY_COLUMNS = ["sha256", "start_s", "end_s", "part", "settings"]
 def settings_hash(settings: Mapping[str, Any]) -> str:
     """A short hash of everything a part depends on besides the file."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+P = TypeVar("P", bound=Part)
+
+
+def kept(
+    store: Store | None,
+    sha256: str,
+    part: str,
+    source: Mapping[str, Any],
+    make: Callable[[], P],
+    interval: tuple[float, float] = WHOLE,
+) -> P:
+    """The part from the store, or else made, and kept there.
+
+    Args:
+        source: everything that it depends on besides the file.
+    """
+    if store is None:
+        return make()
+    key = settings_hash(source)
+    found = store.get(sha256, part, key, interval)
+    if found is None:
+        found = make()
+        store.put(sha256, part, key, found, interval)
+    return found
 
 
 class CueStore:
@@ -122,17 +149,24 @@ def _to_row(value: Part) -> dict[str, Any]:
             )
         elif isinstance(value, Transcript) and field.name == "utterances":
             plain[field.name] = [asdict(utterance) for utterance in value.utterances]
+        elif isinstance(item, UnitScale):
+            plain[field.name] = asdict(item)
         else:
             plain[field.name] = item
     return {"kind": type(value).__name__, "fields": json.dumps(plain), "arrays": arrays}
 
 
 def _from_row(row: Mapping[str, Any]) -> Part:
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in json.loads(row["fields"]).items()}
+    values: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in json.loads(row["fields"]).items()
+    }
     if "utterances" in values:
         values["utterances"] = tuple(
             Utterance(**{**u, "words": tuple(Word(**word) for word in u["words"])}) for u in values["utterances"]
         )
+    if isinstance(scale := values.get("scale"), Mapping):
+        given: Any = {name: tuple(v) if isinstance(v, list) else v for name, v in scale.items()}
+        values["scale"] = UnitScale(**given)
     for array in row["arrays"]:
         flat = np.frombuffer(array["data"], dtype=np.dtype(array["dtype"]))
         values[array["name"]] = flat.reshape(array["shape"]).copy()

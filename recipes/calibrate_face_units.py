@@ -1,4 +1,4 @@
-"""Make `extractors/face_units.json`: what neutral faces look like, and what units are made of.
+"""Make `extractors/units.json`: what neutral faces look like, and what units are made of.
 
     python recipes/calibrate_face_units.py --faces FOLDER [--out FILE] [--evaluate]
 
@@ -29,15 +29,9 @@ from typing import Any
 
 import numpy as np
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face import SOURCE, read_mesh
-from emoscribe.extractors.face_mesh import mesher
-from emoscribe.extractors.face_units import (
-    CALIBRATION,
-    LARGEST_DEVIATION,
-    Calibration,
-    action_units,
-    pose_terms,
-)
+from emoscribe.extractors.face.mediapipe import SOURCE, read_mesh
+from emoscribe.extractors.face.mesh import mesher
+from emoscribe.extractors.face.units import CALIBRATION, LARGEST_DEVIATION, Calibration, action_units, pose_terms
 from emoscribe.extractors.media import frames
 from emoscribe.textualize.face import face_words
 

@@ -40,7 +40,7 @@ from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.metrics import confusion, weighted_f1
 from emoscribe.extractors.media import sound
 from emoscribe.extractors.settings import SpeechSettings
-from emoscribe.extractors.speech import transcribe
+from emoscribe.extractors.speech.transcribe import transcribe
 from emoscribe.llm.reader import load_reader
 from emoscribe.llm.run import Run, find_run
 from emoscribe.llm.score import score

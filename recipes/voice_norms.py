@@ -25,7 +25,7 @@ from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.extractors.media import sound
 from emoscribe.extractors.settings import VoiceSettings
-from emoscribe.extractors.voice import measure_clip
+from emoscribe.extractors.voice.opensmile import measure_clip
 from emoscribe.textualize.levels import NORMS_VERSION, QUANTILES, population_norms
 from emoscribe.textualize.voice import RECORDING_DEPENDENT, WORDS
 

@@ -23,9 +23,10 @@ from emoscribe.core import downloads
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.settings import shipped_configs
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
-from emoscribe.extractors import face_pyfeat_weights, speech_whisper
+from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
 from emoscribe.extractors.settings import SpeechSettings
-from emoscribe.extractors.speech import resolve
+from emoscribe.extractors.speech import whisper as speech_whisper
+from emoscribe.extractors.speech.transcribe import resolve
 
 BASE = "someone/tiny"
 COMMIT = "c" * 40

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from emoscribe.core.errors import MediaError, UnavailableError
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors import face_pyfeat_weights
-from emoscribe.extractors.face import describe, read_mesh, resolve, track_faces
-from emoscribe.extractors.face_geometry import MEASURES, measure, to_front
-from emoscribe.extractors.face_identity import Identities, look
-from emoscribe.extractors.face_mesh import Mesh, mesher
-from emoscribe.extractors.face_units import action_units, shipped_calibration
+from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
+from emoscribe.extractors.face.geometry import MEASURES, measure, to_front
+from emoscribe.extractors.face.identity import Identities, look
+from emoscribe.extractors.face.mediapipe import describe, read_mesh, resolve, track_faces
+from emoscribe.extractors.face.mesh import Mesh, mesher
+from emoscribe.extractors.face.units import action_units, shipped_calibration
 from emoscribe.extractors.media import frames
 from emoscribe.extractors.settings import FaceSettings
 

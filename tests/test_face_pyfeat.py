@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from emoscribe.core.errors import MediaError, UnavailableError
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors import face_pyfeat, face_pyfeat_weights
-from emoscribe.extractors.face import describe, resolve, track_faces
+from emoscribe.extractors.face import pyfeat as face_pyfeat
+from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
+from emoscribe.extractors.face.mediapipe import describe, resolve, track_faces
 from emoscribe.extractors.media import Frame, frames
 from emoscribe.extractors.settings import FaceSettings
 

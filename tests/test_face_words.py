@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face import track_faces
+from emoscribe.extractors.face.mediapipe import track_faces
 from emoscribe.extractors.settings import FaceSettings
 from emoscribe.textualize.face import (
     AT_REST,

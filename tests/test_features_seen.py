@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from emoscribe.core.timeline import Cues, FaceTrack
 from emoscribe.extractors import media
-from emoscribe.extractors.face import track_faces
-from emoscribe.extractors.face_pyfeat import undisturbed
+from emoscribe.extractors.face.mediapipe import track_faces
+from emoscribe.extractors.face.pyfeat import undisturbed
 from emoscribe.extractors.features import faces, seen
 from emoscribe.extractors.features.clock import Clock, clock_of
 from emoscribe.extractors.features.sequences import columns, sequences_of

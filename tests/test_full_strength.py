@@ -20,7 +20,8 @@ from click.testing import CliRunner
 from emoscribe.cli import main
 from emoscribe.core.labels import BASIC
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
-from emoscribe.extractors import face_pyfeat_weights, media
+from emoscribe.extractors import media
+from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
 from emoscribe.llm.run import Base, Run, save_run
 from emoscribe.llm.settings import Head, LoraSettings, TrainingSettings
 from emoscribe.prompts.settings import PromptSettings

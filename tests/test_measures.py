@@ -9,8 +9,8 @@ from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.timeline import FaceTrack, VoiceTrack
 from emoscribe.corpora import meld
 from emoscribe.corpora.corpus import Corpus
-from emoscribe.extractors import voice
-from emoscribe.extractors.face_units import shipped_calibration
+from emoscribe.extractors.face.units import shipped_calibration
+from emoscribe.extractors.voice import opensmile as voice
 from emoscribe.textualize.face import UNIT_WORDS
 from emoscribe.textualize.levels import population_norms
 from emoscribe.textualize.voice import WORDS

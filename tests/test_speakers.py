@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from emoscribe.core.errors import MediaError, SettingsError
 from emoscribe.core.timeline import FaceTrack, Transcript, Utterance, Word
-from emoscribe.extractors import face, media, talking
-from emoscribe.extractors.diarization import Turn, check_several, name_speakers, read_turns
+from emoscribe.extractors import media
+from emoscribe.extractors.face import mediapipe as face
 from emoscribe.extractors.perceive import decide, identify, perceive
 from emoscribe.extractors.settings import FaceSettings, SpeechSettings
+from emoscribe.extractors.speech import talking
+from emoscribe.extractors.speech.diarization import Turn, check_several, name_speakers, read_turns
+from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.extractors.store import CueStore
-from emoscribe.extractors.subtitles import read_transcript
 from emoscribe.llm.settings import AnalyzeSettings
 
 RTTM = """SPKR-INFO friends 1 <NA> <NA> <NA> unknown monica <NA> <NA>

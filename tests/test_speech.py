@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.timeline import Transcript
-from emoscribe.extractors import media, speech_whisper, vad
+from emoscribe.extractors import media
 from emoscribe.extractors.settings import SpeechSettings
-from emoscribe.extractors.speech import describe, resolve, transcribe
-from emoscribe.extractors.speech_sphinx import Sphinx
-from emoscribe.extractors.subtitles import read_transcript
+from emoscribe.extractors.speech import vad
+from emoscribe.extractors.speech import whisper as speech_whisper
+from emoscribe.extractors.speech.pocketsphinx import Sphinx
+from emoscribe.extractors.speech.subtitles import read_transcript
+from emoscribe.extractors.speech.transcribe import describe, resolve, transcribe
 
 SPHINX = SpeechSettings(engine="pocketsphinx")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from emoscribe.core.errors import MediaError
 from emoscribe.core.timeline import Utterance, Word
-from emoscribe.extractors.subtitles import read_transcript
+from emoscribe.extractors.speech.subtitles import read_transcript
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500

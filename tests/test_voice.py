@@ -7,7 +7,7 @@ import pytest
 from emoscribe.core.timeline import Transcript, Utterance
 from emoscribe.extractors.media import SAMPLE_RATE, sound
 from emoscribe.extractors.settings import VoiceSettings
-from emoscribe.extractors.voice import MEASURES, describe, measure_clip, measure_voice, syllables
+from emoscribe.extractors.voice.opensmile import MEASURES, describe, measure_clip, measure_voice, syllables
 
 SETTINGS = VoiceSettings()
 

@@ -11,7 +11,7 @@ from emoscribe.core.timeline import Transcript, Utterance, VoiceTrack
 from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.extractors.media import SAMPLE_RATE, sound
 from emoscribe.extractors.settings import VoiceSettings
-from emoscribe.extractors.voice import MEASURES, measure_voice
+from emoscribe.extractors.voice.opensmile import MEASURES, measure_voice
 from emoscribe.textualize.levels import LEVELS, cuts_of, grade, population_norms, read_norms
 from emoscribe.textualize.voice import (
     EVEN,

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from ..core.timeline import Clip, Cues, Moment, VoiceTrack
+from ..core.timeline import Clip, Cues, Moment, VoiceTrack, timed_words
 from .levels import PopulationNorms
 from .moments import clear_text, moment_of
 from .settings import WordingSettings
 from .voice import VoiceWords, voice_words
-from .windows import Window, timed_words
+from .windows import Window
 
 
 def moments_of_clips(

@@ -22,13 +22,6 @@ NOT_LOOKED = "not looked at"
 # What is said of a face at most: more words dilute what matters.
 MOST_WORDS = 5
 
-# Values from which a unit is slight, plain, strong.  On the mesh 30, 12 and 3 %
-# of neutral faces lie above (the knots in `extractors/face_units.json`);
-# py-feat gives probabilities, and Richet et al. (2024) name those above 0.5.
-_GRADES: Mapping[str, tuple[float, float, float]] = {
-    "mediapipe-mesh": (0.25, 0.5, 0.75),
-    "py-feat": (0.4, 0.5, 0.8),
-}
 _GRADE_WORDS = ("slight ", "", "strong ")
 
 # Units in words, the most telling first (by what each adds to telling six
@@ -59,7 +52,6 @@ UNIT_WORDS: Mapping[str, str] = {
 
 # A mouth that stays shut is worth saying, where the value 0 means so: it sets
 # a set face apart from a slack one.
-_SHUT_IS_READ = frozenset({"mediapipe-mesh"})
 _SHUT_WORDS: Mapping[str, str] = {"AU25": "lips closed", "AU26": "jaw closed"}
 
 # Speaking and blinking move these: over a moment they count as shown when they
@@ -68,13 +60,6 @@ _SUSTAINED = frozenset(
     {"AU06", "AU10", "AU12", "AU15", "AU17", "AU20", "AU23", "AU24", "AU25", "AU26", "AU43", "teeth"}
 )
 _SUSTAINED_PERCENTILE = 60.0
-
-# Units that are not spoken, by extractor.  py-feat's dimpler and lip suck
-# are rare and uncertain in its own benchmarks.
-_UNSPOKEN: Mapping[str, frozenset[str]] = {
-    "mediapipe-mesh": frozenset(),
-    "py-feat": frozenset({"AU14", "AU28"}),
-}
 
 # Emotions that an extractor rates: the top three, none that it all but rules out.
 MOST_EMOTIONS = 3
@@ -162,8 +147,8 @@ def _words(track: FaceTrack, rows: np.ndarray, settings: WordingSettings) -> str
     values = {
         unit: _pooled(track.action_units[rows, column], unit, settings) for column, unit in enumerate(track.names)
     }
-    grades = {unit: int(np.searchsorted(_GRADES[track.source], value, side="right")) for unit, value in values.items()}
-    spoken = [unit for unit in UNIT_WORDS if grades.get(unit, 0) >= least and unit not in _UNSPOKEN[track.source]]
+    grades = {unit: int(np.searchsorted(track.scale.grades, value, side="right")) for unit, value in values.items()}
+    spoken = [unit for unit in UNIT_WORDS if grades.get(unit, 0) >= least and unit not in track.scale.unspoken]
     # Stable: within a grade the most telling stay in front.
     spoken = sorted(spoken, key=lambda unit: -grades[unit])[:MOST_WORDS]
     phrases = [_GRADE_WORDS[grades[unit] - 1] + UNIT_WORDS[unit] for unit in spoken]
@@ -197,7 +182,7 @@ def _pooled(values: np.ndarray, unit: str, settings: WordingSettings) -> float:
 
 def _shut_words(track: FaceTrack, rows: np.ndarray, settings: WordingSettings) -> list[str]:
     """A mouth is shut when it is so nearly all the time."""
-    if "AU25" not in track.names or track.source not in _SHUT_IS_READ:
+    if "AU25" not in track.names or not track.scale.shut_is_read:
         return []
     percentile = 100.0 if settings.face_pooling == "max" else settings.face_pooling
     words = []

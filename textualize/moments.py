@@ -32,15 +32,19 @@ def moments_of(
         modalities: those to put into words: T, V, A.  Speech that is not to
             be put into words still says when somebody speaks.
     """
-    moments = []
-    for window in cut(cues, windows):
-        text = voice = None
-        if "T" in modalities and cues.transcript is not None:
-            text = clear_text(window.words, wording.unclear_below)
-        if "A" in modalities and cues.voice is not None:
-            voice = voice_words(cues.voice, window.start_s, window.end_s, norms, wording.voice_scope)
-        moments.append(moment_of(window, text, cues.face if "V" in modalities else None, voice, wording))
-    return moments
+    return [moment_in(window, cues, wording, norms, modalities) for window in cut(cues, windows)]
+
+
+def moment_in(
+    window: Window, cues: Cues, wording: WordingSettings, norms: PopulationNorms | None, modalities: Collection[str]
+) -> Moment:
+    """What was said, seen and heard in a window; see `moments_of`."""
+    text = voice = None
+    if "T" in modalities and cues.transcript is not None:
+        text = clear_text(window.words, wording.unclear_below)
+    if "A" in modalities and cues.voice is not None:
+        voice = voice_words(cues.voice, window.start_s, window.end_s, norms, wording.voice_scope)
+    return moment_of(window, text, cues.face if "V" in modalities else None, voice, wording)
 
 
 def moment_of(

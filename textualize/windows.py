@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.timeline import Cues, FaceTrack, Utterance, Word
+from ..core.timeline import Cues, FaceTrack, Utterance, Word, timed_words
 from .settings import WindowSettings
 
 
@@ -30,44 +30,33 @@ def cut(cues: Cues, settings: WindowSettings) -> list[Window]:
     which a face is seen.  With it, windows of that length by the clock.
     """
     utterances = cues.transcript.utterances if cues.transcript else ()
-    duration_s = cues.media.duration_s
+    begin_s, until_s = cues.media.start_s, cues.media.until_s
     if settings.window_s is not None:
-        windows = _by_clock(utterances, duration_s, settings.window_s, settings.hop_s or settings.window_s)
+        bounds = clock_bounds(settings.window_s, settings.hop_s or settings.window_s, begin_s, until_s)
+        windows = [window_at(utterances, *each) for each in bounds]
     else:
         windows = [part for u in utterances for part in _by_pauses(u, settings.max_utterance_s)]
         if cues.face is not None:
-            windows += _gaps(windows, cues.face, duration_s, settings)
+            windows += _gaps(windows, cues.face, begin_s, until_s, settings)
     windows.sort(key=lambda window: (window.start_s, window.end_s))
-    return windows or [Window(0.0, duration_s)]
+    return windows or [Window(begin_s, until_s)]
 
 
-def timed_words(utterance: Utterance) -> tuple[Word, ...]:
-    """The utterance's words with times.
-
-    Subtitles have none: their words are then spread over the utterance by
-    their length, which is right to about a word.
-    """
-    if utterance.words:
-        return utterance.words
-    tokens = utterance.text.split()
-    ends = np.cumsum([len(token) + 1 for token in tokens], dtype=float)
-    span_s = utterance.end_s - utterance.start_s
-    bounds = utterance.start_s + span_s * np.concatenate([[0.0], ends / ends[-1]]) if tokens else []
-    return tuple(Word(float(bounds[i]), float(bounds[i + 1]), token) for i, token in enumerate(tokens))
+def clock_bounds(window_s: float, hop_s: float, begin_s: float, until_s: float) -> Iterator[tuple[float, float]]:
+    """Where windows of a stretch begin and end; at least one, the last cut off where the stretch ends."""
+    count = max(1, math.ceil((until_s - begin_s) / hop_s - 1e-9)) if until_s < math.inf else None
+    for index in itertools.count() if count is None else range(count):
+        start_s = begin_s + index * hop_s
+        yield start_s, min(start_s + window_s, until_s)
 
 
-def _by_clock(utterances: Sequence[Utterance], duration_s: float, window_s: float, hop_s: float) -> list[Window]:
-    spoken = [(u, word) for u in utterances for word in timed_words(u)]
-    windows = []
-    for index in range(max(1, math.ceil(duration_s / hop_s - 1e-9))):
-        start_s = index * hop_s
-        end_s = min(start_s + window_s, duration_s)
-        # A word belongs where its middle lies, so that none is cut in two.
-        inside = [(u, w) for u, w in spoken if start_s <= (w.start_s + w.end_s) / 2 < end_s]
-        speakers = [u.speaker for u, _ in inside]
-        speaker = max(speakers, key=speakers.count) if speakers else None
-        windows.append(Window(start_s, end_s, speaker, tuple(w for _, w in inside)))
-    return windows
+def window_at(utterances: Sequence[Utterance], start_s: float, end_s: float) -> Window:
+    """A stretch of time with what is said in it; a word belongs where its middle lies, so that none is cut in two."""
+    spoken = [(utterance, word) for utterance in utterances for word in timed_words(utterance)]
+    inside = [(u, word) for u, word in spoken if start_s <= (word.start_s + word.end_s) / 2 < end_s]
+    speakers = [utterance.speaker for utterance, _ in inside]
+    speaker = max(speakers, key=speakers.count) if speakers else None
+    return Window(start_s, end_s, speaker, tuple(word for _, word in inside))
 
 
 def _by_pauses(utterance: Utterance, max_s: float) -> list[Window]:
@@ -90,13 +79,15 @@ def _by_pauses(utterance: Utterance, max_s: float) -> list[Window]:
     return halve(utterance.start_s, utterance.end_s, words)
 
 
-def _gaps(spoken: Sequence[Window], face: FaceTrack, duration_s: float, settings: WindowSettings) -> list[Window]:
+def _gaps(
+    spoken: Sequence[Window], face: FaceTrack, begin_s: float, until_s: float, settings: WindowSettings
+) -> list[Window]:
     """Silences in which a face is seen, in pieces of at most `max_gap_s`."""
-    gaps, free_from_s = [], 0.0
+    gaps, free_from_s = [], begin_s
     for window in sorted(spoken, key=lambda w: w.start_s):
         gaps.append((free_from_s, window.start_s))
         free_from_s = max(free_from_s, window.end_s)
-    gaps.append((free_from_s, duration_s))
+    gaps.append((free_from_s, until_s))
 
     windows = []
     for start_s, end_s in gaps:

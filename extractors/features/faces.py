@@ -7,10 +7,9 @@ from functools import cache
 import numpy as np
 
 from ...core.timeline import FaceTrack
-from .. import face
-from ..face_geometry import MEASURES
-from ..face_texture import look_closely
-from ..face_units import shipped_calibration
+from ..face.mediapipe import SOURCE as MESH
+from ..face.mediapipe import geometry_names
+from ..face.units import shipped_calibration
 from .clock import Clock, nearest, taken
 
 POSE = ("pitch", "yaw", "roll")
@@ -74,7 +73,6 @@ def measures(track: FaceTrack) -> np.ndarray:
 @cache
 def measure_names(source: str) -> tuple[str, ...]:
     """What an engine measures of a face, whether or not it sees one."""
-    if source == face.SOURCE:
-        texture = look_closely(np.zeros((8, 8, 3), dtype=np.uint8), np.zeros((478, 2)))
-        return (*shipped_calibration().units, *POSE, *MEASURES, *texture)
+    if source == MESH:
+        return (*shipped_calibration().units, *POSE, *geometry_names())
     return (*PYFEAT_UNITS, *POSE)

@@ -14,7 +14,7 @@ from ...core.context import DEFAULT, Context
 from ...core.errors import UnavailableError
 from ...core.files import read_json
 from ...core.timeline import Sequence as Rows
-from ...core.timeline import Transcript, Utterance, Word
+from ...core.timeline import Transcript, Word, timed_words
 from .clock import Clock, clock_of, held
 from .settings import FeatureSettings
 from .weights import device_for, fingerprint, model_folder, pretrained, weights_of
@@ -36,6 +36,8 @@ def describe(transcript: Transcript, features: FeatureSettings) -> dict[str, Any
     return {
         "feature": NAME,
         "layers": LAYERS,
+        # Of words without times: each as long as it and the space behind it are.
+        "spread": "with spaces",
         "weights": fingerprint(weights_of(NAME, features)),
         "transcript": asdict(transcript),
         "rate_hz": features.rate_hz,
@@ -104,17 +106,6 @@ def embed(
     return [
         Rows(names, clock.times_s, _laid(spoken, len(names), clock)) for spoken, clock in zip(said, clocks, strict=True)
     ]
-
-
-def timed_words(utterance: Utterance) -> tuple[Word, ...]:
-    """The words with their times; where they have none, they share the utterance's evenly by length."""
-    if utterance.words:
-        return utterance.words
-    texts = utterance.text.split()
-    ends = np.cumsum([len(text) for text in texts], dtype=float)
-    span_s = utterance.end_s - utterance.start_s
-    bounds = utterance.start_s + span_s * np.concatenate([[0.0], ends / ends[-1]]) if texts else []
-    return tuple(Word(float(bounds[i]), float(bounds[i + 1]), text) for i, text in enumerate(texts))
 
 
 def _laid(spoken: Sequence[tuple[Word, np.ndarray]], width: int, clock: Clock) -> np.ndarray:

@@ -14,8 +14,8 @@ from ...core.context import Context
 from ...core.errors import EmoscribeError
 from ...core.timeline import FaceTrack, Media
 from ...core.timeline import Sequence as Rows
-from .. import face_pyfeat_weights
-from ..face_pyfeat import undisturbed
+from ..face import pyfeat_weights as face_pyfeat_weights
+from ..face.pyfeat import undisturbed
 from ..media import frames
 from .clock import Clock, nearest, taken
 from .faces import SAME_FRAME_S

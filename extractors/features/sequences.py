@@ -11,8 +11,10 @@ import numpy as np
 from ...core.context import DEFAULT, Context
 from ...core.timeline import Cues, Media
 from ...core.timeline import Sequence as Rows
-from .. import face, media, voice
+from ..face.mediapipe import SOURCE as MESH
+from ..sources import FileSource
 from ..store import settings_hash
+from ..voice import opensmile as voice
 from . import faces, heard, said, seen
 from .clock import Clock, averaged, clock_of, held
 from .settings import FEATURES, FeatureSettings
@@ -24,7 +26,7 @@ _HEARD = tuple(heard.REACH_S)
 
 
 def sequences_of(
-    clip: Media,
+    source: FileSource,
     cues: Cues,
     features: FeatureSettings,
     context: Context = DEFAULT,
@@ -56,12 +58,12 @@ def sequences_of(
         UnavailableError: weights or the device are not here.
         EmoscribeError: weights are another network's.
     """
-    names = features.names if names is None else names
+    names, clip = features.names if names is None else names, source.media
     start_s = interval[0] or 0.0
     end_s = clip.duration_s if interval[1] is None else interval[1]
     clock = clock_of(start_s, end_s, features.rate_hz)
     extra = [seen.PICTURE_ENTROPY] if features.informative_share < 1 else []
-    measured = _measured(clip, cues, features, [*names, *extra], context)
+    measured = _measured(source, cues, features, [*names, *extra], context)
     found = {}
     for name in names:
         if name == said.NAME and cues.transcript is not None:
@@ -84,9 +86,9 @@ def columns(
         UnavailableError: a model that says so is not here.
     """
     if name == "face-measures":
-        return faces.measure_names(face.SOURCE if face_engine == "mediapipe" else face_engine)
+        return faces.measure_names(MESH if face_engine == "mediapipe" else face_engine)
     if name == "voice-measures":
-        return tuple(voice.MEASURES)
+        return voice.MEASURES
     if name == said.NAME:
         return said.columns(features, context)
     if FEATURES[name].letter == "V":
@@ -139,14 +141,15 @@ def _words(
 
 
 def _measured(
-    clip: Media,
+    source: FileSource,
     cues: Cues,
     features: FeatureSettings,
     names: Sequence[str],
     context: Context,
 ) -> dict[str, Rows]:
     """What is measured of the file itself, from the store or else now; of each stream in one pass."""
-    keys = {name: settings_hash(source) for name in names if (source := _source(name, clip, cues, features))}
+    clip = source.media
+    keys = {name: settings_hash(about) for name in names if (about := _source(name, clip, cues, features))}
     store = context.store
     kept = {name: store.get(clip.sha256, name, key) for name, key in keys.items()} if store is not None else {}
     found = {name: rows for name, rows in kept.items() if isinstance(rows, Rows)}
@@ -164,9 +167,8 @@ def _measured(
         device = device_for(features) if networks else "cpu"
         found |= seen.look(clip, cues.face, networks, device, entropy_hz, partial(told, 0))
     if to_hear:
-        with media.sound(clip.path) as sound:
-            for step, name in enumerate(to_hear, bool(to_see)):
-                found[name] = heard.measure(name, sound, features, context, partial(told, step))
+        for step, name in enumerate(to_hear, bool(to_see)):
+            found[name] = heard.measure(name, source.sound(), features, context, partial(told, step))
     if store is not None:
         for name in missing:
             store.put(clip.sha256, name, keys[name], found[name])

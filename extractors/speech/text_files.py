@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import MediaError
+from ...core.errors import MediaError
 
 
 def text_of(path: Path, what: str = "transcript") -> str:

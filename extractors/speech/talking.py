@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.timeline import FaceTrack, Sequence, Transcript, Utterance
-from .media import SAMPLE_RATE, Sound
+from ...core.timeline import FaceTrack, Sequence, Transcript, Utterance
+from ..media import SAMPLE_RATE, Sound
 
 # What the setting `speech.speakers` calls it.
 SEEN = "seen"
@@ -72,7 +72,7 @@ def loudness(sound: Sound) -> Sequence:
         energy.append((samples.reshape(-1, step).astype(float) ** 2).mean(axis=1))
     power = np.convolve(np.concatenate(energy or [np.zeros(0)]), np.full(4, 0.25), "same") if energy else np.zeros(0)
     values = 10 * np.log10(power + 1e-10)
-    return Sequence(("loudness_db",), (np.arange(len(values)) + 0.5) * STEP_S, values[:, None])
+    return Sequence(("loudness_db",), sound.start_s + (np.arange(len(values)) + 0.5) * STEP_S, values[:, None])
 
 
 def name_speakers(transcript: Transcript, face: FaceTrack, loud: Sequence) -> Transcript:

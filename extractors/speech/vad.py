@@ -9,15 +9,15 @@ wheel's own TorchScript takes one frame a call: a tenth of the time.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import UnavailableError
-from .media import SAMPLE_RATE, Sound
+from ...core.errors import UnavailableError
+from ..media import SAMPLE_RATE, Sound
 
 # A probability for every 512 samples (32 ms), judged with the 64 before them.
 FRAME = 512
@@ -49,8 +49,12 @@ class Stretch:
     end_s: float
 
 
-def stretches(sound: Sound) -> Iterator[Stretch]:
+def stretches(sound: Sound, settled: Callable[[float], None] = lambda time_s: None) -> Iterator[Stretch]:
     """The stretches of speech in a sound, in order, each as soon as it has ended.
+
+    Args:
+        settled: told up to when it is known who speaks: to where a stretch
+            that goes on began, or else to what was heard last.
 
     Raises:
         UnavailableError: the weights are not installed.
@@ -60,26 +64,33 @@ def stretches(sound: Sound) -> Iterator[Stretch]:
     speaking = 0
     history: list[float] = []
     index = -1
+    origin_s = sound.start_s
+
+    def at(frame: int) -> float:
+        return origin_s + frame * FRAME_S
+
     for index, probability in enumerate(probabilities(sound, silero_weights())):
         if start is None:
+            settled(at(index) - MARGIN_S)
             if probability < BEGIN:
                 continue
-            start, start_s, history = index, max(0.0, index * FRAME_S - MARGIN_S), []
+            start, start_s, history = index, max(origin_s, at(index) - MARGIN_S), []
         history.append(probability)
         if probability >= END:
             speaking = index
         elif (index - speaking) * FRAME_S >= MIN_PAUSE_S:
             if (speaking + 1 - start) * FRAME_S >= MIN_SPEECH_S:
-                yield Stretch(start_s, (speaking + 1) * FRAME_S + MARGIN_S)
+                yield Stretch(start_s, at(speaking + 1) + MARGIN_S)
             start = None
             continue
         if (index - start) * FRAME_S >= MAX_STRETCH_S:
             half = len(history) // 2
             cut = half + int(np.argmin(history[half:]))
-            yield Stretch(start_s, (start + cut) * FRAME_S)
-            start, start_s, history = start + cut, (start + cut) * FRAME_S, history[cut:]
+            yield Stretch(start_s, at(start + cut))
+            start, start_s, history = start + cut, at(start + cut), history[cut:]
+            settled(start_s)
     if start is not None and (speaking + 1 - start) * FRAME_S >= MIN_SPEECH_S:
-        yield Stretch(start_s, min(sound.duration_s, (speaking + 1) * FRAME_S + MARGIN_S))
+        yield Stretch(start_s, min(sound.end_s, at(speaking + 1) + MARGIN_S))
 
 
 def probabilities(sound: Sound, weights: Weights) -> Iterator[float]:

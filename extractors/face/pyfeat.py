@@ -9,22 +9,23 @@ nothing is asked of the hub once the weights are on disk.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from ..core.context import resolve_device
-from ..core.errors import UnavailableError
-from ..core.timeline import FaceTrack
-from .face_identity import Identities, look
-from .face_pyfeat_weights import Weights, find_weights, how_to_get
-from .media import Frame, frames, probe
-from .settings import FaceSettings
+from ...core.context import Context, resolve_device
+from ...core.errors import UnavailableError
+from ...core.timeline import UnitScale
+from ..media import Frame
+from ..registry import EngineSpec, Need
+from ..settings import FaceSettings
+from .identity import look
+from .pyfeat_weights import Weights, check_available, find_weights, how_to_get, on_disk
+from .track import Face, Seen, Vocabulary
 
 SOURCE = "py-feat"
 
@@ -45,60 +46,35 @@ _FACES_RATED = 64
 _EMOTIONS = {"happy": "joy", "sad": "sadness"}
 
 
-def track_faces(path: str | Path, settings: FaceSettings, progress: Callable[[float], None]) -> FaceTrack:
-    """As `extractors.face.track_faces`; `settings` are resolved.
+# Richet et al. (2024) name units above 0.5; py-feat gives probabilities.  Its
+# dimpler and lip suck are rare and uncertain in its own benchmarks.
+SCALE = UnitScale(grades=(0.4, 0.5, 0.8), unspoken=("AU14", "AU28"))
 
-    Raises:
-        MediaError: the file cannot be read.
-        UnavailableError: py-feat or its weights are not here.
-    """
-    with _Networks.loaded(find_weights(), resolve_device(settings.device, "face.device")) as networks:
-        return follow(path, networks, settings, progress)
+# What it can afford, in frames a second: on a CPU it needs about a second a face.
+SAMPLING_FPS = {"cuda": 10.0, "cpu": 1.0}
 
 
-def follow(
-    path: str | Path, networks: _Networks, settings: FaceSettings, progress: Callable[[float], None]
-) -> FaceTrack:
-    """`track_faces` by networks that are loaded."""
-    media = probe(path)
-    seen: list[_Seen] = []
-    frame_times_s: list[float] = []
-    fps = None if settings.sampling_fps == "auto" else settings.sampling_fps
-    people = Identities()
-    together = settings.batch_size or BATCH_SIZES[resolve_device(settings.device, "face.device")]
-    for batch in _ahead(_batches(frames(path, fps), together)):
-        frame_times_s += [frame.time_s for frame in batch]
-        for frame, faces in zip(batch, networks.rate(batch, settings.max_faces), strict=True):
-            looks = [look(frame.image, face.box) for face in faces]
-            persons = people.assign(frame.time_s, [face.box for face in faces], looks)
-            seen += [_Seen(frame.time_s, person, face) for person, face in zip(persons, faces, strict=True)]
-        progress(min(batch[-1].time_s / media.duration_s, 1.0) if media.duration_s else 1.0)
-    return _track(seen, frame_times_s, networks.unit_names, networks.emotion_names)
+class PyFeatEngine:
+    """RetinaFace and the multitask network on one device."""
+
+    def __init__(self, weights: Weights, settings: FaceSettings) -> None:
+        device = resolve_device(settings.device, "face.device")
+        self._networks = load_networks(weights, device)
+        self._max_faces = settings.max_faces
+        self._together = settings.batch_size or BATCH_SIZES[device]
+        self.vocabulary = Vocabulary(SOURCE, self._networks.unit_names, SCALE, emotions=self._networks.emotion_names)
+
+    def see(self, frames: Iterable[Frame]) -> Iterator[Seen]:
+        """The largest faces of each frame; the next frames are decoded meanwhile."""
+        for batch in _ahead(_batches(iter(frames), self._together)):
+            for frame, faces in zip(batch, self._networks.rate(batch, self._max_faces), strict=True):
+                yield Seen(frame.time_s, faces)
 
 
 # ── py-feat, at the door ─────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, eq=False)
-class _Face:
-    """One rated face: box (4,) pixels, units (A,), emotions (E,), pose (3,) degrees."""
-
-    box: np.ndarray
-    units: np.ndarray
-    emotions: np.ndarray
-    valence: float
-    arousal: float
-    pose: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    time_s: float
-    person: int
-    face: _Face
-
-
-class _Networks:
+class Networks:
     """RetinaFace and the multitask network on one device."""
 
     def __init__(self, weights: Weights, device: str) -> None:
@@ -114,21 +90,7 @@ class _Networks:
         names = [name.lower() for name in self._rater.emotion_names]
         self.emotion_names: tuple[str, ...] = tuple(_EMOTIONS.get(name, name) for name in names)
 
-    @classmethod
-    @contextmanager
-    def loaded(cls, weights: Weights, device: str) -> Iterator[_Networks]:
-        """Loaded, with torch and the environment as they were found."""
-        try:
-            with undisturbed():
-                networks = cls(weights, device)
-        except Exception as error:  # whatever torch and py-feat make of files that are none
-            reason = " ".join(str(error).split())[:100]
-            raise UnavailableError(
-                f"face.engine py-feat cannot load its weights ({type(error).__name__}: {reason}); {how_to_get()}"
-            ) from error
-        yield networks
-
-    def rate(self, batch: Sequence[Frame], max_faces: int) -> list[list[_Face]]:
+    def rate(self, batch: Sequence[Frame], max_faces: int) -> list[list[Face]]:
         """The largest faces of each frame; frames of a batch are of one size."""
         import torch
 
@@ -140,11 +102,15 @@ class _Networks:
             every = np.concatenate(boxes)
             frame_of = np.repeat(np.arange(len(batch)), [len(found) for found in boxes])
             at_once = min(_FACES_RATED, max(1, _PIXELS_CROPPED_FROM // (shape[0] * shape[1])))
-            faces: list[_Face] = []
+            faces: list[Face] = []
             for first in range(0, len(every), at_once):
                 part = slice(first, first + at_once)
                 rated = self._rater(self._crop(pictures, frame_of[part], every[part]))
-                faces += [_face(box, rated, row) for row, box in enumerate(every[part])]
+                images = [batch[index].image for index in frame_of[part]]
+                faces += [
+                    _face(image, box, rated, row)
+                    for row, (image, box) in enumerate(zip(images, every[part], strict=True))
+                ]
         following = iter(faces)
         return [[next(following) for _ in found] for found in boxes]
 
@@ -162,6 +128,22 @@ class _Networks:
             frame_idx=torch.from_numpy(frame_of).to(self._device),
         )
         return chips / 255.0
+
+
+def load_networks(weights: Weights, device: str) -> Networks:
+    """Both networks, with torch and the environment as they were found.
+
+    Raises:
+        UnavailableError: the weights are none, or of other networks.
+    """
+    try:
+        with undisturbed():
+            return Networks(weights, device)
+    except Exception as error:  # whatever torch and py-feat make of files that are none
+        reason = " ".join(str(error).split())[:100]
+        raise UnavailableError(
+            f"face.engine py-feat cannot load its weights ({type(error).__name__}: {reason}); {how_to_get()}"
+        ) from error
 
 
 @contextmanager
@@ -200,17 +182,18 @@ def _largest(found: list[list[float]], max_faces: int, shape: Sequence[int]) -> 
     return boxes[order[area[order] > 0]]
 
 
-def _face(box: np.ndarray, rated: Any, row: int) -> _Face:
+def _face(image: np.ndarray, box: np.ndarray, rated: Any, row: int) -> Face:
     # py-feat's network gives pitch with down positive and yaw with the
     # person's right positive, which is the viewer's left; radians.
     pitch, yaw, roll = np.degrees(rated.pose[row, :3])
-    return _Face(
+    return Face(
         box=box,
         units=rated.au[row],
         emotions=rated.emotion[row],
         valence=float(rated.valence[row]),
         arousal=float(rated.arousal[row]),
         pose=np.array([-pitch, -yaw, -roll]),
+        look=look(image, box),
     )
 
 
@@ -237,21 +220,43 @@ def _ahead(batches: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
             yield batch
 
 
-def _track(
-    seen: Sequence[_Seen], frame_times_s: Sequence[float], names: tuple[str, ...], emotion_names: tuple[str, ...]
-) -> FaceTrack:
-    count, faces = len(seen), [each.face for each in seen]
-    return FaceTrack(
-        source=SOURCE,
-        names=names,
-        times_s=np.array([each.time_s for each in seen], dtype=float),
-        person=np.array([each.person for each in seen], dtype=int),
-        boxes=np.array([face.box for face in faces], dtype=float).reshape(count, 4),
-        action_units=np.array([face.units for face in faces], dtype=float).reshape(count, len(names)),
-        frame_times_s=np.array(frame_times_s, dtype=float),
-        pose=np.array([face.pose for face in faces], dtype=float).reshape(count, 3),
-        emotion_names=emotion_names,
-        emotions=np.array([face.emotions for face in faces], dtype=float).reshape(count, len(emotion_names)),
-        valence=np.array([face.valence for face in faces], dtype=float),
-        arousal=np.array([face.arousal for face in faces], dtype=float),
-    )
+# ── in the table ─────────────────────────────────────────────────────────────
+
+
+def _needs(settings: FaceSettings) -> list[Need]:
+    try:
+        missing = None if on_disk() else "not downloaded"
+    except UnavailableError as error:
+        return [Need("py-feat", str(error))]
+    return [Need("py-feat's weights", missing, fetch=find_weights)]
+
+
+def _complete(settings: FaceSettings, context: Context) -> FaceSettings:
+    check_available(context)
+    device = resolve_device(settings.device, "face.device")
+    fps = SAMPLING_FPS[device] if settings.sampling_fps == "auto" else settings.sampling_fps
+    return settings.model_copy(update={"device": device, "sampling_fps": fps})
+
+
+def _describe(settings: FaceSettings) -> dict[str, Any]:
+    return {
+        "version": version("py-feat"),
+        "sampling_fps": settings.sampling_fps,
+        "max_faces": settings.max_faces,
+        # On a GPU the rater computes in bfloat16.
+        "precision": "bfloat16" if settings.device == "cuda" else "float32",
+        "weights_sha256": find_weights().sha256(),
+        "scale": list(SCALE.grades),
+    }
+
+
+SPEC = EngineSpec(
+    kind="face",
+    name="py-feat",
+    about="py-feat 2, for a GPU",
+    needs=_needs,
+    describe=_describe,
+    load=lambda settings, context: PyFeatEngine(find_weights(context.stage("py-feat's weights")), settings),
+    complete=_complete,
+    in_words=lambda settings: f"py-feat on {settings.device}, {settings.sampling_fps:g} frames a second",
+)

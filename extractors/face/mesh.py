@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import UnavailableError
+from ...core.errors import UnavailableError
 
 # A crop of twice the detected box holds the whole head, as the mesh expects.
 CROP_SCALE = 2.0

@@ -11,17 +11,20 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.context import Context, resolve_device
-from ..core.downloads import Progress, fetch_file, sha256_of, status, unwatched
-from ..core.errors import SettingsError, UnavailableError
-from ..core.timeline import Utterance, Word
-from .media import Sound
-from .settings import SpeechSettings
+from ...core.context import Context, gpu_is_here, resolve_device
+from ...core.downloads import Progress, fetch_file, sha256_of, status, unwatched
+from ...core.errors import SettingsError, UnavailableError
+from ...core.timeline import Utterance, Word
+from ..media import Sound
+from ..registry import EngineSpec, Need
+from ..settings import SpeechSettings
 from .vad import Stretch
 
 # Whisper reads 30 s at a time and takes as long for less: stretches share.
@@ -36,8 +39,8 @@ _FILES = {"turbo": "large-v3-turbo", "large": "large-v3"}
 # ── which weights, on which device ───────────────────────────────────────────
 
 
-def choose(settings: SpeechSettings, context: Context) -> tuple[str, str]:
-    """The weights and the device for these settings, `auto` decided.
+def complete(settings: SpeechSettings, context: Context) -> SpeechSettings:
+    """The settings with weights, device and precision decided.
 
     `auto` is `turbo` on a GPU and `base` on a CPU, or the other of the two
     where only that is on disk.
@@ -45,21 +48,23 @@ def choose(settings: SpeechSettings, context: Context) -> tuple[str, str]:
     Raises:
         UnavailableError: the weights are not here and cannot be had, or the
             device is not here.
-        SettingsError: no such size, checkpoint file or language.
+        SettingsError: no such size, checkpoint file, language or precision.
     """
     _check_language(settings.language)
-    if settings.model != "auto":
-        if not on_disk(settings.model):
-            _require_hub(settings.model, context)
-        return settings.model, resolve_device(settings.device, "speech.device")
-    here = [size for size in ("turbo", "base") if on_disk(size)]
-    if not here:  # asked before torch is imported to look for a GPU: that takes seconds
-        _require_hub("base", context)
     device = resolve_device(settings.device, "speech.device")
-    size = preferred(device)
-    if size not in here and here and (context.offline or status(_url(size)) != 200):
-        size = here[0]
-    return size, device
+    model = settings.model
+    if model != "auto":
+        if not on_disk(model):
+            _require_hub(model, context)
+    else:
+        here = [size for size in ("turbo", "base") if on_disk(size)]
+        if not here:
+            _require_hub("base", context)
+        model = preferred(device)
+        if model not in here and here and (context.offline or status(_url(model)) != 200):
+            model = here[0]
+    decided = {"model": model, "device": device, "precision": _precision(settings, device)}
+    return settings.model_copy(update=decided)
 
 
 def preferred(device: str) -> str:
@@ -122,6 +127,14 @@ def _url(size: str) -> str:
     return whisper._MODELS[size]
 
 
+def _precision(settings: SpeechSettings, device: str) -> str:
+    if settings.precision == "float16" and device == "cpu":
+        raise SettingsError("speech.precision: float16 is for a GPU, and Whisper runs on the CPU here; use auto")
+    if settings.precision == "auto":
+        return "float16" if device == "cuda" else "float32"
+    return settings.precision
+
+
 def _check_language(language: str | None) -> None:
     if language is None or language == "en":
         return
@@ -140,27 +153,26 @@ class Whisper:
     """The recogniser; loads its weights when made, fetching them first if need be.
 
     Args:
-        half: compute in float16, which needs a GPU.
-        batch_size: windows decoded at a time.
+        settings: completed.
+        context: told how much of a download is done.
 
     Attributes:
         language: as asked for; else what the first half minute of speech is in.
     """
 
-    def __init__(
-        self, model: str, device: str, language: str | None, *, half: bool = False, batch_size: int = 1
-    ) -> None:
+    def __init__(self, settings: SpeechSettings, context: Context) -> None:
         import whisper
 
+        model = settings.model
         self.source = f"whisper {Path(model).stem}"
-        self.language = language
-        self._device = device
-        self._half = half
-        self._batch_size = batch_size
+        self.language = self._asked_language = settings.language
+        self._device = settings.device
+        self._half = settings.precision == "float16"
+        self._batch_size = settings.batch_size
         if not on_disk(model):
-            fetch(model)
+            fetch(model, context.stage(self.source))
         try:
-            self._model = whisper.load_model(model, device=device)
+            self._model = whisper.load_model(model, device=self._device)
         except Exception as error:  # whatever torch and whisper make of a file that is none
             reason = " ".join(str(error).split())[:100]
             raise UnavailableError(
@@ -178,11 +190,14 @@ class Whisper:
         """An utterance a stretch: the words whose middle is in it, or nearest to it.
 
         Several windows are decoded at a time, to the words that each would
-        be decoded to alone.
+        be decoded to alone.  Of a sound that still grows, each stretch is
+        decoded as soon as it has ended.
         """
-        windows = _windows(stretches)
+        self.language = self._asked_language
+        windows = ([stretch] for stretch in stretches) if sound.growing else _windows(stretches)
+        at_once = 1 if sound.growing else self._batch_size
         # Which language it is shows in the first window; the others need it.
-        while batch := list(itertools.islice(windows, self._batch_size if self.language else 1)):
+        while batch := list(itertools.islice(windows, at_once if self.language else 1)):
             samples = [sound.read(window[0].start_s, window[-1].end_s) for window in batch]
             decoded = self._decode_together(samples) if len(batch) > 1 else [None]
             for window, heard, self._ahead in zip(batch, samples, decoded, strict=True):
@@ -282,3 +297,43 @@ def _windows(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
         window.append(stretch)
     if window:
         yield window
+
+
+# ── in the table ─────────────────────────────────────────────────────────────
+
+
+def _needs(settings: SpeechSettings) -> list[Need]:
+    model = settings.model
+    if model == "auto":
+        model = preferred("cuda" if settings.device != "cpu" and gpu_is_here() else "cpu")
+    name = f"Whisper {Path(model).stem}"
+    if not is_size(model):
+        return [Need(name, None if on_disk(model) else f"there is no file {model}, and no such size")]
+    if on_disk(model):
+        return [Need(name, fetch=partial(fetch, model))]
+    others = [size for size in ("turbo", "base") if settings.model == "auto" and on_disk(size)]
+    instead = f"Whisper {others[0]}" if others else None
+    return [Need(name, "not downloaded", fetch=partial(fetch, model), instead=instead)]
+
+
+def _describe(settings: SpeechSettings) -> dict[str, Any]:
+    return {
+        "language": settings.language,
+        "version": version("openai-whisper"),
+        "device": settings.device,
+        "model": settings.model,
+        "sha256": weights_sha256(settings.model),
+        "precision": settings.precision,
+    }
+
+
+SPEC = EngineSpec(
+    kind="speech",
+    name="whisper",
+    about="openai-whisper, in all its languages",
+    needs=_needs,
+    describe=_describe,
+    load=Whisper,
+    complete=complete,
+    in_words=lambda settings: f"Whisper {settings.model} on {settings.device}",
+)

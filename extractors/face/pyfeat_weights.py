@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.downloads import Progress, ask_hub, fetch_model, sha256_of, unwatched
-from ..core.errors import UnavailableError
+from ...core.context import Context
+from ...core.downloads import Progress, ask_hub, fetch_model, sha256_of, unwatched
+from ...core.errors import UnavailableError
 
 # py-feat keeps its weights beside its code, whatever HF_HOME says.
 _DETECTOR = ("py-feat/retinaface_r34", "model.safetensors")
@@ -29,8 +30,8 @@ class Weights:
         return {"detector": sha256_of(self.detector), "rater": sha256_of(self.rater)}
 
 
-def check_available(offline: bool = False) -> None:
-    """Whether `track_faces` will work; seconds at most.
+def check_available(context: Context) -> None:
+    """Whether the engine can be loaded; seconds at most.
 
     Raises:
         UnavailableError: py-feat is not installed, or its weights are neither
@@ -38,7 +39,7 @@ def check_available(offline: bool = False) -> None:
     """
     if on_disk():
         return
-    if offline:
+    if context.offline:
         raise UnavailableError(f"face.engine py-feat needs its weights, which are not on this machine; {how_to_get()}")
     try:
         ask_hub(_DETECTOR[0])

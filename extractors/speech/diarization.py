@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import MediaError, SettingsError
-from ..core.timeline import Transcript, Utterance, Word
+from ...core.errors import MediaError, SettingsError
+from ...core.timeline import Transcript, Utterance, Word
 from .talking import SEEN
 from .text_files import json_of, name_of, seconds_of, text_of
 

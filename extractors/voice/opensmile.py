@@ -10,14 +10,15 @@ a hesitation in it makes a voice seem quiet or slow.
 from __future__ import annotations
 
 import importlib.metadata
-import unicodedata
 from typing import Any
 
 import numpy as np
 
-from ..core.timeline import Transcript, Utterance, VoiceTrack
-from .media import SAMPLE_RATE, Sound
-from .settings import VoiceSettings
+from ...core.timeline import Transcript, Utterance, VoiceTrack
+from ..media import SAMPLE_RATE, Sound
+from ..registry import EngineSpec, Need
+from ..settings import VoiceSettings
+from .syllables import syllables
 
 # What openSMILE measures, in the order of `VoiceTrack.values`.
 MEASURES = (
@@ -71,43 +72,33 @@ END_FRAMES = 15
 MIN_VOICED_S = 0.1
 
 
-def describe(settings: VoiceSettings) -> dict[str, Any]:
-    """What measures the voice, for provenance and the store's key."""
-    return settings.model_dump() | {
-        "version": importlib.metadata.version("opensmile"),
-        "features": "eGeMAPSv02",
-        "measures": list(MEASURES),
-    }
+class OpenSmile:
+    """The voice of utterances, by openSMILE's two extractors, which are built once."""
 
+    def __init__(self, settings: VoiceSettings) -> None:
+        self._min_utterance_s = settings.min_utterance_s
+        self._egemaps = _Egemaps()
 
-def measure_voice(sound: Sound, transcript: Transcript, settings: VoiceSettings) -> VoiceTrack:
-    """The voice of each utterance: one row an utterance, in their order.
+    def measure(self, sound: Sound, transcript: Transcript) -> VoiceTrack:
+        """One row an utterance, in their order.
 
-    A row is NaN throughout where the utterance is not longer than
-    `min_utterance_s`; a measure is NaN where it needs voiced sound or words
-    and there are none.  Silence has loudness 0 and no voiced fraction.
-    """
-    utterances = transcript.utterances
-    rows = np.full((len(utterances), len(MEASURES)), np.nan)
-    if utterances:
-        egemaps = _Egemaps()
+        A row is NaN throughout where the utterance is not longer than
+        `min_utterance_s`; a measure is NaN where it needs voiced sound or
+        words and there are none.  Silence has loudness 0 and no voiced fraction.
+        """
+        utterances = transcript.utterances
+        rows = np.full((len(utterances), len(MEASURES)), np.nan)
         for row, utterance in zip(rows, utterances, strict=True):
-            if utterance.end_s - utterance.start_s > settings.min_utterance_s:
-                found = _measures(egemaps, sound, utterance)
+            if utterance.end_s - utterance.start_s > self._min_utterance_s:
+                found = _measures(self._egemaps, sound, utterance)
                 row[:] = [found.get(name, np.nan) for name in MEASURES]
-    return VoiceTrack(
-        names=MEASURES,
-        start_s=np.array([u.start_s for u in utterances], dtype=float),
-        end_s=np.array([u.end_s for u in utterances], dtype=float),
-        speaker=tuple(u.speaker for u in utterances),
-        values=rows,
-    )
-
-
-def measure_clip(sound: Sound, settings: VoiceSettings, text: str = "", speaker: str | None = None) -> VoiceTrack:
-    """The voice of a whole clip as one row, for clips that are one utterance."""
-    whole = Utterance(0.0, sound.duration_s, text, speaker)
-    return measure_voice(sound, Transcript((whole,), language=None, source="clip"), settings)
+        return VoiceTrack(
+            names=MEASURES,
+            start_s=np.array([u.start_s for u in utterances], dtype=float),
+            end_s=np.array([u.end_s for u in utterances], dtype=float),
+            speaker=tuple(u.speaker for u in utterances),
+            values=rows,
+        )
 
 
 def _measures(egemaps: _Egemaps, sound: Sound, utterance: Utterance) -> dict[str, float]:
@@ -129,7 +120,7 @@ def _measures(egemaps: _Egemaps, sound: Sound, utterance: Utterance) -> dict[str
 
 
 class _Egemaps:
-    """The two extractors, built once for all utterances of a recording."""
+    """Functionals and low-level descriptors."""
 
     def __init__(self) -> None:
         import opensmile
@@ -218,31 +209,23 @@ def _levels_db(samples: np.ndarray) -> np.ndarray:
     return 10 * np.log10(power + 1e-12)
 
 
-# ── syllables ────────────────────────────────────────────────────────────────
-
-_VOWELS = set("aeiouyæøœıаеёиоуыэюяіїєαεηιουω")
-
-_SILENT = ("e", "es", "ed")
-_SPOKEN = ("le", "ee", "ye", "les", "ted", "ded", "ses", "ces", "zes", "xes", "shes", "ches", "ges")
+# ── in the table ─────────────────────────────────────────────────────────────
 
 
-def syllables(text: str) -> int:
-    """About how many syllables a text has; 0 for scripts it cannot read.
+def _describe(settings: VoiceSettings) -> dict[str, Any]:
+    return {
+        "min_utterance_s": settings.min_utterance_s,
+        "version": importlib.metadata.version("opensmile"),
+        "features": "eGeMAPSv02",
+        "measures": list(MEASURES),
+    }
 
-    Groups of vowels, less a silent final e; a syllable for each Chinese or
-    Japanese character, Korean block and digit.
-    """
-    return sum(_syllables_of(word) for word in text.casefold().replace("'", "").replace("’", "").split())
 
-
-def _syllables_of(word: str) -> int:
-    # Composed first: an accent must not turn й into a vowel, nor take a
-    # Korean block apart.
-    word = unicodedata.normalize("NFC", word)
-    count = sum(char.isdigit() or "\u3040" <= char <= "\u9fff" or "\uac00" <= char <= "\ud7a3" for char in word)
-    letters = [char for char in word if char.isalpha()]
-    plain = "".join(char if char == "й" else unicodedata.normalize("NFD", char)[0] for char in letters)
-    vowels = [letter in _VOWELS for letter in plain]
-    groups = sum(now and not before for before, now in zip([False, *vowels], vowels, strict=False))
-    silent = "".join(letters).endswith(_SILENT) and not plain.endswith(_SPOKEN)
-    return count + (groups - 1 if silent and groups > 1 else groups)
+SPEC = EngineSpec(
+    kind="voice",
+    name="opensmile",
+    about="openSMILE eGeMAPSv02",
+    needs=lambda settings: [Need("openSMILE")],
+    describe=_describe,
+    load=lambda settings, context: OpenSmile(settings),
+)

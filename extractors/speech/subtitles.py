@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import MediaError
-from ..core.timeline import Transcript, Utterance, Word
+from ...core.errors import MediaError
+from ...core.timeline import Transcript, Utterance, Word
 from .text_files import json_of, name_of, one_line, seconds_of, text_of
 
 # A cue that gives no end is read at this many characters a second, and takes

@@ -12,14 +12,18 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import EmoscribeError, UnavailableError
-from ..core.timeline import Utterance, Word
-from .media import Sound
+from ...core.context import Context
+from ...core.errors import EmoscribeError, UnavailableError
+from ...core.timeline import Utterance, Word
+from ..media import Sound
+from ..registry import EngineSpec, Need
+from ..settings import SpeechSettings
 from .vad import Stretch
 
 # How the decoder deviates from its defaults: with at most this many states a
@@ -66,20 +70,14 @@ class Sphinx:
         Raises:
             EmoscribeError: the decoder's process has died.
         """
+        # What it got used to in the recording before must not colour this one.
+        self._send(b"")
         for stretch in stretches:
             words = self._decode(sound.read(stretch.start_s, stretch.end_s), stretch)
             yield Utterance(stretch.start_s, stretch.end_s, " ".join(word.text for word in words), words=words)
 
     def _decode(self, samples: np.ndarray, stretch: Stretch) -> tuple[Word, ...]:
-        raw = np.concatenate([_SILENCE, (samples * 32767).astype("<i2"), _SILENCE]).tobytes()
-        try:
-            assert self._process.stdin and self._process.stdout
-            self._process.stdin.write(struct.pack("<I", len(raw)) + raw)
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-            segments = json.loads(line)
-        except (OSError, ValueError):
-            raise EmoscribeError("the process that runs PocketSphinx has died; it needs 200 MB of memory") from None
+        segments = self._send(np.concatenate([_SILENCE, (samples * 32767).astype("<i2"), _SILENCE]).tobytes())
         origin_s = stretch.start_s - len(_SILENCE) / 16_000
         return tuple(
             Word(
@@ -92,3 +90,60 @@ class Sphinx:
             # Silence and noises: <s>, <sil>, [NOISE].
             if not text.startswith(("<", "[", "+"))
         )
+
+    def _send(self, raw: bytes) -> Any:
+        """What the decoder's process answers to 16-bit samples, or to none, which begin a recording."""
+        try:
+            assert self._process.stdin and self._process.stdout
+            self._process.stdin.write(struct.pack("<I", len(raw)) + raw)
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
+        except (OSError, ValueError):
+            raise EmoscribeError("the process that runs PocketSphinx has died; it needs 200 MB of memory") from None
+
+
+# ── in the table ─────────────────────────────────────────────────────────────
+
+
+def _needs(settings: SpeechSettings) -> list[Need]:
+    try:
+        _check(settings)
+    except UnavailableError as error:
+        here = importlib.util.find_spec("pocketsphinx") is not None
+        return [Need("PocketSphinx", str(error) if here else "not installed", "pip install 'emoscribe[offline]'")]
+    return [Need("PocketSphinx")]
+
+
+def _complete(settings: SpeechSettings, context: Context) -> SpeechSettings:
+    _check(settings)
+    return settings.model_copy(update={"model": "en-us", "language": "en", "device": "cpu"})
+
+
+def _check(settings: SpeechSettings) -> None:
+    require()
+    if settings.language not in (None, "en"):
+        raise UnavailableError(
+            f"PocketSphinx hears English only, not {settings.language!r} (speech.language); "
+            "give a Whisper checkpoint as speech.model, or a subtitle file"
+        )
+
+
+def _describe(settings: SpeechSettings) -> dict[str, Any]:
+    return {
+        "language": settings.language,
+        "version": version("pocketsphinx"),
+        "model": "en-us",
+        "decoder": DECODER,
+    }
+
+
+SPEC = EngineSpec(
+    kind="speech",
+    name="pocketsphinx",
+    about="PocketSphinx, English, which mishears much",
+    needs=_needs,
+    describe=_describe,
+    load=lambda settings, context: Sphinx(),
+    complete=_complete,
+    in_words=lambda settings: "PocketSphinx, which mishears much",
+)

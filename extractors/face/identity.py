@@ -39,11 +39,6 @@ class Identities:
     def __init__(self) -> None:
         self._persons: list[_Person] = []
 
-    def places(self, time_s: float) -> np.ndarray:
-        """(K, 4) boxes where the faces of the last moments are expected."""
-        recent = [_expected(p, time_s) for p in self._persons if time_s - p.seen_s <= COASTING_S]
-        return np.array(recent).reshape(-1, 4)
-
     def assign(self, time_s: float, boxes: Sequence[np.ndarray], looks: Sequence[np.ndarray]) -> list[int]:
         """The person of each face.
 

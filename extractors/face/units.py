@@ -4,7 +4,7 @@ A measure says little by itself: brows lie high on one face and low on
 another, and everything shifts as the head turns.  So each is compared with
 neutral faces in the same pose, and a unit is a weighted sum of such
 deviations, all of them in the direction in which that unit moves the face.
-`recipes/calibrate_face_units.py` made the numbers in `face_units.json` and
+`recipes/calibrate_face_units.py` made the numbers in `units.json` and
 says how well they do.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-CALIBRATION = Path(__file__).with_name("face_units.json")
+CALIBRATION = Path(__file__).with_name("units.json")
 
 # A unit's value at the knots of its score: 0 is where the lowest 30 % of
 # neutral faces lie, 0.25, 0.5 and 0.75 are what 30, 12 and 3 % of them exceed,

@@ -1,0 +1,1 @@
+"""Faces in a video: who is seen when, and what the face does."""

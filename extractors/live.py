@@ -1,0 +1,141 @@
+"""Cues of a source that goes on: heard and looked at as it comes, and told up to any time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from ..core.errors import EmoscribeError
+from ..core.timeline import Cues, FaceTrack, Transcript, Utterance, VoiceTrack
+from .engines import Engines
+from .face.track import FaceTracker
+from .settings import PerceiveSettings
+from .sources import LiveSource
+from .speech.transcribe import understood
+from .speech.vad import stretches
+
+# What was seen stays for so long behind what was asked for last: a moment that
+# nobody looked at is described by what was seen up to a second from it.
+_SEEN_BEHIND_S = 2.0
+# Of voices so many are remembered to compare with: half an hour of speech.
+_MOST_VOICES = 500
+
+
+class LiveCues:
+    """Perceives a live source in two threads of its own, until the source is closed.
+
+    Memory does not grow with it: what was said and seen before the last
+    question is forgotten, of voices some hundred are remembered.
+
+    Args:
+        settings: as `perceive.decide` leaves them.
+    """
+
+    def __init__(self, source: LiveSource, settings: PerceiveSettings, engines: Engines) -> None:
+        self._source, self._settings, self._engines = source, settings, engines
+        self._changed = threading.Condition()
+        self._failure: Exception | None = None
+        media, letters = source.media, set(settings.modalities)
+        self._hears = bool(letters & set("TA")) and settings.speech.engine != "none" and media.has_audio
+        self._sees = "V" in letters and settings.face.engine != "none" and media.has_video
+        self._measures = self._hears and "A" in letters and settings.voice.engine != "none"
+        # Up to when it is known what was said and seen.
+        self._heard_s = -np.inf if self._hears else np.inf
+        self._seen_s = -np.inf if self._sees else np.inf
+        self._said: list[Utterance] = []
+        self._voices: list[VoiceTrack] = []
+        self._heard_by: tuple[str | None, str] = (None, "nobody")
+        self._tracker: FaceTracker | None = None
+        for wanted, work in ((self._hears, self._hear), (self._sees, self._see)):
+            if wanted:
+                threading.Thread(target=partial(self._watched, work), name=work.__name__, daemon=True).start()
+
+    def until(self, start_s: float, end_s: float) -> Cues | None:
+        """What is known of the time from `start_s`, once all that began before `end_s` is known; `None` after the end.
+
+        Questions come in order of time.
+
+        Raises:
+            EmoscribeError: perceiving failed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._failure is not None or min(self._heard_s, self._seen_s) >= end_s)
+            if self._failure is not None:
+                raise self._failure
+            media = self._source.media
+            if media.duration_s is not None and start_s >= max(media.duration_s, 1e-9):
+                return None
+            if self._tracker is not None:
+                self._tracker.forget(start_s - _SEEN_BEHIND_S)
+            self._said = [utterance for utterance in self._said if utterance.end_s > start_s]
+            self._voices = self._voices[-_MOST_VOICES:]
+            return Cues(media, self._transcript(), self._faces(), self._voice())
+
+    def _transcript(self) -> Transcript | None:
+        return Transcript(tuple(self._said), *self._heard_by) if self._hears else None
+
+    def _faces(self) -> FaceTrack | None:
+        return self._tracker.track() if self._tracker is not None else None
+
+    def _voice(self) -> VoiceTrack | None:
+        """One row an utterance so far."""
+        if not self._measures:
+            return None
+        nothing = np.empty(0)
+        tracks = self._voices
+        if not tracks:
+            return VoiceTrack((), nothing, nothing, (), np.empty((0, 0)))
+        return replace(
+            tracks[0],
+            start_s=np.concatenate([track.start_s for track in tracks]),
+            end_s=np.concatenate([track.end_s for track in tracks]),
+            speaker=tuple(name for track in tracks for name in track.speaker),
+            values=np.concatenate([track.values for track in tracks]),
+        )
+
+    # ── the two threads ──────────────────────────────────────────────────────
+
+    def _hear(self) -> None:
+        sound, engine = self._source.sound(), self._engines.speech(self._settings.speech)
+        measure = self._engines.voice(self._settings.voice).measure if self._measures else None
+        for utterance in engine.hear(sound, stretches(sound, self._settled)):
+            said = understood(utterance)
+            transcript = Transcript((said,), engine.language, engine.source)
+            voice = measure(sound, transcript) if measure is not None else None
+            with self._changed:
+                self._said.append(said)
+                self._heard_by = engine.language, engine.source
+                self._voices += [voice] if voice is not None else []
+        self._settled(np.inf)
+
+    def _settled(self, time_s: float) -> None:
+        """All stretches of speech that began before have been heard: the next one is asked for when they are."""
+        with self._changed:
+            self._heard_s = time_s
+            self._changed.notify_all()
+
+    def _see(self) -> None:
+        engine, fps = self._engines.face(self._settings.face), self._settings.face.sampling_fps
+        with self._changed:
+            self._tracker = FaceTracker(engine.vocabulary)
+        for seen in engine.see(self._source.frames(None if fps == "auto" else fps)):
+            with self._changed:
+                self._tracker.add(seen)
+                self._seen_s = seen.time_s
+                self._changed.notify_all()
+        with self._changed:
+            self._seen_s = np.inf
+            self._changed.notify_all()
+
+    def _watched(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # whatever it is, whoever waits must hear of it
+            failure = error if isinstance(error, EmoscribeError) else EmoscribeError(f"{type(error).__name__}: {error}")
+            with self._changed:
+                self._failure = failure
+                self._changed.notify_all()

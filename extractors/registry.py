@@ -1,0 +1,200 @@
+"""The engines that perceive: one table, which `auto`, `doctor`, `--fetch`, `--help`, errors and provenance read.
+
+A new recogniser or face extractor is one file, with an `EngineSpec` called
+`SPEC` in it, and one entry here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ..core.context import Context, gpu_is_here, resolve_device
+from ..core.downloads import Progress
+from ..core.errors import SettingsError, UnavailableError
+
+if TYPE_CHECKING:
+    from ..core.timeline import Transcript, Utterance, VoiceTrack
+    from .face.track import Seen, Vocabulary
+    from .media import Frame
+    from .sources import Sound
+    from .speech.vad import Stretch
+
+Kind = Literal["speech", "face", "voice"]
+
+# Where each engine's `SPEC` is; loaded when it is asked for, since libraries take seconds to import.
+ENGINES: Mapping[Kind, dict[str, str]] = {
+    "speech": {"whisper": ".speech.whisper", "pocketsphinx": ".speech.pocketsphinx"},
+    "face": {"py-feat": ".face.pyfeat", "mediapipe": ".face.mediapipe"},
+    "voice": {"opensmile": ".voice.opensmile"},
+}
+
+# What `auto` tries, the best first: an engine, and the device that makes it
+# affordable (`auto` for any).  MediaPipe sees 80 frames a second on two cores,
+# where py-feat needs a second a face.
+AUTO: Mapping[Kind, tuple[tuple[str, Literal["auto", "cpu", "cuda"]], ...]] = {
+    "speech": (("whisper", "auto"), ("pocketsphinx", "cpu")),
+    "face": (("py-feat", "cuda"), ("mediapipe", "cpu"), ("py-feat", "cpu")),
+    "voice": (("opensmile", "cpu"),),
+}
+
+# Instead of an engine's name.
+AUTOMATIC, SWITCHED_OFF = "auto", "none"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that an engine or a config needs.
+
+    Attributes:
+        name: of the package, the weights or the device.
+        missing: what is wrong with it; `None` where it is here.
+        command: what gets it, where a command does.
+        fetch: downloads it, unless it is here and whole; of weights.
+        instead: what is made do with where it is missing.
+    """
+
+    name: str
+    missing: str | None = None
+    command: str | None = None
+    fetch: Callable[[Progress], object] | None = None
+    instead: str | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing goes without it, and it is not here."""
+        return self.missing is not None and self.instead is None
+
+
+class SpeechEngine(Protocol):
+    """Attributes: `source`, what it is called in a transcript, and `language`, known once it has heard something."""
+
+    source: str
+    language: str | None
+
+    def hear(self, sound: Sound, stretches: Iterable[Stretch]) -> Iterator[Utterance]:
+        """An utterance a stretch of speech of one recording, in order; one without words was not understood."""
+        ...
+
+
+class FaceEngine(Protocol):
+    vocabulary: Vocabulary
+
+    def see(self, frames: Iterable[Frame]) -> Iterator[Seen]:
+        """The faces of each frame of one recording, in order."""
+        ...
+
+
+class VoiceEngine(Protocol):
+    def measure(self, sound: Sound, transcript: Transcript) -> VoiceTrack:
+        """The voice of each utterance: a row each, in their order."""
+        ...
+
+
+def _as_given(settings: Any, context: Context) -> Any:
+    return settings
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """One engine.
+
+    Attributes:
+        about: what it is, in a few words.
+        needs: packages, weights, devices; looks at this machine and not at the network.
+        describe: all that changes its output besides the file, for provenance and the store's key.
+        load: the costly part, once a process.  The engine is closed, if it
+            has a `close`, when other settings are asked for or work ends.
+        complete: fills in what is `auto` in the engine's own settings; raises
+            `UnavailableError` where it is neither here nor to be had, within seconds.
+        in_words: what it is with these settings, for the line that says what was chosen.
+    """
+
+    kind: Kind
+    name: str
+    about: str
+    needs: Callable[[Any], list[Need]]
+    describe: Callable[[Any], dict[str, Any]]
+    load: Callable[[Any, Context], Any]
+    complete: Callable[[Any, Context], Any] = _as_given
+    in_words: Callable[[Any], str] = lambda settings: settings.engine
+
+
+def names_of(kind: Kind) -> tuple[str, ...]:
+    """What the setting `engine` can be."""
+    return (AUTOMATIC, *ENGINES[kind], SWITCHED_OFF)
+
+
+def engine_spec(kind: Kind, name: str) -> EngineSpec:
+    """The engine of that name.
+
+    Raises:
+        SettingsError: there is none; the message lists those there are.
+    """
+    if name not in ENGINES[kind]:
+        raise SettingsError(f"{kind}.engine: no engine {name!r}; there are: {', '.join(ENGINES[kind])}")
+    return importlib.import_module(ENGINES[kind][name], __package__).SPEC
+
+
+def describe(kind: Kind, settings: Any) -> dict[str, Any]:
+    """What perceives with these (completed) settings, for provenance and the store's key."""
+    return {"engine": settings.engine, **engine_spec(kind, settings.engine).describe(settings)}
+
+
+def choose(kind: Kind, settings: Any, context: Context) -> tuple[Any, str]:
+    """The settings with every `auto` decided, and what was chosen and why, in a few words.
+
+    Raises:
+        UnavailableError: the engine that was asked for by name is not here, or none is.
+        SettingsError: a setting is not for that engine.
+    """
+    if settings.engine == SWITCHED_OFF:
+        return settings, "none (switched off)"
+    if settings.engine != AUTOMATIC:
+        spec = engine_spec(kind, settings.engine)
+        settings = spec.complete(settings, context)
+        return settings, f"{spec.in_words(settings)} (as asked)"
+    resolve_device(getattr(settings, "device", "auto"), f"{kind}.device")
+    refusals: list[str] = []
+    for spec, asked in _rungs(kind, settings):
+        try:
+            found = spec.complete(asked, context)
+        except UnavailableError as error:
+            refusals.append(str(error))
+            continue
+        why = f"auto: {refusals[0]}" if refusals else "auto"
+        return found, f"{spec.in_words(found)} ({why})"
+    raise UnavailableError(f"no engine for {kind}: {'; '.join(dict.fromkeys(refusals))}")
+
+
+def needs_of(kind: Kind, settings: Any) -> list[Need]:
+    """What the engine needs on this machine; of `auto`, what the best needs, and who perceives until that is here."""
+    if settings.engine == SWITCHED_OFF:
+        return []
+    if settings.engine != AUTOMATIC:
+        return engine_spec(kind, settings.engine).needs(settings)
+    (meant, asked), *others = _rungs(kind, settings)
+    needs = meant.needs(asked)
+    if not any(need.missing for need in needs):
+        return needs
+    ready = (spec.in_words(given) for spec, given in others if not any(need.missing for need in spec.needs(given)))
+    instead = next(ready, None)
+    return [
+        need
+        if need.missing is None or need.instead
+        else Need(need.name, need.missing, need.command, need.fetch, instead)
+        for need in needs
+    ]
+
+
+def _rungs(kind: Kind, settings: Any) -> list[tuple[EngineSpec, Any]]:
+    """The engines that `auto` may take on this machine, each with the settings that ask for it."""
+    device = getattr(settings, "device", "auto")
+    rungs = []
+    for name, wants in AUTO[kind]:
+        if wants == "cuda" and (device == "cpu" or not gpu_is_here()):
+            continue
+        rungs.append((engine_spec(kind, name), settings.model_copy(update={"engine": name})))
+    return rungs

@@ -1,0 +1,1 @@
+"""What was said: stretches of speech, the words that a recogniser hears in them, and who says them."""

@@ -1,0 +1,96 @@
+"""All that is decided before a video is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ..core.context import Context
+from ..core.errors import SettingsError
+from ..core.labels import BASIC, LabelSet, label_set
+from ..core.settings import Settings
+from ..extractors.perceive import decide
+from ..prompts.settings import PromptSettings
+from ..textualize.settings import WordingSettings
+from .run import Run, answering, find_run
+from .settings import AnalyzeSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided before a video is opened.
+
+    Attributes:
+        settings: as asked for, every `auto` resolved.
+        run: the adapter that reads.
+        labels: the answers there will be.
+        wording, prompt: the run's own.
+        choices: what `auto` chose and why, a line each.
+    """
+
+    settings: AnalyzeSettings
+    run: Run
+    labels: LabelSet
+    wording: WordingSettings
+    prompt: PromptSettings
+    choices: tuple[str, ...]
+
+
+def make_plan(settings: AnalyzeSettings, context: Context) -> Plan:
+    """Decide everything that does not depend on the video.
+
+    Raises:
+        SettingsError: a setting contradicts the run, or the run cannot give
+            those labels.
+        UnavailableError: an engine that was asked for by name is not here.
+    """
+    run = find_run(settings.model.run)
+    if run.zero_shot and settings.labels is not None:
+        run = answering(run, label_set(settings.labels))
+    settings = settings.model_copy(update={"modalities": _modalities_for(run, settings)})
+    labels = _labels_from(run, settings.labels)
+    wording = _as_trained("wording", settings.wording, run.wording, run)
+    prompt = _as_trained("prompt", settings.prompt, run.prompt, run)
+    settings, choices = decide(settings, context)
+    return Plan(settings, run, labels, wording, prompt, tuple(choices))
+
+
+def _labels_from(run: Run, name: str | None) -> LabelSet:
+    """The label set asked for, if the run can give it."""
+    if name is None or name == run.label_set:
+        return LabelSet(run.label_set, run.labels)
+    wanted = label_set(name)
+    if wanted.constituents is not None and run.label_set == BASIC.name:
+        return wanted
+    raise SettingsError(
+        f"run {run.name} scores {run.label_set} labels ({', '.join(run.labels)}) and cannot give {name!r} ones; "
+        "leave --labels out or choose another --run"
+    )
+
+
+G = TypeVar("G", bound=Settings)
+
+
+def _modalities_for(run: Run, settings: AnalyzeSettings) -> str:
+    """What was asked for, or else what the run was trained on; it cannot read anything else."""
+    if "modalities" not in settings.model_fields_set:
+        return run.modalities
+    untaught = [letter for letter in settings.modalities if letter not in run.modalities]
+    if untaught:
+        raise SettingsError(
+            f"run {run.name} was trained on {run.modalities} and has not learnt to read {', '.join(untaught)}; "
+            f"leave modalities to it, or use another run"
+        )
+    return settings.modalities
+
+
+def _as_trained(section: str, asked: G | None, trained: G, run: Run) -> G:
+    """The run's own settings; a config that contradicts them is refused by name."""
+    for key in asked.model_fields_set if asked is not None else ():
+        wanted, fixed = getattr(asked, key), getattr(trained, key)
+        if wanted != fixed:
+            raise SettingsError(
+                f"{section}.{key}={wanted} contradicts run {run.name}, which was trained with {fixed}; "
+                "leave it out or choose another --run"
+            )
+    return trained
