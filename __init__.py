@@ -7,21 +7,43 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .core.errors import EmoscribeError
     from .core.timeline import LabelledTranscript, Moment, Segment
-    from .pipeline import analyze
+    from .extractors.sources import FileSource, LiveSource
+    from .pipeline import Session, analyze, open_session
 
 __version__ = "0.1.0"
-__all__ = ["EmoscribeError", "LabelledTranscript", "Moment", "Segment", "analyze"]
+
+_PLACES = {
+    "EmoscribeError": ".core.errors",
+    "FileSource": ".extractors.sources",
+    "LabelledTranscript": ".core.timeline",
+    "LiveSource": ".extractors.sources",
+    "Moment": ".core.timeline",
+    "Segment": ".core.timeline",
+    "Session": ".pipeline",
+    "analyze": ".pipeline",
+    "open_session": ".pipeline",
+}
+__all__ = [
+    "EmoscribeError",
+    "FileSource",
+    "LabelledTranscript",
+    "LiveSource",
+    "Moment",
+    "Segment",
+    "Session",
+    "analyze",
+    "open_session",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, when it is: the command line's help needs none of it."""
-    if name not in __all__:
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import pipeline
-
-    return getattr(pipeline, name)
+    return getattr(importlib.import_module(_PLACES[name], __name__), name)

@@ -53,18 +53,35 @@ def analyze(video: str | Path, config: str | Path = "default", **given: Any) -> 
 
     Args:
         config: a shipped config's name or a YAML file.
-        given: settings that override it (`modalities="TV"`, `offline=True`,
-            `windows__window_s=2.0`), `transcript=` a subtitle file and
-            `store=` a folder to keep cues in.
+        given: as for `open_session`, and `transcript=` a subtitle file.
 
     Raises:
         EmoscribeError: the file or a setting is not as it has to be.
     """
-    transcript, store = given.pop("transcript", None), given.pop("store", None)
+    transcript = given.pop("transcript", None)
+    with open_session(config, **given) as session:
+        return session.analyze(video, transcript=transcript)
+
+
+def open_session(config: str | Path = "default", **given: Any) -> Session:
+    """A session with a config's settings.
+
+    >>> with open_session("embedded", labels="compound") as session:
+    ...     for video in videos:
+    ...         session.analyze(video)
+
+    Args:
+        config: a shipped config's name or a YAML file.
+        given: settings that override it (`modalities="TV"`, `offline=True`,
+            `windows__window_s=2.0`), and `store=` a folder to keep cues in.
+
+    Raises:
+        EmoscribeError: a setting is not as it has to be, or an engine is not here.
+    """
+    store = given.pop("store", None)
     settings = load(AnalyzeSettings, config, **given)
     context = context_for(settings, CueStore(store) if store is not None else None)
-    with Session(make_plan(settings, context), context) as session:
-        return session.analyze(video, transcript=transcript)
+    return Session(make_plan(settings, context), context)
 
 
 def context_for(settings: AnalyzeSettings, store: Store | None = None, progress: Progress = unwatched) -> Context:

@@ -77,7 +77,7 @@ def fetch_file(url: str, path: Path, sha256: str, progress: Progress = unwatched
     folder, digest, received = make_folder(path.parent), hashlib.sha256(), 0
     with _open(url, path.name) as answer, atomic_path(path) as arriving:
         size = answer.length or 0
-        _require_room(folder, size)
+        require_room(folder, size)
         with arriving.open("wb") as file:
             for chunk in _chunks(answer, path.name):
                 file.write(chunk)
@@ -162,7 +162,7 @@ def fetch_model(
 
     wanted = [each for each in files if not is_here(each.rfilename)]
     size = sum(each.size or 0 for each in wanted)
-    _require_room(cache, size)
+    require_room(cache, size)
     before = sum(each.size or 0 for each in wanted if each not in weights)
     others = [each.rfilename for each in files if each not in weights]
     download = partial(snapshot_download, repository, cache_dir=cache, etag_timeout=TIMEOUT_S)
@@ -233,7 +233,7 @@ def _in_time(ask: Callable[[], T]) -> T:
     return answer.result(timeout=TIMEOUT_S)
 
 
-def _require_room(folder: Path, size: int) -> None:
+def require_room(folder: Path, size: int) -> None:
     """Raises:
     EmoscribeError: the folder's disk has no room for as many bytes.
     """

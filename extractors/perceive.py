@@ -18,7 +18,7 @@ from .face.track import FaceTracker
 from .features.sequences import sequences_of
 from .features.settings import FEATURES, FeatureSettings
 from .media import sha256_of
-from .settings import PerceiveSettings
+from .settings import FaceSettings, PerceiveSettings
 from .sources import FileSource
 from .speech import diarization, subtitles, talking
 from .speech.talking import SEEN
@@ -165,23 +165,21 @@ def _look(source: FileSource, settings: PerceiveSettings, engines: Engines, cont
         source.media.sha256,
         "face",
         about,
-        lambda: follow_faces(source, settings, engines, context),
+        lambda: follow_faces(source, settings.face, engines, context),
         source.interval,
     )
     return track, {"face": about | _took(began)}
 
 
-def follow_faces(
-    source: FileSource, settings: PerceiveSettings, engines: Engines, context: Context = DEFAULT
-) -> FaceTrack:
+def follow_faces(source: FileSource, settings: FaceSettings, engines: Engines, context: Context = DEFAULT) -> FaceTrack:
     """The faces of a video, followed; of a still picture, those in it.
 
     Raises:
         MediaError: the file cannot be read.
         UnavailableError: the engine cannot be loaded.
     """
-    engine, progress = engines.face(settings.face), context.stage("looking")
-    fps = None if settings.face.sampling_fps == "auto" else settings.face.sampling_fps
+    engine, progress = engines.face(settings), context.stage("looking")
+    fps = None if settings.sampling_fps == "auto" else settings.sampling_fps
     tracker = FaceTracker(engine.vocabulary)
     begin_s, until_s = source.media.start_s, source.media.until_s
     for seen in engine.see(source.frames(fps)):

@@ -21,7 +21,8 @@ from .store import kept
 
 # What a live source remembers of the sound: longer than anything that is heard or measured at once.
 KEPT_S = 90.0
-# Frames that wait to be looked at; whoever pushes more waits for them.
+# What waits to be heard and to be looked at; whoever pushes more waits for it.
+WAITING_S = 20.0
 WAITING_FRAMES = 32
 
 
@@ -203,18 +204,22 @@ class LiveSound(Sound):
         self._pieces: deque[np.ndarray] = deque()
         self._forgotten = 0
         self._samples = 0
+        # How much has been given to whoever goes through it block by block, if anybody does.
+        self._heard: int | None = None
         self._changed = threading.Condition()
         self._ended = False
 
     def push(self, samples: np.ndarray, start_s: float | None) -> None:
-        """See `LiveSource.push_sound`."""
+        """See `LiveSource.push_sound`; waits for whoever goes through it."""
         samples = np.asarray(samples, dtype=np.float32)
         with self._changed:
             if start_s is not None and (gap := round(start_s * SAMPLE_RATE) - self._samples) > 0:
                 samples = np.concatenate([np.zeros(gap, dtype=np.float32), samples])
+            self._changed.wait_for(lambda: self._heard is None or self._samples - self._heard < WAITING_S * SAMPLE_RATE)
             self._pieces.append(samples)
             self._samples += len(samples)
-            while self._pieces and self._samples - self._forgotten - len(self._pieces[0]) > KEPT_S * SAMPLE_RATE:
+            behind = self._samples if self._heard is None else self._heard
+            while self._pieces and behind - self._forgotten - len(self._pieces[0]) > KEPT_S * SAMPLE_RATE:
                 self._forgotten += len(self._pieces.popleft())
             self._changed.notify_all()
 
@@ -235,6 +240,8 @@ class LiveSound(Sound):
         step, longest, first = round(LIVE_STEP_S * SAMPLE_RATE), round(block_s * SAMPLE_RATE), 0
         while True:
             with self._changed:
+                self._heard = first
+                self._changed.notify_all()
                 self._changed.wait_for(lambda at=first: self._ended or self._samples - at >= step)
                 there = min(self._samples - first, longest)
                 if not self._ended:

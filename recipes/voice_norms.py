@@ -20,12 +20,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from emoscribe.core.timeline import VoiceTrack
+from emoscribe.core.timeline import Transcript, Utterance, VoiceTrack
 from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.extractors.media import sound
 from emoscribe.extractors.settings import VoiceSettings
-from emoscribe.extractors.voice.opensmile import measure_clip
+from emoscribe.extractors.voice.opensmile import OpenSmile
 from emoscribe.textualize.levels import NORMS_VERSION, QUANTILES, population_norms
 from emoscribe.textualize.voice import RECORDING_DEPENDENT, WORDS
 
@@ -67,11 +67,12 @@ def read_meld(folder: Path, split: str) -> VoiceTrack:
 def measure_ravdess(folder: Path) -> VoiceTrack:
     """Every recording as one row; the speaker is the actor."""
     files = sorted(path for path in folder.rglob("03-01-*") if path.suffix in (".flac", ".wav"))
-    rows = []
+    rows, engine = [], OpenSmile(VoiceSettings())
     for path in files:
         statement, actor = path.stem.split("-")[4], path.stem.split("-")[6]
         with sound(path) as samples:
-            rows.append(measure_clip(samples, VoiceSettings(), STATEMENTS[statement], actor))
+            said = Utterance(0.0, samples.duration_s, STATEMENTS[statement], actor)
+            rows.append(engine.measure(samples, Transcript((said,), None, "RAVDESS")))
     return VoiceTrack(
         names=rows[0].names,
         start_s=np.concatenate([row.start_s for row in rows]),

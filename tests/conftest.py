@@ -101,6 +101,25 @@ def write_frames():
 
 
 @pytest.fixture(scope="session")
+def engines():
+    """Engines that stay loaded from test to test."""
+    from emoscribe.core.context import Context
+    from emoscribe.extractors.engines import Engines
+
+    with Engines(Context(offline=True)) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="session")
+def track_faces(engines):
+    """The faces of a file, by an engine that stays loaded."""
+    from emoscribe.extractors.perceive import follow_faces
+    from emoscribe.extractors.sources import FileSource
+
+    return lambda path, settings: follow_faces(FileSource(path), settings, engines)
+
+
+@pytest.fixture(scope="session")
 def labelled(feat_media: Path):
     """A labelled transcript as an analysis leaves it: two speakers, two faces,
     three scripts, silence, a moment without evidence, somebody's idea of a joke."""

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from emoscribe.core.context import Context, gpu_is_here
 from emoscribe.core.errors import MediaError, UnavailableError
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
+from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.face.geometry import MEASURES, measure, to_front
 from emoscribe.extractors.face.identity import Identities, look
-from emoscribe.extractors.face.mediapipe import describe, read_mesh, resolve, track_faces
+from emoscribe.extractors.face.mediapipe import read_mesh
 from emoscribe.extractors.face.mesh import Mesh, mesher
+from emoscribe.extractors.face.pyfeat_weights import CACHE_VARIABLE
 from emoscribe.extractors.face.units import action_units, shipped_calibration
 from emoscribe.extractors.media import frames
+from emoscribe.extractors.perceive import follow_faces
+from emoscribe.extractors.registry import choose, describe
 from emoscribe.extractors.settings import FaceSettings
+from emoscribe.extractors.sources import FileSource
 
 MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+OFFLINE = Context(offline=True)
+
+
+def resolve(settings: FaceSettings) -> tuple[FaceSettings, str]:
+    return choose("face", settings, OFFLINE)
+
+
+def track_faces(path: Path, settings: FaceSettings, told=lambda stage, done: None) -> FaceTrack:
+    context = Context(offline=True, progress=told)
+    with Engines(context) as engines:
+        return follow_faces(FileSource(path), resolve(settings)[0], engines, context)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +123,9 @@ def test_when_a_face_is_seen(feat_media: Path, name: str, first: bool) -> None:
 
 def test_frames_are_looked_at_at_the_rate_asked_for(feat_media: Path) -> None:
     told: list[float] = []
-    track = track_faces(feat_media / "single_face.mp4", MESH.model_copy(update={"sampling_fps": 2.0}), told.append)
+    track = track_faces(
+        feat_media / "single_face.mp4", MESH.model_copy(update={"sampling_fps": 2.0}), lambda _, done: told.append(done)
+    )
     assert np.diff(track.frame_times_s) == pytest.approx(0.5, abs=0.05)
     assert told == sorted(told) and told[0] >= 0 and 0.5 < told[-1] <= 1
 
@@ -261,12 +278,10 @@ def test_the_look_of_a_face_stays(feat_media: Path) -> None:
 
 
 def test_auto_says_what_it_chose_and_why() -> None:
-    began = time.perf_counter()
-    settings, why = resolve(FaceSettings(device="cpu"), offline=True)
-    assert time.perf_counter() - began < 5
+    settings, why = resolve(FaceSettings(device="cpu"))
     assert (settings.engine, settings.sampling_fps) == ("mediapipe", 5.0)
     assert "mediapipe" in why and "\n" not in why
-    assert describe(settings)["engine"] == "mediapipe"
+    assert describe("face", settings)["engine"] == "mediapipe"
 
 
 def test_a_rate_asked_for_is_kept() -> None:
@@ -280,15 +295,15 @@ def test_mediapipe_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve(MESH)
     with pytest.raises(UnavailableError, match=r"emoscribe\[offline\]"), mesher():
         pass
-    with pytest.raises(UnavailableError, match="no engine to look at faces with"):
-        resolve(FaceSettings(device="cpu"), offline=True)
+    with pytest.raises(UnavailableError, match="no engine for face"):
+        resolve(FaceSettings(device="cpu"))
 
 
 def test_pyfeat_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     monkeypatch.delenv("FEAT_MULTITASK_WEIGHTS", raising=False)
     with pytest.raises(UnavailableError, match="hf download py-feat/retinaface_r34") as refusal:
-        resolve(FaceSettings(engine="py-feat"), offline=True)
+        resolve(FaceSettings(engine="py-feat"))
     assert "\n" not in str(refusal.value)
 
 
@@ -296,13 +311,13 @@ def test_pyfeat_weights_are_never_unpickled(
     monkeypatch: pytest.MonkeyPatch, pyfeat_weights: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "rater.pt").write_bytes(b"pickle")
-    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(pyfeat_weights))
+    monkeypatch.setenv(CACHE_VARIABLE, str(pyfeat_weights))
     monkeypatch.setenv("FEAT_MULTITASK_WEIGHTS", str(tmp_path / "rater.pt"))
     with pytest.raises(UnavailableError, match=r"FEAT_MULTITASK_WEIGHTS must name a \.safetensors file"):
-        resolve(FaceSettings(engine="py-feat", device="cpu"), offline=True)
+        resolve(FaceSettings(engine="py-feat", device="cpu"))
 
 
-@pytest.mark.skipif(face_pyfeat_weights.gpu_is_here(), reason="there is a GPU")
+@pytest.mark.skipif(gpu_is_here(), reason="there is a GPU")
 def test_a_gpu_that_is_missing() -> None:
     with pytest.raises(UnavailableError, match=r"face\.device cuda"):
-        resolve(FaceSettings(device="cuda"), offline=True)
+        resolve(FaceSettings(device="cuda"))

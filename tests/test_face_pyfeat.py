@@ -12,23 +12,44 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import MediaError, UnavailableError
 from emoscribe.core.timeline import FaceTrack
+from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.face import pyfeat as face_pyfeat
 from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
-from emoscribe.extractors.face.mediapipe import describe, resolve, track_faces
 from emoscribe.extractors.media import Frame, frames
+from emoscribe.extractors.perceive import follow_faces
+from emoscribe.extractors.registry import choose
+from emoscribe.extractors.registry import describe as describe_engine
 from emoscribe.extractors.settings import FaceSettings
+from emoscribe.extractors.sources import FileSource
 
 Boxes = list[list[float]]
 
 PYFEAT = FaceSettings(engine="py-feat", device="cpu", sampling_fps=5.0, batch_size=4, max_faces=2)
+OFFLINE = Context(offline=True)
+
+
+def resolve(settings: FaceSettings) -> tuple[FaceSettings, str]:
+    return choose("face", settings, OFFLINE)
+
+
+def describe(settings: FaceSettings) -> dict:
+    return describe_engine("face", settings)
+
+
+def track_faces(path: Path, settings: FaceSettings) -> FaceTrack:
+    with Engines(OFFLINE) as engines:
+        return follow_faces(FileSource(path), resolve(settings)[0], engines)
+
+
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
 @pytest.fixture(autouse=True)
 def weights(pyfeat_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(pyfeat_weights))
+    monkeypatch.setenv(face_pyfeat_weights.CACHE_VARIABLE, str(pyfeat_weights))
     monkeypatch.delenv("FEAT_MULTITASK_WEIGHTS", raising=False)
     return pyfeat_weights
 
@@ -78,7 +99,7 @@ def grey(write_frames, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_as_detectorv2_rates_it(weights: Path, feat_media: Path, write_frames, tmp_path: Path) -> None:
     """The whole of it on streamed frames, against py-feat's own detector on the same boxes."""
-    settings, why = resolve(PYFEAT.model_copy(update={"sampling_fps": 1.0}), offline=True)
+    settings, why = resolve(PYFEAT.model_copy(update={"sampling_fps": 1.0}))
     assert "py-feat on cpu, 1 frames a second" in why
     small = next(frames(feat_media / "single_face.jpg")).image[100:420:2, 160:416:2]
     video = write_frames(tmp_path / "small.mp4", [small] * 3, fps=1)
@@ -185,8 +206,8 @@ def test_however_it_is_cut_the_track_is_the_same(
     assert crops == [2] * 6
     crops.clear()
     # As if the frames were large: three fit into a batch, and three faces are cropped at a time.
-    monkeypatch.setattr(face_pyfeat, "_PIXELS_FOUND_IN", 3 * 160 * 128)
-    monkeypatch.setattr(face_pyfeat, "_PIXELS_CROPPED_FROM", 3 * 160 * 128)
+    monkeypatch.setattr(face_pyfeat, "PIXELS_FOUND_IN", 3 * 160 * 128)
+    monkeypatch.setattr(face_pyfeat, "PIXELS_CROPPED_FROM", 3 * 160 * 128)
     in_parts = track_faces(grey, PYFEAT)
     assert crops == [3, 3, 3, 3]
     for other in (one_by_one, in_parts):
@@ -198,7 +219,7 @@ def test_however_it_is_cut_the_track_is_the_same(
 def test_frames_of_other_sizes_are_other_batches() -> None:
     large, small = np.zeros((2160, 3840, 3), np.uint8), np.zeros((48, 64, 3), np.uint8)
     stream = [Frame(time_s, image) for time_s, image in enumerate([small] * 5 + [large] * 5)]
-    batches = list(face_pyfeat._batches(iter(stream), 4))
+    batches = list(face_pyfeat.batches_of(iter(stream), 4))
     assert [frame.time_s for batch in batches for frame in batch] == list(range(10))
     assert [len(batch) for batch in batches] == [4, 1, 2, 2, 1]
 
@@ -212,7 +233,7 @@ def test_decoding_is_one_batch_ahead_and_no_more() -> None:
             made += 1
             yield []
 
-    for used, _ in enumerate(face_pyfeat._ahead(making()), start=1):
+    for used, _ in enumerate(face_pyfeat.ahead(making()), start=1):
         assert made <= used + 1
     assert used == made == 7
 
@@ -220,9 +241,9 @@ def test_decoding_is_one_batch_ahead_and_no_more() -> None:
 def test_what_goes_wrong_while_decoding_is_told(grey: Path, tmp_path: Path) -> None:
     (tmp_path / "note.mp4").write_text("not a video")
     with pytest.raises(MediaError, match=r"note\.mp4"):
-        list(face_pyfeat._ahead(face_pyfeat._batches(frames(tmp_path / "note.mp4"), 4)))
+        list(face_pyfeat.ahead(face_pyfeat.batches_of(frames(tmp_path / "note.mp4"), 4)))
     threads = threading.active_count()
-    ahead = face_pyfeat._ahead(face_pyfeat._batches(frames(grey), 2))
+    ahead = face_pyfeat.ahead(face_pyfeat.batches_of(frames(grey), 2))
     assert len(next(ahead)) == 2
     ahead.close()  # as when the ratings cannot be made
     assert threading.active_count() == threads
@@ -234,18 +255,22 @@ def test_what_goes_wrong_while_decoding_is_told(grey: Path, tmp_path: Path) -> N
 LEFT_AS_FOUND = """
 import os, sys, threading, torch
 from emoscribe.core.errors import UnavailableError
-from emoscribe.core.settings import FaceSettings
-from emoscribe.extractors import face_pyfeat_weights
-from emoscribe.extractors.face import track_faces
+from emoscribe.core.context import Context
+from emoscribe.extractors.engines import Engines
+from emoscribe.extractors.perceive import follow_faces
+from emoscribe.extractors.settings import FaceSettings
+from emoscribe.extractors.sources import FileSource
 
 def state():
     return torch.is_grad_enabled(), torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
 
 def look(video, cache):
     before = state()
-    face_pyfeat_weights._cache = lambda: cache
+    os.environ["FEAT_CACHE"] = cache
     try:
-        seen.append(len(track_faces(video, settings).frame_times_s))
+        with Engines(Context(offline=True)) as engines:
+            track = follow_faces(FileSource(video), settings, engines)
+        seen.append(len(track.frame_times_s))
     except UnavailableError as error:
         seen.append(str(error))
     assert state() == before, (before, state())
@@ -318,7 +343,7 @@ def test_weights_that_are_none_are_one_line(
     shutil.copytree(weights, tmp_path / "cache")
     (path,) = (tmp_path / "cache").glob(f"models--py-feat--{network}/snapshots/*/*.safetensors")
     spoil(path)
-    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(tmp_path / "cache"))
+    monkeypatch.setenv(face_pyfeat_weights.CACHE_VARIABLE, str(tmp_path / "cache"))
     with pytest.raises(UnavailableError, match=r"py-feat cannot load its weights .* hf download") as error:
         track_faces(grey, PYFEAT)
     assert "\n" not in str(error.value)
@@ -328,7 +353,7 @@ def test_weights_that_are_none_are_one_line(
 def test_a_rater_given_by_name_is_never_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where the other network is yet to be fetched."""
     (tmp_path / "rater.pt").write_bytes(b"pickle")
-    monkeypatch.setattr(face_pyfeat_weights, "_cache", lambda: str(tmp_path / "empty"))
+    monkeypatch.setenv(face_pyfeat_weights.CACHE_VARIABLE, str(tmp_path / "empty"))
     monkeypatch.setenv("FEAT_MULTITASK_WEIGHTS", str(tmp_path / "rater.pt"))
     with pytest.raises(UnavailableError, match=r"FEAT_MULTITASK_WEIGHTS must name a \.safetensors file"):
         face_pyfeat_weights.find_weights()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face.mediapipe import track_faces
+from emoscribe.extractors.face import mediapipe, pyfeat
 from emoscribe.extractors.settings import FaceSettings
 from emoscribe.textualize.face import (
     AT_REST,
@@ -21,6 +22,8 @@ from emoscribe.textualize.face import (
     face_words,
 )
 from emoscribe.textualize.settings import WordingSettings
+
+SCALES = {"mediapipe-mesh": mediapipe.SCALE, "py-feat": pyfeat.SCALE}
 
 MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
 
@@ -39,6 +42,7 @@ def track_of(
         boxes=np.tile([10.0, 10.0, 10.0 + width_px, 10.0 + width_px], (len(values), 1)),
         action_units=values,
         frame_times_s=times_s,
+        scale=SCALES[source],
         **more,
     )
 
@@ -46,7 +50,7 @@ def track_of(
 # ── nothing, and nothing to say ──────────────────────────────────────────────
 
 
-def test_no_face_is_not_a_face_at_rest_nor_unseen(feat_media: Path) -> None:
+def test_no_face_is_not_a_face_at_rest_nor_unseen(feat_media: Path, track_faces) -> None:
     empty = track_faces(feat_media / "no_face.mp4", MESH)
     assert face_words(empty, 0.0, 2.0) == {}
     assert absence(empty, 0.0, 2.0) == NO_FACE
@@ -172,6 +176,7 @@ def test_the_most_prominent_first() -> None:
         boxes=np.array([[0, 0, 100, 100], [200, 0, 500, 300]] * 3, dtype=float),
         action_units=np.array([[0.9], [0.0]] * 3),
         frame_times_s=np.unique(times_s),
+        scale=mediapipe.SCALE,
     )
     words = face_words(track, 0.0, 1.0)
     assert list(words.items()) == [(1, AT_REST), (0, "strong lip corner puller (smile)")]
@@ -181,9 +186,7 @@ def test_who_only_passes_through_is_left_out() -> None:
     track = track_of({"AU12": [0.9] * 10})
     person = track.person.copy()
     person[4] = 1
-    passing = FaceTrack(
-        track.source, track.names, track.times_s, person, track.boxes, track.action_units, track.frame_times_s
-    )
+    passing = replace(track, person=person)
     assert list(face_words(passing, 0.0, 2.0)) == [0]
 
 
@@ -245,7 +248,7 @@ def test_a_rating_that_is_missing_has_no_words() -> None:
 
 
 @pytest.fixture(scope="module")
-def changing(feat_media: Path) -> FaceTrack:
+def changing(feat_media: Path, track_faces) -> FaceTrack:
     """Crying until 6 s, shocked with a hand at her mouth until 10 s, then laughing."""
     return track_faces(feat_media / "WolfgangLanger_Pexels.mp4", MESH)
 
@@ -278,7 +281,7 @@ def test_laughing(changing: FaceTrack) -> None:
         assert "frown" not in words
 
 
-def test_talking_calmly(shared: Path) -> None:
+def test_talking_calmly(shared: Path, track_faces) -> None:
     """A woman who talks to the camera neither gapes nor frowns."""
     track = track_faces(shared / "media" / "talking-head.mp4", MESH)
     for start_s in (0.0, 2.0, 4.0, 6.0):
@@ -288,7 +291,7 @@ def test_talking_calmly(shared: Path) -> None:
         assert "nose wrinkler" not in words
 
 
-def test_words_tell_expressions_apart(shared: Path) -> None:
+def test_words_tell_expressions_apart(shared: Path, track_faces) -> None:
     """On labelled stills: smiles are worded for joy, wide eyes and open mouths for surprise."""
     import csv
 

@@ -7,20 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, UnavailableError
-from emoscribe.core.timeline import Cues, FaceTrack, Transcript, Utterance, VoiceTrack, Word
+from emoscribe.core.timeline import Cues, FaceTrack, Transcript, Utterance, VoiceTrack, Word, timed_words
 from emoscribe.extractors import media
+from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.features import heard, said, seen, vggish
 from emoscribe.extractors.features.clock import Clock, averaged, clock_of, held, nearest
 from emoscribe.extractors.features.sequences import columns, sequences_of
 from emoscribe.extractors.features.settings import FEATURES, FeatureSettings
-from emoscribe.extractors.perceive import decide, identify, modalities_for, perceive_over_time
+from emoscribe.extractors.perceive import decide, modalities_for, perceive_over_time
 from emoscribe.extractors.settings import FaceSettings, SpeechSettings
+from emoscribe.extractors.sources import FileSource
 from emoscribe.extractors.store import CueStore
 from emoscribe.llm.settings import AnalyzeSettings
 
 RATE = 16_000
 MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+
+OFFLINE = Context(offline=True)
 
 
 def speechlike(seconds: float) -> np.ndarray:
@@ -118,9 +123,9 @@ def test_the_nearest_row_within_reach() -> None:
 def test_descriptors_are_averaged_into_frames(spoken: Path) -> None:
     import opensmile
 
-    clip = identify(spoken)
+    clip = FileSource(spoken)
     features = settings_for("egemaps", "compare")
-    found = sequences_of(clip, Cues(clip), features)
+    found = sequences_of(clip, Cues(clip.media), features)
     assert {name: sequence.values.shape for name, sequence in found.items()} == {
         "egemaps": (75, 25),
         "compare": (75, 65),
@@ -132,7 +137,7 @@ def test_descriptors_are_averaged_into_frames(spoken: Path) -> None:
     assert found["egemaps"].names == tuple(rows.columns)
     by_hand = rows.to_numpy()[: 4 * 70].reshape(70, 4, 25).mean(axis=1)
     assert found["egemaps"].values[:70] == pytest.approx(by_hand, rel=1e-4, abs=1e-5)
-    stretch = sequences_of(clip, Cues(clip), features, interval=(1.0, 2.0))["egemaps"]
+    stretch = sequences_of(clip, Cues(clip.media), features, interval=(1.0, 2.0))["egemaps"]
     assert stretch.times_s == pytest.approx(np.arange(25) / 25)
     assert np.array_equal(stretch.values, found["egemaps"].values[25:50])
 
@@ -141,9 +146,9 @@ def test_descriptors_are_averaged_into_frames(spoken: Path) -> None:
 def test_long_sound_is_read_in_windows(name: str, spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     features = settings_for(name)
     with media.sound(spoken) as sound:
-        whole = heard.measure(name, sound, features)
+        whole = heard.measure(name, sound, features, OFFLINE)
         monkeypatch.setattr(heard, "WINDOW_S", 1.0)
-        parts = heard.measure(name, sound, features)
+        parts = heard.measure(name, sound, features, OFFLINE)
     assert parts.times_s == pytest.approx(whole.times_s)
     spread = whole.values.std(axis=0) + 1e-6
     apart = np.abs(parts.values - whole.values) / spread
@@ -185,7 +190,7 @@ def test_vggish_from_a_file(spoken: Path, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "vggish.pth")
     features = settings_for("vggish", weights={"vggish": str(tmp_path / "vggish.pth")})
     with media.sound(spoken) as sound:
-        measured = heard.measure("vggish", sound, features)
+        measured = heard.measure("vggish", sound, features, OFFLINE)
         samples = sound.read(0.0, 3.0)
     assert measured.values.shape[1] == 128 and measured.values.std() > 0
     assert measured.times_s == pytest.approx(0.48 + 0.24 * np.arange(len(measured.times_s)))
@@ -194,11 +199,11 @@ def test_vggish_from_a_file(spoken: Path, tmp_path: Path) -> None:
     patch = vggish.log_mel(samples)[24:120]
     with torch.inference_mode():
         assert measured.values[1] == pytest.approx(network(torch.tensor(patch)[None])[0].numpy(), rel=1e-3, abs=1e-4)
-    clip = identify(spoken)
-    assert np.isfinite(sequences_of(clip, Cues(clip), features)["vggish"].values).all()
+    clip = FileSource(spoken)
+    assert np.isfinite(sequences_of(clip, Cues(clip.media), features)["vggish"].values).all()
     torch.save({key: value for key, value in state.items() if "embeddings.2" not in key}, tmp_path / "less.pth")
     with pytest.raises(EmoscribeError, match=r"another network's weights \(at embeddings\.2\.weight\)"):
-        sequences_of(clip, Cues(clip), settings_for("vggish", weights={"vggish": str(tmp_path / "less.pth")}))
+        sequences_of(clip, Cues(clip.media), settings_for("vggish", weights={"vggish": str(tmp_path / "less.pth")}))
 
 
 def test_wav2vec2_at_fifty_rows_a_second(spoken: Path, models: Path) -> None:
@@ -207,7 +212,7 @@ def test_wav2vec2_at_fifty_rows_a_second(spoken: Path, models: Path) -> None:
 
     features = settings_for("wav2vec2")
     with media.sound(spoken) as sound:
-        measured = heard.measure("wav2vec2", sound, features)
+        measured = heard.measure("wav2vec2", sound, features, OFFLINE)
         samples = sound.read(0.0, 3.0)
     model = Wav2Vec2Model.from_pretrained(models / "tiny-wav2vec2").eval()
     prepared = Wav2Vec2FeatureExtractor()(samples, sampling_rate=RATE, return_tensors="pt").input_values
@@ -215,17 +220,19 @@ def test_wav2vec2_at_fifty_rows_a_second(spoken: Path, models: Path) -> None:
         expected = model(prepared).last_hidden_state[0].numpy()
     assert measured.values == pytest.approx(expected, abs=1e-4)
     assert measured.times_s == pytest.approx(0.0125 + 0.02 * np.arange(149))
-    clip = identify(spoken)
-    values = sequences_of(clip, Cues(clip), features)["wav2vec2"].values
+    clip = FileSource(spoken)
+    values = sequences_of(clip, Cues(clip.media), features)["wav2vec2"].values
     assert values.shape == (75, 16) and np.isfinite(values).all()
     assert values[1] == pytest.approx(expected[2:4].mean(axis=0), abs=1e-4)  # 52.5 and 72.5 ms
 
 
 def test_the_voice_is_held_over_its_windows(spoken: Path) -> None:
-    clip = identify(spoken)
+    clip = FileSource(spoken)
     values = np.array([[200.0, 3.0], [np.nan, 5.0]])
     track = VoiceTrack(("pitch_hz", "hnr_db"), np.array([0.2, 2.0]), np.array([1.0, 2.6]), ("A", "B"), values)
-    found = sequences_of(clip, Cues(clip, voice=track), settings_for("voice-measures", rate_hz=10.0))["voice-measures"]
+    found = sequences_of(clip, Cues(clip.media, voice=track), settings_for("voice-measures", rate_hz=10.0))[
+        "voice-measures"
+    ]
     assert found.names == track.names
     assert np.flatnonzero(np.isfinite(found.values[:, 0])).tolist() == list(range(2, 10))
     assert np.flatnonzero(found.values[:, 1] == 5.0).tolist() == list(range(20, 26))
@@ -263,11 +270,11 @@ def test_tokens_last_as_long_as_their_words(models: Path) -> None:
 
 
 def test_words_without_times_share_the_utterance() -> None:
-    words = said.timed_words(Utterance(1.0, 3.0, "so get out  today"))
+    words = timed_words(Utterance(1.0, 3.0, "so get out  today"))
     assert [word.text for word in words] == ["so", "get", "out", "today"]
-    assert [word.start_s for word in words] == pytest.approx([1.0, 1 + 4 / 13, 1 + 10 / 13, 1 + 16 / 13])
+    assert [word.start_s for word in words] == pytest.approx([1.0, 1 + 6 / 17, 1 + 14 / 17, 1 + 22 / 17])
     assert words[-1].end_s == pytest.approx(3.0)
-    assert said.timed_words(Utterance(0.0, 1.0, " ")) == ()
+    assert timed_words(Utterance(0.0, 1.0, " ")) == ()
 
 
 def test_the_last_four_layers_are_summed(tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,46 +308,48 @@ def test_many_at_once_are_as_each_alone(models: Path) -> None:
 
 
 def test_nothing_is_computed_twice(spoken: Path, models: Path, tmp_path: Path) -> None:
-    clip = identify(spoken)
-    cues = Cues(clip, transcript=transcript(Utterance(0.5, 2.5, "what a great day")))
+    clip = FileSource(spoken)
+    cues = Cues(clip.media, transcript=transcript(Utterance(0.5, 2.5, "what a great day")))
     features = settings_for("wav2vec2", "log-mel", "token-embeddings")
     store = CueStore(tmp_path / "store")
     told: list[float] = []
-    first = sequences_of(clip, cues, features, store=store, offline=True, progress=told.append)
+    first = sequences_of(
+        clip, cues, features, Context(offline=True, store=store, progress=lambda _, done: told.append(done))
+    )
     assert told == sorted(told) and told[-1] == 1.0
     shutil.rmtree(models)
-    again = sequences_of(clip, cues, features, store=CueStore(tmp_path / "store"), offline=True)
+    again = sequences_of(clip, cues, features, Context(offline=True, store=CueStore(tmp_path / "store")))
     assert all(np.array_equal(first[n].values, again[n].values, equal_nan=True) for n in features.names)
     # What was heard, also by another clock and of a stretch …
     slower = features.model_copy(update={"rate_hz": 5.0})
-    stretch = sequences_of(clip, cues, slower, ["wav2vec2"], interval=(1.0, 2.0), store=store, offline=True)
+    stretch = sequences_of(clip, cues, slower, Context(offline=True, store=store), ["wav2vec2"], interval=(1.0, 2.0))
     assert stretch["wav2vec2"].values.shape == (5, 16)
     # … but other words are not those that were kept.
-    other = Cues(clip, transcript=transcript(Utterance(0.5, 2.5, "so awful")))
+    other = Cues(clip.media, transcript=transcript(Utterance(0.5, 2.5, "so awful")))
     with pytest.raises(UnavailableError, match=r"features\.weights\.token-embeddings: FOLDER"):
-        sequences_of(clip, other, features, store=store, offline=True)
+        sequences_of(clip, other, features, Context(offline=True, store=store))
 
 
 def test_words_of_a_stretch(spoken: Path, models: Path, tmp_path: Path) -> None:
-    clip = identify(spoken)
+    clip = FileSource(spoken)
     words = (Word(0.2, 0.6, "what"), Word(1.6, 2.0, "happy"))
-    cues = Cues(clip, transcript=transcript(Utterance(0.2, 2.0, "what happy", words=words)))
+    cues = Cues(clip.media, transcript=transcript(Utterance(0.2, 2.0, "what happy", words=words)))
     features = settings_for("token-embeddings", rate_hz=10.0)
     store = CueStore(tmp_path / "store")
-    late = sequences_of(clip, cues, features, interval=(1.5, None), store=store)["token-embeddings"].values
+    late = sequences_of(clip, cues, features, Context(store=store), interval=(1.5, None))["token-embeddings"].values
     assert late.shape == (15, 32)
     assert np.flatnonzero(np.isfinite(late[:, 0])).tolist() == [1, 2, 3, 4]
-    whole = sequences_of(clip, cues, features, store=store)["token-embeddings"].values
+    whole = sequences_of(clip, cues, features, Context(store=store))["token-embeddings"].values
     assert np.flatnonzero(np.isfinite(whole[:, 0])).tolist() == [2, 3, 4, 5, 16, 17, 18, 19]
 
 
 def test_a_signal_that_is_missing_is_nan_of_the_usual_width(models: Path, tmp_path: Path, make_media) -> None:
-    silent = identify(make_media(tmp_path / "silent.mp4", frame_times_s=np.arange(10) / 10))
+    silent = FileSource(make_media(tmp_path / "silent.mp4", frame_times_s=np.arange(10) / 10))
     names = ("face-measures", "egemaps", "log-mel", "vggish", "wav2vec2", "voice-measures", "token-embeddings")
     features = settings_for(*names, rate_hz=5.0)
-    found = sequences_of(silent, Cues(silent), features, offline=True)
+    found = sequences_of(silent, Cues(silent.media), features, OFFLINE)
     widths = {name: sequence.values.shape[1] for name, sequence in found.items()}
-    assert widths == {name: len(columns(name, features, offline=True)) for name in names}
+    assert widths == {name: len(columns(name, features, OFFLINE)) for name in names}
     assert widths["vggish"] == 128 and widths["token-embeddings"] == 32 and widths["face-measures"] > 60
     assert all(np.isnan(sequence.values).all() and len(sequence.values) == 5 for sequence in found.values())
 
@@ -364,9 +373,11 @@ def test_weights_that_are_missing(
     face_track: FaceTrack,
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    clip = identify(feat_media / "single_face.jpg" if FEATURES[name].letter == "V" else spoken)
+    clip = FileSource(feat_media / "single_face.jpg" if FEATURES[name].letter == "V" else spoken)
     with pytest.raises(UnavailableError, match=message) as refusal:
-        sequences_of(clip, Cues(clip, face=face_track), settings_for(name, weights={name: weights}), offline=True)
+        sequences_of(
+            clip, Cues(clip.media, face=face_track), settings_for(name, weights={name: weights}), Context(offline=True)
+        )
     assert "\n" not in str(refusal.value)
 
 
@@ -384,11 +395,11 @@ def test_the_frames_that_hold_most_are_kept(tmp_path: Path, make_media, spoken: 
     assert seen.most_informative(np.array([1.0, 5.0, np.nan, 5.0, 2.0]), 0.6).tolist() == [1, 3, 4]
     assert seen.most_informative(np.array([1.0, 5.0, 2.0]), 0.01).tolist() == [1]
     features = settings_for("log-mel", rate_hz=10.0, informative_share=0.5)
-    video = identify(make_media(tmp_path / "grey.mp4", frame_times_s=np.arange(20) / 10, sound=speechlike(2.0)))
-    entropy = sequences_of(video, Cues(video), features)["picture-entropy"]
+    video = FileSource(make_media(tmp_path / "grey.mp4", frame_times_s=np.arange(20) / 10, sound=speechlike(2.0)))
+    entropy = sequences_of(video, Cues(video.media), features)["picture-entropy"]
     assert entropy.values.shape == (20, 1) and np.isfinite(entropy.values).all()
-    heard_only = identify(spoken)
-    unseen = sequences_of(heard_only, Cues(heard_only), features)["picture-entropy"].values[:, 0]
+    heard_only = FileSource(spoken)
+    unseen = sequences_of(heard_only, Cues(heard_only.media), features)["picture-entropy"].values[:, 0]
     assert np.isnan(unseen).all()
     assert seen.most_informative(unseen, 0.5).tolist() == list(range(30))
 
@@ -396,16 +407,17 @@ def test_the_frames_that_hold_most_are_kept(tmp_path: Path, make_media, spoken: 
 # ── all together ─────────────────────────────────────────────────────────────
 
 
-def test_a_talking_head(shared: Path, models: Path, tmp_path: Path) -> None:
+def test_a_talking_head(shared: Path, models: Path, tmp_path: Path, engines: Engines) -> None:
     names = ("face-measures", "egemaps", "voice-measures", "token-embeddings")
     features = settings_for(*names)
     assert modalities_for(names) == "TVA" and modalities_for(["egemaps"]) == ""
     asked = AnalyzeSettings(face=MESH, speech=SpeechSettings(engine="pocketsphinx"), offline=True)
-    settings, _ = decide(asked)
+    settings, _ = decide(asked, OFFLINE)
     words = transcript(Utterance(0.5, 4.0, "today what a great day"), Utterance(4.5, 7.5, "get out so happy"))
     store = CueStore(tmp_path / "store")
-    clip = identify(shared / "media" / "talking-head.mp4", store)
-    cues = perceive_over_time(clip, settings, features, interval=(1.0, 5.0), transcript=words, store=store)
+    clip = FileSource(shared / "media" / "talking-head.mp4", store=store)
+    context = Context(offline=True, store=store)
+    cues = perceive_over_time(clip, settings, features, engines, context, interval=(1.0, 5.0), transcript=words)
     assert {name: sequence.values.shape for name, sequence in cues.sequences.items()} == {
         "face-measures": (100, 97),
         "egemaps": (100, 25),

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.timeline import Cues, FaceTrack
 from emoscribe.extractors import media
-from emoscribe.extractors.face.mediapipe import track_faces
 from emoscribe.extractors.face.pyfeat import undisturbed
 from emoscribe.extractors.features import faces, seen
 from emoscribe.extractors.features.clock import Clock, clock_of
 from emoscribe.extractors.features.sequences import columns, sequences_of
 from emoscribe.extractors.features.settings import FeatureSettings
-from emoscribe.extractors.perceive import identify
 from emoscribe.extractors.settings import FaceSettings
+from emoscribe.extractors.sources import FileSource
 from emoscribe.extractors.store import CueStore
 
 RATE = 16_000
 MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+
+OFFLINE = Context(offline=True)
 
 
 def test_the_most_prominent_face_at_the_nearest_picture(face_track: FaceTrack) -> None:
@@ -34,7 +37,7 @@ def test_the_most_prominent_face_at_the_nearest_picture(face_track: FaceTrack) -
     assert late[:, 0] == pytest.approx([2.4, 2.4, 2.6, 2.6, 2.8, 2.8])
 
 
-def test_what_is_measured_does_not_depend_on_a_face(feat_media: Path) -> None:
+def test_what_is_measured_does_not_depend_on_a_face(feat_media: Path, track_faces) -> None:
     smiling = track_faces(feat_media / "single_face.jpg", MESH)
     names = faces.measure_names(smiling.source)
     assert names == (*smiling.names, *faces.POSE, *smiling.geometry_names)
@@ -72,15 +75,15 @@ def face_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def test_embeddings_of_faces(face_weights: dict[str, str], feat_media: Path, tmp_path: Path) -> None:
+def test_embeddings_of_faces(face_weights: dict[str, str], feat_media: Path, tmp_path: Path, track_faces) -> None:
     import torch
 
     names = ("face-embedding", "face-resnet50")
     features = FeatureSettings(names=names, weights=face_weights, informative_share=0.5, device="cpu")
-    still = identify(feat_media / "multi_face.jpg")
-    track = track_faces(still.path, MESH)
+    still = FileSource(feat_media / "multi_face.jpg")
+    track = track_faces(still.media.path, MESH)
     store = CueStore(tmp_path / "store")
-    found = sequences_of(still, Cues(still, face=track), features, store=store, offline=True)
+    found = sequences_of(still, Cues(still.media, face=track), features, Context(offline=True, store=store))
     assert {name: sequence.values.shape for name, sequence in found.items()} == {
         "face-embedding": (1, 320),
         "face-resnet50": (1, 2048),
@@ -88,22 +91,26 @@ def test_embeddings_of_faces(face_weights: dict[str, str], feat_media: Path, tmp
     }
     # The crop of the most prominent face, through the network alone.
     person = faces.most_prominent(track, -1.0, 1.0)
-    image = next(iter(media.frames(still.path))).image
-    crop = seen._crop(image, track.boxes[track.person == person], "cpu")
+    image = next(iter(media.frames(still.media.path))).image
+    crop = seen.crop(image, track.boxes[track.person == person], "cpu")
     for name in names:
         with torch.inference_mode():
-            expected = seen.load_network(name, features)(crop).numpy()
+            expected = seen.load_network(name, features, OFFLINE)(crop).numpy()
         assert found[name].values == pytest.approx(expected, rel=1e-3, abs=1e-4)
-        assert columns(name, features) == found[name].names
+        assert columns(name, features, OFFLINE) == found[name].names
     # Kept: found again without the picture, and by another clock.
-    gone = Cues(still.__class__(**{**asdict(still), "path": "gone.jpg"}), face=track)
-    again = sequences_of(gone.media, gone, features.model_copy(update={"rate_hz": 25.0}), store=store, offline=True)
+    copied = tmp_path / "copy.jpg"
+    shutil.copyfile(still.media.path, copied)
+    gone = FileSource(copied)
+    copied.unlink()
+    faster = features.model_copy(update={"rate_hz": 25.0})
+    again = sequences_of(gone, Cues(gone.media, face=track), faster, Context(offline=True, store=store))
     assert np.array_equal(again["face-resnet50"].values, found["face-resnet50"].values)
 
 
 def test_embeddings_row_by_row_of_a_video(face_weights: dict[str, str], tmp_path: Path, make_media) -> None:
     """Where a face was seen in two of the frames, those have an embedding; nobody tells what width the others lack."""
-    video = identify(make_media(tmp_path / "grey.mp4", frame_times_s=np.arange(20) / 10))
+    video = FileSource(make_media(tmp_path / "grey.mp4", frame_times_s=np.arange(20) / 10))
     track = FaceTrack(
         source="mediapipe-mesh",
         names=(),
@@ -114,6 +121,6 @@ def test_embeddings_row_by_row_of_a_video(face_weights: dict[str, str], tmp_path
         frame_times_s=np.arange(4) / 2,
     )
     features = FeatureSettings(names=("face-resnet50",), weights=face_weights, rate_hz=2.0, device="cpu")
-    values = sequences_of(video, Cues(video, face=track), features, offline=True)["face-resnet50"].values
+    values = sequences_of(video, Cues(video.media, face=track), features, Context(offline=True))["face-resnet50"].values
     assert np.isfinite(values).all(axis=1).tolist() == [False, True, True, False]
     assert not np.array_equal(values[1], values[2])  # the picture brightens

@@ -8,9 +8,14 @@ import emoscribe
 import pytest
 from emoscribe.core.labels import COMPOUND
 from emoscribe.core.settings import load
+from emoscribe.llm.plan import Plan, make_plan
 from emoscribe.llm.run import find_run, save_run
 from emoscribe.llm.settings import AnalyzeSettings
-from emoscribe.pipeline import analyze_each, make_plan
+from emoscribe.pipeline import context_for
+
+
+def plan_of(settings: AnalyzeSettings) -> Plan:
+    return make_plan(settings, context_for(settings))
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +52,6 @@ def test_what_cannot_be_read_raises_one_line() -> None:
         emoscribe.analyze("nowhere.mp4", config="embedded")
 
 
-def test_one_bad_video_does_not_stop_the_others(feat_media: Path) -> None:
-    plan = make_plan(load(AnalyzeSettings, "embedded", modalities="V"))
-    good = feat_media / "single_face.jpg"
-    results = dict(analyze_each(["nowhere.mp4", good], plan))
-    assert isinstance(results["nowhere.mp4"], emoscribe.EmoscribeError)
-    assert isinstance(results[good], emoscribe.LabelledTranscript)
-
-
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
@@ -65,19 +62,19 @@ def test_one_bad_video_does_not_stop_the_others(feat_media: Path) -> None:
 )
 def test_what_contradicts_the_run_is_refused_by_name(assignment: str, message: str) -> None:
     with pytest.raises(emoscribe.EmoscribeError, match=message):
-        make_plan(load(AnalyzeSettings, "embedded", [assignment]))
+        plan_of(load(AnalyzeSettings, "embedded", [assignment]))
 
 
 def test_saying_what_the_run_says_is_no_contradiction() -> None:
-    plan = make_plan(load(AnalyzeSettings, "embedded"))
+    plan = plan_of(load(AnalyzeSettings, "embedded"))
     same = load(AnalyzeSettings, "embedded", [f"prompt.template={plan.prompt.template}"])
-    assert make_plan(same).prompt == plan.prompt
+    assert plan_of(same).prompt == plan.prompt
 
 
 def test_a_run_is_given_what_it_was_trained_on_and_nothing_else(tmp_path: Path) -> None:
     run = find_run("meld-minilm").model_copy(update={"folder": tmp_path, "training": {"modalities": "T"}})
     save_run(run)
     words_only = f"model.run={tmp_path}"
-    assert make_plan(load(AnalyzeSettings, "embedded", [words_only])).settings.modalities == "T"
+    assert plan_of(load(AnalyzeSettings, "embedded", [words_only])).settings.modalities == "T"
     with pytest.raises(emoscribe.EmoscribeError, match="trained on T and has not learnt to read V"):
-        make_plan(load(AnalyzeSettings, "embedded", [words_only], modalities="TV"))
+        plan_of(load(AnalyzeSettings, "embedded", [words_only], modalities="TV"))

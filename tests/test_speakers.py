@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import MediaError, SettingsError
 from emoscribe.core.timeline import FaceTrack, Transcript, Utterance, Word
 from emoscribe.extractors import media
-from emoscribe.extractors.face import mediapipe as face
-from emoscribe.extractors.perceive import decide, identify, perceive
+from emoscribe.extractors.engines import Engines
+from emoscribe.extractors.perceive import decide, follow_faces, perceive
 from emoscribe.extractors.settings import FaceSettings, SpeechSettings
+from emoscribe.extractors.sources import FileSource
 from emoscribe.extractors.speech import talking
 from emoscribe.extractors.speech.diarization import Turn, check_several, name_speakers, read_turns
 from emoscribe.extractors.speech.subtitles import read_transcript
@@ -154,7 +156,7 @@ def test_without_word_times_an_utterance_is_whose_turn_overlaps_it_most() -> Non
     assert [u.speaker for u in name_speakers(said, turns).utterances] == ["Clara", "Narrator"]
 
 
-def test_speakers_from_a_file_reach_voices_and_provenance(example: Path, tmp_path: Path) -> None:
+def test_speakers_from_a_file_reach_voices_and_provenance(example: Path, tmp_path: Path, engines: Engines) -> None:
     lines = read_transcript(example.with_suffix(".srt"))
     turns = [
         {"start_s": u.start_s, "end_s": u.end_s, "speaker": ("Ann", "Ben")[i % 2]}
@@ -163,7 +165,7 @@ def test_speakers_from_a_file_reach_voices_and_provenance(example: Path, tmp_pat
     path = tmp_path / "who.json"
     path.write_text(json.dumps(turns))
     settings = AnalyzeSettings(modalities="TA", speech=SpeechSettings(engine="pocketsphinx", speakers=str(path)))
-    cues = perceive(identify(example), settings, transcript=lines)
+    cues = perceive(FileSource(example), settings, engines, transcript=lines)
     assert cues.transcript and cues.voice
     names = tuple(turn["speaker"] for turn in turns)
     assert tuple(u.speaker for u in cues.transcript.utterances) == cues.voice.speaker == names
@@ -180,9 +182,9 @@ ONE_LINE = Utterance(0.0, 8.0, "what she says")
 
 
 @pytest.fixture(scope="module")
-def voice_over(example: Path) -> FaceTrack:
+def voice_over(example: Path, engines: Engines) -> FaceTrack:
     """A woman who cries and laughs; what is said is said by somebody else."""
-    return face.track_faces(example, FIVE_FPS)
+    return follow_faces(FileSource(example), FIVE_FPS, engines)
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +193,8 @@ def talking_head(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def head(talking_head: Path) -> FaceTrack:
-    return face.track_faces(talking_head, FIVE_FPS)
+def head(talking_head: Path, engines: Engines) -> FaceTrack:
+    return follow_faces(FileSource(talking_head), FIVE_FPS, engines)
 
 
 @pytest.fixture(scope="module")
@@ -271,12 +273,13 @@ def test_known_names_stay(head: FaceTrack, her_voice) -> None:
     assert talker(head, her_voice, replace(ONE_LINE, speaker="Katie")) == "Katie"
 
 
-def test_seen_talking_from_file_to_cues(talking_head: Path, tmp_path: Path) -> None:
+def test_seen_talking_from_file_to_cues(talking_head: Path, tmp_path: Path, engines: Engines) -> None:
     settings = AnalyzeSettings(speech=SEEN, face=FIVE_FPS)
     said = transcript(Utterance(0.0, 4.6, "first"), Utterance(5.2, 8.0, "second"))
     for _ in range(2):
         store = CueStore(tmp_path)
-        cues = perceive(identify(talking_head, store), settings, transcript=said, store=store)
+        context = Context(store=store)
+        cues = perceive(FileSource(talking_head, store=store), settings, engines, context, transcript=said)
         assert cues.transcript and cues.voice
         assert [u.speaker for u in cues.transcript.utterances] == ["face 0", "face 0"]
         assert cues.voice.speaker == ("face 0", "face 0")
@@ -294,5 +297,5 @@ def test_seen_talking_from_file_to_cues(talking_head: Path, tmp_path: Path) -> N
 )
 def test_seen_needs_to_look(given: dict, message: str) -> None:
     with pytest.raises(SettingsError) as error:
-        decide(AnalyzeSettings(speech=SEEN, **given))
+        decide(AnalyzeSettings(speech=SEEN, **given), Context(offline=True))
     assert message in str(error.value) and "\n" not in str(error.value)

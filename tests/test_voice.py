@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from emoscribe.core.timeline import Transcript, Utterance
-from emoscribe.extractors.media import SAMPLE_RATE, sound
+from emoscribe.core.timeline import Transcript, Utterance, VoiceTrack
+from emoscribe.extractors.media import SAMPLE_RATE, Sound, sound
+from emoscribe.extractors.registry import describe
 from emoscribe.extractors.settings import VoiceSettings
-from emoscribe.extractors.voice.opensmile import MEASURES, describe, measure_clip, measure_voice, syllables
+from emoscribe.extractors.voice.opensmile import MEASURES, OpenSmile
+from emoscribe.extractors.voice.syllables import syllables
 
 SETTINGS = VoiceSettings()
+
+
+def measure_voice(sound: Sound, transcript: Transcript, settings: VoiceSettings) -> VoiceTrack:
+    return OpenSmile(settings).measure(sound, transcript)
+
+
+def measure_clip(sound: Sound, settings: VoiceSettings, text: str = "") -> VoiceTrack:
+    whole = Utterance(0.0, sound.duration_s, text)
+    return measure_voice(sound, Transcript((whole,), None, "clip"), settings)
 
 
 def voiced(pitch_hz: float | np.ndarray, duration_s: float = 1.5, gain: float = 0.2) -> np.ndarray:
@@ -173,5 +184,5 @@ def test_syllables(text, count):
 
 
 def test_provenance_names_what_measured():
-    known = describe(SETTINGS)
+    known = describe("voice", SETTINGS)
     assert known["features"] == "eGeMAPSv02" and known["engine"] == "opensmile" and known["version"]

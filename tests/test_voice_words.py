@@ -11,7 +11,7 @@ from emoscribe.core.timeline import Transcript, Utterance, VoiceTrack
 from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.extractors.media import SAMPLE_RATE, sound
 from emoscribe.extractors.settings import VoiceSettings
-from emoscribe.extractors.voice.opensmile import MEASURES, measure_voice
+from emoscribe.extractors.voice.opensmile import MEASURES, OpenSmile
 from emoscribe.textualize.levels import LEVELS, cuts_of, grade, population_norms, read_norms
 from emoscribe.textualize.voice import (
     EVEN,
@@ -187,7 +187,7 @@ def test_a_louder_higher_utterance_among_real_sounds_is_said_to_be_both(tmp_path
     samples = np.concatenate([np.concatenate([hum(*h), np.zeros(SAMPLE_RATE // 2)]) for h in hums])
     utterances = tuple(Utterance(1.7 * i, 1.7 * i + 1.2, "", "A") for i in range(len(hums)))
     with sound(make_media(tmp_path / "hums.wav", sound=samples)) as clip:
-        voices = measure_voice(clip, Transcript(utterances, None, "test"), VoiceSettings())
+        voices = OpenSmile(VoiceSettings()).measure(clip, Transcript(utterances, None, "test"))
     found = words_at(voices, 6)
     assert "very loud" in found.text and "very high pitch" in found.text and found.heard
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from emoscribe.core.timeline import Cues, FaceTrack, Media, Transcript, Utterance, Word
+from emoscribe.core.timeline import Cues, FaceTrack, Media, Transcript, Utterance, Word, timed_words
 from emoscribe.textualize.settings import WindowSettings
-from emoscribe.textualize.windows import cut, timed_words
+from emoscribe.textualize.windows import cut
 
 
 def face_at(*times_s: float) -> FaceTrack:

@@ -38,8 +38,8 @@ _LEAST_CONFIDENCE = 0.5
 # What is on the device at a time, whatever the size of the frames and however
 # many faces are asked for.  RetinaFace takes some 150 bytes a pixel, and
 # py-feat's way to crop copies the frame for each face, at 12 bytes a pixel.
-_PIXELS_FOUND_IN = 2**24
-_PIXELS_CROPPED_FROM = 2**26
+PIXELS_FOUND_IN = 2**24
+PIXELS_CROPPED_FROM = 2**26
 _FACES_RATED = 64
 
 # py-feat's emotions in the words of our labels.
@@ -66,7 +66,7 @@ class PyFeatEngine:
 
     def see(self, frames: Iterable[Frame]) -> Iterator[Seen]:
         """The largest faces of each frame; the next frames are decoded meanwhile."""
-        for batch in _ahead(_batches(iter(frames), self._together)):
+        for batch in ahead(batches_of(iter(frames), self._together)):
             for frame, faces in zip(batch, self._networks.rate(batch, self._max_faces), strict=True):
                 yield Seen(frame.time_s, faces)
 
@@ -101,7 +101,7 @@ class Networks:
             boxes = [_largest(found, max_faces, shape) for found in self._detector(pictures)]
             every = np.concatenate(boxes)
             frame_of = np.repeat(np.arange(len(batch)), [len(found) for found in boxes])
-            at_once = min(_FACES_RATED, max(1, _PIXELS_CROPPED_FROM // (shape[0] * shape[1])))
+            at_once = min(_FACES_RATED, max(1, PIXELS_CROPPED_FROM // (shape[0] * shape[1])))
             faces: list[Face] = []
             for first in range(0, len(every), at_once):
                 part = slice(first, first + at_once)
@@ -197,12 +197,12 @@ def _face(image: np.ndarray, box: np.ndarray, rated: Any, row: int) -> Face:
     )
 
 
-def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+def batches_of(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
     """Frames in batches of at most `size`, and of fewer where they are large; those of a batch of one shape."""
     batch: list[Frame] = []
     for frame in stream:
         height, width = frame.image.shape[:2]
-        most = min(size, max(1, _PIXELS_FOUND_IN // (height * width)))
+        most = min(size, max(1, PIXELS_FOUND_IN // (height * width)))
         if batch and (len(batch) == most or batch[0].image.shape != frame.image.shape):
             yield batch
             batch = []
@@ -211,7 +211,7 @@ def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
         yield batch
 
 
-def _ahead(batches: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
+def ahead(batches: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
     """Each batch, while the next one is decoded."""
     with ThreadPoolExecutor(1, thread_name_prefix="decoding") as pool:
         coming = pool.submit(next, batches, None)

@@ -11,9 +11,11 @@ from ...core.context import Context
 from ...core.downloads import Progress, ask_hub, fetch_model, sha256_of, unwatched
 from ...core.errors import UnavailableError
 
-# py-feat keeps its weights beside its code, whatever HF_HOME says.
-_DETECTOR = ("py-feat/retinaface_r34", "model.safetensors")
-_RATER = ("py-feat/face_multitask_v2", "face_multitask_v28.safetensors")
+# On the hub; py-feat keeps them beside its code, whatever HF_HOME says.
+DETECTOR = ("py-feat/retinaface_r34", "model.safetensors")
+RATER = ("py-feat/face_multitask_v2", "face_multitask_v28.safetensors")
+# Another place for them than beside py-feat's code.
+CACHE_VARIABLE = "FEAT_CACHE"
 # py-feat reads its rater from the file named here instead.
 _RATER_VARIABLE = "FEAT_MULTITASK_WEIGHTS"
 
@@ -42,7 +44,7 @@ def check_available(context: Context) -> None:
     if context.offline:
         raise UnavailableError(f"face.engine py-feat needs its weights, which are not on this machine; {how_to_get()}")
     try:
-        ask_hub(_DETECTOR[0])
+        ask_hub(DETECTOR[0])
     except UnavailableError as error:
         raise UnavailableError(f"face.engine py-feat needs its weights, and {error}; {how_to_get()}") from None
 
@@ -66,7 +68,7 @@ def find_weights(progress: Progress = unwatched) -> Weights:
     if cached is not None:
         return cached
     given = os.environ.get(_RATER_VARIABLE)
-    wanted = [_DETECTOR] if given else [_DETECTOR, _RATER]
+    wanted = [DETECTOR] if given else [DETECTOR, RATER]
     paths = []
     for index, (repository, name) in enumerate(wanted):
 
@@ -83,6 +85,8 @@ def find_weights(progress: Progress = unwatched) -> Weights:
 
 
 def _cache() -> str:
+    if folder := os.environ.get(CACHE_VARIABLE):
+        return folder
     spec = importlib.util.find_spec("feat")
     if spec is None or not spec.origin:
         raise UnavailableError("face.engine py-feat is not installed; get it with: pip install 'py-feat>=2.1'")
@@ -97,8 +101,8 @@ def _cached_weights() -> Weights | None:
     # Any other format would be unpickled.
     if given and not (Path(given).is_file() and Path(given).suffix == ".safetensors"):
         raise UnavailableError(f"{_RATER_VARIABLE} must name a .safetensors file that is there, got {given}")
-    detector = try_to_load_from_cache(*_DETECTOR, cache_dir=cache)
-    rater = given or try_to_load_from_cache(*_RATER, cache_dir=cache)
+    detector = try_to_load_from_cache(*DETECTOR, cache_dir=cache)
+    rater = given or try_to_load_from_cache(*RATER, cache_dir=cache)
     if not isinstance(detector, str) or not isinstance(rater, str):
         return None
     return Weights(Path(detector), Path(rater))
@@ -106,6 +110,6 @@ def _cached_weights() -> Weights | None:
 
 def how_to_get() -> str:
     return (
-        f"get them where there is a network with: hf download {_DETECTOR[0]} --cache-dir {_cache()}, "
-        f"and the same for {_RATER[0]}; or take face.engine mediapipe"
+        f"get them where there is a network with: hf download {DETECTOR[0]} --cache-dir {_cache()}, "
+        f"and the same for {RATER[0]}; or take face.engine mediapipe"
     )

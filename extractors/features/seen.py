@@ -183,7 +183,7 @@ def look(
         first, last = np.searchsorted(times_s, [frame.time_s - SAME_FRAME_S, frame.time_s + SAME_FRAME_S])
         if track is not None and first < last:
             order += range(first, last)
-            crops.append(_crop(frame.image, track.boxes[first:last], device))
+            crops.append(crop(frame.image, track.boxes[first:last], device))
             if sum(map(len, crops)) >= _CROPS_AT_ONCE:
                 embed()
         if entropy_hz is not None and frame.time_s >= next_s:
@@ -204,7 +204,7 @@ def look(
     return found
 
 
-def _crop(image: np.ndarray, boxes: np.ndarray, device: str) -> torch.Tensor:
+def crop(image: np.ndarray, boxes: np.ndarray, device: str) -> torch.Tensor:
     """(K, 3, 256, 256) in 0–1: the square about each box (K, 4), a fifth larger, as py-feat's networks know faces."""
     import torch
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...core.context import Context
-from ...core.errors import EmoscribeError, UnavailableError
+from ...core.errors import EmoscribeError, SettingsError, UnavailableError
 from ...core.timeline import Utterance, Word
 from ..media import Sound
 from ..registry import EngineSpec, Need
@@ -125,6 +125,10 @@ def _check(settings: SpeechSettings) -> None:
         raise UnavailableError(
             f"PocketSphinx hears English only, not {settings.language!r} (speech.language); "
             "give a Whisper checkpoint as speech.model, or a subtitle file"
+        )
+    if settings.engine == "pocketsphinx" and settings.model not in ("auto", "en-us"):
+        raise SettingsError(
+            f"speech.model: PocketSphinx has en-us only, got {settings.model!r}; leave it out, or use Whisper"
         )
 
 

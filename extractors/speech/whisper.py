@@ -194,7 +194,7 @@ class Whisper:
         decoded as soon as it has ended.
         """
         self.language = self._asked_language
-        windows = ([stretch] for stretch in stretches) if sound.growing else _windows(stretches)
+        windows = ([stretch] for stretch in stretches) if sound.growing else windows_of(stretches)
         at_once = 1 if sound.growing else self._batch_size
         # Which language it is shows in the first window; the others need it.
         while batch := list(itertools.islice(windows, at_once if self.language else 1)):
@@ -287,7 +287,7 @@ class _Decoded:
     result: Any
 
 
-def _windows(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
+def windows_of(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
     """Neighbouring stretches that together, pauses included, fit into one window."""
     window: list[Stretch] = []
     for stretch in stretches:

@@ -1,0 +1,193 @@
+"""A live source, chunk by chunk, against the same file read whole in windows."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emoscribe.core.context import Context
+from emoscribe.core.errors import EmoscribeError, SettingsError
+from emoscribe.core.settings import load
+from emoscribe.core.timeline import Segment
+from emoscribe.extractors import media
+from emoscribe.extractors.media import SAMPLE_RATE
+from emoscribe.extractors.sources import KEPT_S, WAITING_FRAMES, WAITING_S, LiveSource
+from emoscribe.extractors.speech import vad
+from emoscribe.llm.plan import Plan, make_plan
+from emoscribe.llm.settings import AnalyzeSettings
+from emoscribe.pipeline import Session
+
+OFFLINE = Context(offline=True)
+WINDOW_S = 2.0
+
+
+def plan_of(**given) -> Plan:
+    """As a live source is read: of voices, the past alone is known."""
+    settings = load(AnalyzeSettings, "embedded", windows__window_s=WINDOW_S, **given)
+    plan = make_plan(settings, OFFLINE)
+    return replace(plan, wording=plan.wording.model_copy(update={"voice_scope": "past"}))
+
+
+def feed(source: LiveSource, path: Path, chunk_s: float = 0.1) -> None:
+    """Push a file as a camera and a microphone would, sound and pictures in step."""
+    with media.sound(path) as sound:
+        frames = media.frames(path)
+        frame = next(frames, None)
+        for start_s, samples in sound.blocks(chunk_s):
+            source.push_sound(samples, start_s)
+            while frame is not None and frame.time_s < start_s + chunk_s:
+                source.push_frame(frame.image, frame.time_s)
+                frame = next(frames, None)
+    source.close()
+
+
+@pytest.fixture(scope="module")
+def streamed(example: Path) -> tuple[list[Segment], list[Segment]]:
+    """The example's windows as a stream gives them, and as the file does."""
+    plan = plan_of()
+    with Session(plan, OFFLINE) as session:
+        source = LiveSource()
+        feeding = threading.Thread(target=feed, args=(source, example))
+        feeding.start()
+        live = list(session.stream(source))
+        feeding.join()
+        return live, list(session.analyze(example).segments)
+
+
+def test_a_stream_gives_the_windows_of_the_file(streamed: tuple[list[Segment], list[Segment]]) -> None:
+    live, whole = streamed
+    assert len(live) == len(whole) == 10
+    # The file's container says that it ends a frame later than what was pushed last is shown.
+    for one, other in zip(live[:-1], whole[:-1], strict=True):
+        assert (one.moment.start_s, one.moment.end_s) == (other.moment.start_s, other.moment.end_s)
+    assert live[-1].moment.end_s == pytest.approx(whole[-1].moment.end_s, abs=0.1)
+    assert [segment.moment.text for segment in live] == [segment.moment.text for segment in whole]
+    assert [segment.moment.face for segment in live] == [segment.moment.face for segment in whole]
+    assert [segment.moment.voice for segment in live] == [segment.moment.voice for segment in whole]
+    assert [segment.label for segment in live] == [segment.label for segment in whole]
+    for one, other in zip(live, whole, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-4)
+
+
+def test_segments_come_while_the_source_goes_on(example: Path) -> None:
+    """A window is given once all that began in it is known, not at the end."""
+    source = LiveSource(has_audio=False)
+    with Session(plan_of(modalities="V"), OFFLINE) as session:
+        stream = session.stream(source)
+        frames = media.frames(example, 5.0)
+        looking = threading.Thread(
+            target=lambda: [source.push_frame(f.image, f.time_s) for f in itertools.islice(frames, 25)]
+        )
+        looking.start()
+        assert next(stream).moment.start_s == 0.0
+        assert next(stream).moment.start_s == 2.0
+        looking.join()
+        source.close()
+        assert [segment.moment.start_s for segment in stream] == [4.0]
+
+
+def test_memory_does_not_grow_with_the_source() -> None:
+    """Ten minutes: of the sound a minute and a half is kept, of the pictures those that wait."""
+    source, minute = LiveSource(), np.zeros(60 * SAMPLE_RATE, dtype=np.float32)
+    picture = np.zeros((48, 64, 3), dtype=np.uint8)
+    for number in range(10):
+        source.push_sound(minute)
+        assert len(source.sound().read(0.0, 1e6)) <= (KEPT_S + 60) * SAMPLE_RATE, number
+    pushed: list[float] = []
+
+    def push() -> None:
+        for number in range(3 * WAITING_FRAMES):
+            source.push_frame(picture, number / 5)
+            pushed.append(number / 5)
+
+    pushing = threading.Thread(target=push, daemon=True)
+    frames = source.frames(5.0)
+    pushing.start()
+    seen = [next(frames).time_s for _ in range(WAITING_FRAMES)]
+    # Whoever pushes waits for whoever looks.
+    assert len(pushed) <= 2 * WAITING_FRAMES + 1 and seen == pushed[: len(seen)]
+    seen += [next(frames).time_s for _ in range(2 * WAITING_FRAMES)]
+    pushing.join()
+    assert seen == pytest.approx(np.arange(3 * WAITING_FRAMES) / 5)
+
+
+def test_ten_minutes_are_streamed_with_little_remembered(example: Path) -> None:
+    """Half an hour of windows would be as many; what is said and seen before is let go."""
+    kept: list[int] = []
+    source = LiveSource()
+    with media.sound(example) as sound:
+        line = sound.read(0.0, 6.0)
+
+    def push() -> None:
+        for _ in range(100):
+            source.push_sound(line)
+        source.close()
+
+    with Session(plan_of(modalities="A"), OFFLINE) as session:
+        pushing = threading.Thread(target=push)
+        pushing.start()
+        for _ in session.stream(source):
+            kept.append(len(source.sound().read(0.0, 1e6)))
+        pushing.join()
+    assert len(kept) == 300 and max(kept) <= (KEPT_S + WAITING_S + 6.0) * SAMPLE_RATE
+
+
+def test_speech_is_found_in_a_growing_sound_as_in_a_whole_one(example: Path) -> None:
+    source = LiveSource(has_video=False)
+    with media.sound(example) as sound:
+        whole = list(vad.stretches(sound))
+        for start_s, samples in sound.blocks(0.07):
+            source.push_sound(samples, start_s)
+    source.close()
+    settled: list[float] = []
+    found = list(vad.stretches(source.sound(), settled.append))
+    assert [(s.start_s, s.end_s) for s in found] == [(s.start_s, s.end_s) for s in whole]
+    assert settled == sorted(settled)
+
+
+def test_gaps_in_the_sound_are_silence() -> None:
+    source = LiveSource(has_video=False)
+    source.push_sound(np.ones(SAMPLE_RATE))
+    source.push_sound(np.ones(SAMPLE_RATE), start_s=3.0)
+    source.close()
+    heard = source.sound().read(0.5, 4.0)
+    assert source.media.duration_s == 4.0 and len(heard) == 3.5 * SAMPLE_RATE
+    assert heard.sum() == 1.5 * SAMPLE_RATE
+
+
+def test_what_is_not_known_before_the_end() -> None:
+    source = LiveSource()
+    assert source.media.duration_s is None and source.media.sha256 is None
+    source.close()
+    assert source.media.duration_s == 0.0
+    with pytest.raises(EmoscribeError, match="this live source is closed"):
+        source.push_sound(np.zeros(1))
+    with pytest.raises(SettingsError, match="made without pictures"):
+        LiveSource(has_video=False).push_frame(np.zeros((2, 2, 3), dtype=np.uint8), 0.0)
+
+
+def test_what_goes_wrong_is_heard_by_whoever_waits(tmp_path: Path) -> None:
+    def broken(*_: object) -> Iterator[media.Frame]:
+        raise EmoscribeError("the camera was unplugged")
+
+    class Unplugged(LiveSource):
+        frames = broken
+
+    with (
+        Session(plan_of(modalities="V"), OFFLINE) as session,
+        pytest.raises(EmoscribeError, match="the camera was unplugged"),
+    ):
+        next(session.stream(Unplugged(has_audio=False)))
+
+
+def test_speakers_from_a_file_are_refused(tmp_path: Path) -> None:
+    plan = plan_of()
+    speech = plan.settings.speech.model_copy(update={"speakers": "turns.rttm"})
+    plan = replace(plan, settings=plan.settings.model_copy(update={"speech": speech}))
+    with Session(plan, OFFLINE) as session, pytest.raises(SettingsError, match=r"speech\.speakers is for files"):
+        next(session.stream(LiveSource()))
