@@ -18,18 +18,16 @@ Task = Literal["labels", "label-sets", "number"]
 
 
 class SearchSettings(Settings):
-    """A random search over a few settings, scored on dev (Bergstra and Bengio, 2012).
-
-    Attributes:
-        trials: how many draws.
-        learning_rate: drawn log-uniformly from this range.
-        dropout, weight_decay: drawn from these values.
-    """
+    """A random search over a few settings, scored on dev (Bergstra and Bengio, 2012)."""
 
     trials: int = Field(default=8, ge=1)
+    """How many draws are trained."""
     learning_rate: tuple[float, float] = (1e-4, 1e-2)
+    """Range from which the learning rate is drawn, evenly in its logarithm."""
     dropout: tuple[float, ...] = (0.1, 0.3, 0.5)
+    """Values from which dropout is drawn."""
     weight_decay: tuple[float, ...] = (0.0, 1e-4, 1e-2)
+    """Values from which weight decay is drawn."""
 
     @model_validator(mode="after")
     def _drawable(self) -> SearchSettings:
@@ -52,8 +50,11 @@ class FusionOptimizerSettings(OptimizerSettings):
     """
 
     learning_rate: float = Field(default=1e-3, gt=0)
+    """The highest learning rate, reached at the end of the warm-up."""
     head_learning_rate: float | None = None
+    """Always null: all weights are fresh and have one rate."""
     weight_decay: float = Field(default=1e-4, ge=0)
+    """Decay of the weights, decoupled from the gradient in adamw."""
 
     @field_validator("head_learning_rate")
     @classmethod
@@ -67,35 +68,45 @@ class BaselineSettings(Settings):
     """All that `baseline` can be told."""
 
     fusion: Fusion = "lfan"
+    """The model that fuses the features."""
     modalities: str = "TVA"
+    """What is fused: letters of TVA, T what is said, V the face, A the voice."""
     features: FeatureSettings = FeatureSettings()
-    # Frames a window; windows overlap by `window_frames - hop_frames`, and overlaps are averaged.
     window_frames: int = Field(default=300, ge=1)
+    """Frames a window; where windows overlap, their answers are averaged."""
     hop_frames: int = Field(default=200, ge=1)
-    # How frames decide a clip.
+    """Frames from the start of one window to the next."""
     decide: Literal["vote", "mean-probability", "mean-logit"] = "mean-probability"
+    """How frames decide a clip."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    # A support vector machine on the embedding of `bilstm-attention`, instead of its last layer.
+    """Share of the model's inner values that are dropped in training."""
     svm: bool = False
+    """A support vector machine on the embedding of `bilstm-attention`, instead of its last layer."""
     class_weights: Literal["none", "sqrt", "balanced"] = "none"
+    """Labels weigh by the inverse of how frequent they are (`balanced`), its square root, or all the same."""
     optimizer: FusionOptimizerSettings = FusionOptimizerSettings()
     epochs: int = Field(default=30, ge=1)
-    # Epochs without a better dev score before training ends; `None` for never.
+    """Times that the training data are read; the epoch that is best on dev is kept."""
     patience: int | None = Field(default=8, ge=1)
-    # Windows an update.
+    """Epochs without a better dev score before training ends; null for never."""
     batch_size: int = Field(default=16, ge=1)
-    # `auto` is bfloat16 autocast on a GPU that multiplies it.
+    """Windows an update."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """What is computed in; `auto` is bfloat16 on a GPU that multiplies it."""
     search: SearchSettings | None = None
     seed: int = Field(default=0, ge=0, lt=2**32)
+    """Of everything drawn at random."""
     device: Device = "auto"
+    """Where the model is trained; `auto` is a GPU where there is one."""
     speech: SpeechSettings = SpeechSettings(engine="pocketsphinx")
     face: FaceSettings = FaceSettings(engine="mediapipe")
     voice: VoiceSettings = VoiceSettings()
     labels: str | tuple[str, ...] | None = None
-    # Which of the corpus's annotations, where it has several.
+    """Label set of a table: a name or the labels themselves; null to take it from the data."""
     task: str | None = None
+    """Which of the corpus's annotations, where it has several; null for the usual one."""
     offline: bool = False
+    """Never try the network."""
 
     @model_validator(mode="after")
     def _consistent(self) -> BaselineSettings:

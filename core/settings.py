@@ -23,9 +23,9 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 class Settings(BaseModel):
-    """What all settings share: frozen, and nothing unknown gets in."""
+    """What all settings share: frozen, nothing unknown gets in, and each field's docstring is its description."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
 
 
 # ── from YAML, and from the command line ─────────────────────────────────────

@@ -17,23 +17,20 @@ from ..textualize.settings import WordingSettings
 
 
 class MixSettings(Settings):
-    """A corpus that is trained on beside the first.
-
-    Attributes:
-        name: what `--mix NAME=DIR` calls it; the corpus, unless given.
-        data: its folder.
-        teaches: what its labels are about: T what is said, V the face, A the
-            voice.  That is always in its examples.
-        examples: how many of its clips an epoch draws, as many of each label;
-            `None` for each clip once.
-    """
+    """A corpus that is trained on beside the first."""
 
     corpus: str
+    """Its name, as `finetune` takes it."""
     name: str | None = None
+    """What `--mix NAME=DIR` calls it; null for the corpus's name."""
     data: Path | None = None
+    """Its folder."""
     columns: Mapping[str, str] = {}
+    """Of a table: by role, the column's name."""
     teaches: Literal["T", "V", "A"]
+    """What its labels are about, which is always in its examples: T what is said, V the face, A the voice."""
     examples: int | None = Field(default=None, ge=1)
+    """Clips that an epoch draws from it, as many of each label; null for each clip once."""
 
 
 class TeacherSettings(Settings):
@@ -43,42 +40,40 @@ class TeacherSettings(Settings):
     it has learnt by heart a teacher only repeats the label: each is trained
     like the run, on what the first corpus's labels are about and nothing
     else, and asked about the dialogues or sources that it has not seen.
-
-    Attributes:
-        count: how many share the clips among them.
-        epochs: each trains for.
-        opinions: what teachers said in another run (its `opinions.json`),
-            instead of training some.
     """
 
     count: int = Field(default=5, ge=2)
+    """How many teachers share the clips among them."""
     epochs: int = Field(default=3, ge=1)
+    """Epochs that each trains for."""
     opinions: Path | None = None
+    """What teachers said in another run (its `opinions.json`), instead of training some."""
 
 
 class FinetuneSettings(TrainingSettings):
     """All that `finetune` can be told: what is read, how it is worded, how it is learnt."""
 
     modalities: str = "TVA"
+    """What is read: letters of TVA, T what is said, V the face, A the voice."""
     prompt: PromptSettings = PromptSettings()
     wording: WordingSettings = WordingSettings()
     speech: SpeechSettings = SpeechSettings(engine="pocketsphinx")
     face: FaceSettings = FaceSettings(engine="mediapipe")
     voice: VoiceSettings = VoiceSettings()
-    # What is usual for voices: those of a run, or a `norms.json`.
     norms: str = "meld-minilm"
-    # Label set of tables, where it is not to be taken from the data.
+    """What is usual for voices: the norms of a run or adapter, or a `norms.json`."""
     labels: str | tuple[str, ...] | None = None
-    # What the first corpus's labels are about, where others are mixed in, or teachers asked.
+    """Label set of a table: a name or the labels themselves; null to take it from the data."""
     teaches: Literal["T", "V", "A"] = "T"
+    """What the first corpus's labels are about, where others are mixed in or teachers asked."""
     mix: tuple[MixSettings, ...] = ()
-    # Also of one corpus alone, whose lines are then misheard and left without
-    # punctuation; by default only where others are mixed in.
     mixture: MixtureSettings | None = None
+    """How the corpora are mixed; of one alone, whose lines are then misheard and unpunctuated, only where this is set."""
     teachers: TeacherSettings | None = None
-    # Of the run; by default those of its corpora.
     licence: str | None = None
+    """Licence of the run; null for those of its corpora."""
     offline: bool = False
+    """Never try the network."""
 
     @model_validator(mode="after")
     def _known_modalities(self) -> FinetuneSettings:

@@ -15,19 +15,20 @@ from .registry import Kind, names_of
 class SpeechSettings(Settings):
     """Who hears the words."""
 
-    engine: str = "auto"
-    # A Whisper size (`base`, `turbo`, …) or a checkpoint file; `auto` is
-    # `turbo` on a GPU and `base` on a CPU.
+    engine: str = Field(default="auto", json_schema_extra=lambda schema: schema.update(enum=names_of("speech")))
+    """Who hears the words; `auto` is the best that this machine has."""
     model: str = "auto"
+    """A Whisper size (`base`, `turbo`, …) or checkpoint file; `auto` is `turbo` on a GPU and `base` on a CPU."""
     language: str | None = None
+    """What is spoken, as a code like `en`; null to have Whisper tell."""
     device: Device = "auto"
-    # `auto` is float16 on a GPU and float32 on a CPU, which has no fast float16.
+    """Where Whisper runs; `auto` is a GPU where there is one."""
     precision: Literal["auto", "float32", "float16"] = "auto"
-    # Windows of speech that Whisper decodes at a time; the words are the same.
+    """What Whisper computes in; `auto` is float16 on a GPU, and float32 on a CPU, where float16 is slow."""
     batch_size: int = Field(default=8, ge=1, le=256)
-    # Who says it: an RTTM or JSON file of turns, or `seen` for the face whose
-    # mouth moves; `None` leaves it to the transcript.
+    """Windows of speech that Whisper decodes at a time; the words are the same."""
     speakers: Literal["seen"] | str | None = None
+    """Who says it: an RTTM or JSON file of turns, `seen` for the face whose mouth moves; null for the transcript's."""
 
     @field_validator("engine")
     @classmethod
@@ -38,14 +39,16 @@ class SpeechSettings(Settings):
 class FaceSettings(Settings):
     """Who sees the faces, and how often it looks."""
 
-    engine: str = "auto"
-    # Frames a second; `auto` is what the engine can afford.
+    engine: str = Field(default="auto", json_schema_extra=lambda schema: schema.update(enum=names_of("face")))
+    """Who sees the faces; `auto` is the best that this machine has."""
     sampling_fps: Literal["auto"] | float = "auto"
+    """Frames a second that are looked at, 0.1 to 240; `auto` is what the engine can afford."""
     max_faces: int = Field(default=4, ge=1, le=32)
+    """Faces a frame at most, the largest first."""
     device: Device = "auto"
-    # Frames that py-feat looks at together; `None` is what suits the device:
-    # 16 on a GPU, and one on a CPU, where more are slower.
+    """Where py-feat runs; `auto` is a GPU where there is one."""
     batch_size: int | None = Field(default=None, ge=1)
+    """Frames that py-feat looks at together; null is 16 on a GPU, and 1 on a CPU, where more are slower."""
 
     @field_validator("engine")
     @classmethod
@@ -62,10 +65,10 @@ class FaceSettings(Settings):
 class VoiceSettings(Settings):
     """How the sound of the voice is measured."""
 
-    engine: str = "opensmile"
-    # Shorter utterances are not measured: MELD's published voice measurements
-    # leave them out as well.
+    engine: str = Field(default="opensmile", json_schema_extra=lambda schema: schema.update(enum=names_of("voice")))
+    """Who measures the voice."""
     min_utterance_s: float = Field(default=0.5, ge=0.1)
+    """Seconds below which an utterance is not measured, as MELD's published measurements leave those out."""
 
     @field_validator("engine")
     @classmethod
@@ -85,6 +88,7 @@ class PerceiveSettings(Settings):
     """What is perceived, and by whom."""
 
     modalities: str = "TVA"
+    """What is perceived: letters of TVA, T what was said, V the face, A the voice."""
     speech: SpeechSettings = SpeechSettings()
     face: FaceSettings = FaceSettings()
     voice: VoiceSettings = VoiceSettings()

@@ -14,54 +14,51 @@ from ..training.optimizers import OptimizerSettings
 
 
 class Head(Settings):
-    """What turns the model's reading into scores.
-
-    Attributes:
-        kind: `classification` is a linear layer over the label set;
-            `label-words` asks a causal model how likely each label's words
-            are as the answer.
-        pooling: what a classification head sees: the mean over the target's
-            tokens, beside the model's pooled first token where it has one, or
-            the last token of the prompt (Richet et al., 2024).
-    """
+    """What turns the model's reading into scores."""
 
     kind: Literal["classification", "label-words"] = "classification"
+    """A linear layer over the label set, or how likely a causal model finds each label's words as the answer."""
     pooling: Literal["target-mean+pooler", "target-mean", "last-token"] = "target-mean+pooler"
+    """What a linear layer sees: the mean of the target's tokens (and the pooled first one), or the prompt's last."""
 
 
 class BaseSettings(Settings):
     """The model under the adapter."""
 
-    # A hub id, which is what a run remembers, or a folder.
     id: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", min_length=1)
-    # `nf4` needs bitsandbytes and a GPU (Dettmers et al., 2023).
+    """A hub id, which is what a run remembers, or a folder."""
     quantization: Literal["none", "nf4"] = "none"
-    # Less memory for a third more computing.
+    """`nf4` keeps the base in four bits (Dettmers et al., 2023); needs bitsandbytes and a GPU."""
     activation_checkpointing: bool = False
+    """Less memory for a third more computing."""
 
 
 class LoraSettings(Settings):
     """The adapter (Hu et al., 2021); rank-stabilised it is scaled by alpha/√rank (Kalajdzievski, 2023)."""
 
     rank: int = Field(default=16, ge=1)
+    """Rank of the matrices that are added."""
     alpha: int = Field(default=32, ge=1)
+    """What is added is scaled by alpha/rank."""
     dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the adapter's inputs that are dropped in training."""
     rank_stabilized: bool = False
-    # Names of the linear layers that get one, or all of them.
+    """Scaled by alpha/√rank instead."""
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """Names of the linear layers that get one, or all of them."""
 
 
 class LossSettings(Settings):
     """Cross-entropy, and how labels weigh in it."""
 
-    # 1 learns to answer as if all labels were equally frequent in their corpus,
-    # 0 as they are (Menon et al., 2021).
     logit_adjustment: float = Field(default=0.0, ge=0, le=1)
-    # By the inverse of how frequent a label is, or its square root.
+    """1 learns to answer as if all labels were equally frequent in their corpus, 0 as they are (Menon et al., 2021)."""
     class_weights: Literal["none", "sqrt", "balanced"] = "none"
+    """Labels weigh by the inverse of how frequent they are (`balanced`), its square root, or all the same."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    # How much a teacher's opinion counts against the given label, where there is one.
+    """Probability that is spread over all labels."""
     soft_weight: float = Field(default=0.5, ge=0, le=1)
+    """How much a teacher's opinion counts against the given label, where there is one."""
 
 
 class TrainingSettings(Settings):
@@ -70,27 +67,30 @@ class TrainingSettings(Settings):
     base: BaseSettings = BaseSettings()
     head: Head = Head()
     head_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of a linear layer's inputs that are dropped in training."""
     lora: LoraSettings = LoraSettings()
     loss: LossSettings = LossSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     epochs: int = Field(default=4, ge=1)
-    # Epochs without a better dev score before training ends early; `None` for never.
+    """Times that the training data are read; the epoch that is best on dev is kept."""
     patience: int | None = Field(default=None, ge=1)
-    # Examples an update; each process takes its share of them.
+    """Epochs without a better dev score before training ends; null for never."""
     batch_size: int = Field(default=32, ge=1)
-    # Examples at once on one device, where a whole batch does not fit; or
-    # tokens, padding included, so that short prompts are read many at a time.
+    """Examples an update; each process takes its share of them."""
     micro_batch_size: int | None = Field(default=None, ge=1)
+    """Examples at once on one device, where a whole batch does not fit; null for all."""
     micro_batch_tokens: int | None = Field(default=None, ge=1)
-    # `auto` computes in bfloat16 where the hardware multiplies it.
+    """The same in tokens, padding included, so that short prompts are read many at a time."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    # Decay an update of the moving average of the weights, which is what is
-    # judged and kept; 0 keeps the last weights.
+    """What is computed in; `auto` is bfloat16 where the hardware multiplies it."""
     weight_average: float = Field(default=0.0, ge=0, lt=1)
-    # Updates between checkpoints within an epoch; there is always one at its end.
+    """Decay an update of the moving average of the weights, which is scored and kept; 0 keeps the last weights."""
     checkpoint_steps: int | None = Field(default=None, ge=1)
+    """Updates between checkpoints within an epoch; there is always one at its end."""
     seed: int = Field(default=0, ge=0, lt=2**32)
+    """Of everything drawn at random."""
     device: Device = "auto"
+    """Where the model is trained; `auto` is a GPU where there is one."""
 
     @model_validator(mode="after")
     def _one_limit(self) -> TrainingSettings:
@@ -103,10 +103,11 @@ class ModelSettings(Settings):
     """The language model: a run folder, or a shipped adapter's name."""
 
     run: str = "meld-minilm"
+    """A run folder, a shipped adapter's name, or `zero-shot:` and the id of a causal model."""
     device: Device = "auto"
-    # Tokens a batch holds, padding included; `None` is what suits the device.
-    # With a small encoder each costs 30 kB of memory.
+    """Where the model reads; `auto` is a GPU where there is one."""
     batch_tokens: int | None = Field(default=None, ge=64)
+    """Tokens a batch holds, padding included; null is what suits the device (a small encoder takes 30 kB for each)."""
 
 
 class AnalyzeSettings(PerceiveSettings):
@@ -118,7 +119,9 @@ class AnalyzeSettings(PerceiveSettings):
     """
 
     labels: str | None = None
+    """Label set: `basic`, `compound`, or one of the run's own; null for the run's."""
     offline: bool = False
+    """Never try the network."""
     windows: WindowSettings = WindowSettings()
     wording: WordingSettings | None = None
     prompt: PromptSettings | None = None

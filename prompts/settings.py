@@ -13,7 +13,8 @@ class PromptSettings(Settings):
     """How words become a prompt.  A trained run knows the prompt it reads."""
 
     template: str = "brief"
+    """Name of a template that ships (`prompts/templates`), or a file."""
     context_turns: int = Field(default=0, ge=0, le=64)
-    # `chat` asks in the turns that an instruct model's own template makes,
-    # `auto` where the base has one.
+    """How many of the turns before it are read with an utterance."""
     frame: Literal["plain", "chat", "auto"] = "plain"
+    """`chat` asks in the turns of the base's own chat template, `auto` where it has one, `plain` never."""

@@ -47,36 +47,32 @@ class MixtureSettings(Settings):
     Each is lent by a clip whose labels are: one with the same label, which
     teaches to read the signals together, or with another, which teaches how
     far to trust each.
-
-    Attributes:
-        alone: share of the examples with nothing but what the label is about.
-        unknown: of the others' signals, those that nobody looked at or listened to.
-        own, same, other, absent: weights of where a signal comes from: its
-            own clip, a clip with the same label, one with any, or from
-            nowhere (“no face seen”).
-        population: share of voices graded by the population's norms where
-            there are the speaker's own.
-        phrases_dropped: share of the phrases of faces and voices left out.
-        unpunctuated: share of the lines as recognisers spell them: in lower
-            case, without a question mark.
-        misheard: share of the lines as a weak recogniser hears them besides.
-        expressions: share of faces as the textbook has them
-            (`textualize/expressions.py`).
-        nothing: share of an epoch with nothing to judge by.
     """
 
     alone: float = Field(default=0.55, ge=0, le=1)
+    """Share of the examples with nothing but what the label is about."""
     unknown: float = Field(default=0.2, ge=0, le=1)
+    """Of the others' signals, the share that nobody looked at or listened to."""
     own: float = Field(default=0.55, ge=0)
+    """Weight of a signal from the example's own clip, against `same`, `other` and `absent`."""
     same: float = Field(default=0.25, ge=0)
+    """Weight of a signal lent by a clip with the same label."""
     other: float = Field(default=0.1, ge=0)
+    """Weight of a signal lent by a clip with any label."""
     absent: float = Field(default=0.2, ge=0)
+    """Weight of a signal that is not there (“no face seen”)."""
     population: float = Field(default=0.4, ge=0, le=1)
+    """Share of voices graded by everybody's norms where there are the speaker's own."""
     phrases_dropped: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the phrases about faces and voices that are left out."""
     unpunctuated: float = Field(default=0.25, ge=0, le=1)
+    """Share of the lines as recognisers spell them: in lower case, without a question mark."""
     misheard: float = Field(default=0.15, ge=0, le=1)
+    """Share of the lines as a weak recogniser hears them, besides."""
     expressions: float = Field(default=0.2, ge=0, le=1)
+    """Share of the faces as the textbook has them (`textualize/expressions.py`)."""
     nothing: float = Field(default=0.013, ge=0, le=1)
+    """Share of an epoch with nothing to judge by."""
 
     @model_validator(mode="after")
     def _lines_as_written(self) -> MixtureSettings:

@@ -17,12 +17,15 @@ class WindowSettings(Settings):
     """
 
     window_s: float | None = Field(default=None, ge=0.1, le=3600)
+    """Length of a window, in seconds; null for utterances and the gaps between them."""
     hop_s: float | None = Field(default=None, ge=0.05, le=3600)
-    # Shorter silences are not moments of their own.
+    """Seconds from the start of one window to the next; null for `window_s`."""
     min_gap_s: float = Field(default=1.0, ge=0.1)
-    # Longer stretches are cut: an expression rarely lasts longer.
+    """Seconds of silence below which a gap in speech is no moment of its own."""
     max_gap_s: float = Field(default=4.0, ge=0.5)
+    """Seconds of silence above which a gap is cut: an expression rarely lasts longer."""
     max_utterance_s: float = Field(default=12.0, ge=1.0)
+    """Seconds above which an utterance is cut."""
 
     @model_validator(mode="after")
     def _hop_needs_window(self) -> WindowSettings:
@@ -34,14 +37,12 @@ class WindowSettings(Settings):
 class WordingSettings(Settings):
     """How cues are put into words.  A trained run knows the wording it reads."""
 
-    # How a unit's values over a moment become one: `max` as in Richet et al.
-    # (2024), or a percentile.
     face_pooling: Literal["max"] | float = 90.0
-    # Whose voice is the measure: the speaker's own other utterances where
-    # there are five, only the earlier ones (causal), or the population.
+    """How an action unit's values over a moment become one: a percentile, or `max` as in Richet et al. (2024)."""
     voice_scope: Literal["speaker", "past", "population"] = "speaker"
-    # Words the recogniser gave less than this are worded as [unclear].
+    """Whose voice is usual: the speaker's other utterances where there are five, only earlier ones, or everybody's."""
     unclear_below: float = Field(default=0.35, ge=0, le=1)
+    """Probability below which a recognised word is worded as [unclear]."""
 
     @model_validator(mode="after")
     def _percentile(self) -> WordingSettings:

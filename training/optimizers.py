@@ -15,14 +15,21 @@ class OptimizerSettings(Settings):
     """How weights follow the loss."""
 
     name: Literal["adamw", "sgd"] = "adamw"
+    """Which optimizer."""
     learning_rate: float = Field(default=5e-4, gt=0)
-    # A fresh head learns faster than an adapter; `None` for the same rate.
+    """The highest learning rate, reached at the end of the warm-up."""
     head_learning_rate: float | None = Field(default=1e-3, gt=0)
+    """That of the head, which is fresh and learns faster than an adapter; null for the same."""
     weight_decay: float = Field(default=0.01, ge=0)
+    """Decay of the weights, decoupled from the gradient in adamw."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
+    """Momentum of sgd; adamw has its own."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the learning rate falls after the warm-up."""
     warmup_share: float = Field(default=0.06, ge=0, lt=1)
+    """Share of all updates in which the learning rate rises."""
     clip_norm: float = Field(default=1.0, gt=0)
+    """Norm to which longer gradients are shortened."""
 
     @model_validator(mode="after")
     def _momentum_of_sgd(self) -> OptimizerSettings:

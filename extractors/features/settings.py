@@ -47,22 +47,20 @@ FEATURES: Mapping[str, Feature] = {
 
 
 class FeatureSettings(Settings):
-    """Which features, on which clock.
+    """Which features, on which clock."""
 
-    Attributes:
-        names: keys of `FEATURES`.
-        rate_hz: frames a second of the clock that all features share.
-        weights: by feature, another hub id, name or file than the usual.
-        informative_share: share of the frames that are kept, those whose
-            picture holds most: by the entropy of its grey levels (Shannon,
-            1948).  1 keeps all.
-    """
-
-    names: tuple[str, ...] = ("face-measures", "egemaps", "token-embeddings")
+    names: tuple[str, ...] = Field(
+        default=("face-measures", "egemaps", "token-embeddings"), json_schema_extra={"enum": list(FEATURES)}
+    )
+    """The features that are fused, each once."""
     rate_hz: float = Field(default=25.0, gt=0, le=240)
+    """Frames a second of the clock that all features share."""
     weights: Mapping[str, str] = {}
+    """By feature, another hub id, name or file than the usual."""
     informative_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the frames that are kept, those with most entropy in their grey levels (Shannon, 1948); 1 keeps all."""
     device: Device = "auto"
+    """Where the networks behind features run; `auto` is a GPU where there is one."""
 
     @model_validator(mode="after")
     def _known_features(self) -> FeatureSettings:
