@@ -6,10 +6,11 @@ from typing import Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from ..core.settings import Device, Settings
+from ..core.settings import Settings
 from ..extractors.features.settings import FEATURES, FeatureSettings
 from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings, check_modalities
 from ..training.optimizers import OptimizerSettings
+from ..training.settings import LoopSettings
 
 Fusion = Literal["lfan", "can", "jmt", "bilstm-attention", "tfn", "late-fusion", "crossmodal", "unimodal"]
 FUSIONS: tuple[str, ...] = get_args(Fusion)
@@ -46,10 +47,7 @@ class SearchSettings(Settings):
 
 
 class FusionOptimizerSettings(OptimizerSettings):
-    """How a fusion model's weights follow the loss: all are fresh, so all have one rate.
-
-    Momentum of `sgd` is Nesterov's.
-    """
+    """How a fusion model's weights follow the loss: all are fresh, so all have one rate."""
 
     learning_rate: float = Field(default=1e-3, gt=0)
     head_learning_rate: float | None = None
@@ -63,7 +61,7 @@ class FusionOptimizerSettings(OptimizerSettings):
         return rate
 
 
-class BaselineSettings(Settings):
+class BaselineSettings(LoopSettings):
     """All that `baseline` can be told."""
 
     fusion: Fusion = "lfan"
@@ -80,15 +78,12 @@ class BaselineSettings(Settings):
     class_weights: Literal["none", "sqrt", "balanced"] = "none"
     optimizer: FusionOptimizerSettings = FusionOptimizerSettings()
     epochs: int = Field(default=30, ge=1)
-    # Epochs without a better dev score before training ends; `None` for never.
     patience: int | None = Field(default=8, ge=1)
     # Windows an update.
     batch_size: int = Field(default=16, ge=1)
     # `auto` is bfloat16 autocast on a GPU that multiplies it.
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     search: SearchSettings | None = None
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    device: Device = "auto"
     speech: SpeechSettings = SpeechSettings(engine="pocketsphinx")
     face: FaceSettings = FaceSettings(engine="mediapipe")
     voice: VoiceSettings = VoiceSettings()

@@ -10,7 +10,7 @@ from ..core.settings import Device, Settings
 from ..extractors.settings import PerceiveSettings
 from ..prompts.settings import PromptSettings
 from ..textualize.settings import WindowSettings, WordingSettings
-from ..training.optimizers import OptimizerSettings
+from ..training.settings import LoopSettings
 
 
 class Head(Settings):
@@ -64,7 +64,7 @@ class LossSettings(Settings):
     soft_weight: float = Field(default=0.5, ge=0, le=1)
 
 
-class TrainingSettings(Settings):
+class TrainingSettings(LoopSettings):
     """How an adapter is trained, whatever on."""
 
     base: BaseSettings = BaseSettings()
@@ -72,25 +72,12 @@ class TrainingSettings(Settings):
     head_dropout: float = Field(default=0.1, ge=0, lt=1)
     lora: LoraSettings = LoraSettings()
     loss: LossSettings = LossSettings()
-    optimizer: OptimizerSettings = OptimizerSettings()
-    epochs: int = Field(default=4, ge=1)
-    # Epochs without a better dev score before training ends early; `None` for never.
-    patience: int | None = Field(default=None, ge=1)
-    # Examples an update; each process takes its share of them.
-    batch_size: int = Field(default=32, ge=1)
     # Examples at once on one device, where a whole batch does not fit; or
     # tokens, padding included, so that short prompts are read many at a time.
     micro_batch_size: int | None = Field(default=None, ge=1)
     micro_batch_tokens: int | None = Field(default=None, ge=1)
     # `auto` computes in bfloat16 where the hardware multiplies it.
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    # Decay an update of the moving average of the weights, which is what is
-    # judged and kept; 0 keeps the last weights.
-    weight_average: float = Field(default=0.0, ge=0, lt=1)
-    # Updates between checkpoints within an epoch; there is always one at its end.
-    checkpoint_steps: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    device: Device = "auto"
 
     @model_validator(mode="after")
     def _one_limit(self) -> TrainingSettings:
