@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import SettingsError
+from ..training.progress import Metrics
 from .batches import check_streams, collate, shuffled_batches
 from .deciding import ClipScores, tuned_thresholds, with_thresholds
 from .frames import Frames
@@ -21,12 +22,9 @@ from .tasks import objective_of, targets_of
 from .weights import save_tensors
 from .windows import windows_of
 
-# Scores of the dev clips, in their order, to measures by name.
-Metrics = Callable[[Sequence[ClipScores]], Mapping[str, float]]
-
 
 @dataclass(frozen=True, eq=False)
-class TrainingData:
+class LabelledFeatures:
     """What a fusion model learns from, and is measured by.
 
     Attributes:
@@ -37,18 +35,18 @@ class TrainingData:
 
     train: Sequence[Frames]
     dev: Sequence[Frames]
-    metrics: Metrics
+    metrics: Metrics[ClipScores]
     select: str
 
 
 class WindowLearner:
     """A `training.updates.Learner`: a fusion model, on the training clips in windows."""
 
-    head = ()
-
-    def __init__(self, baseline: Baseline, data: TrainingData) -> None:
+    def __init__(self, baseline: Baseline, data: LabelledFeatures) -> None:
         run = baseline.run
-        self.model, self.body = baseline.model, list(baseline.model.parameters())
+        self.model: torch.nn.Module = baseline.model
+        self.body = list(baseline.model.parameters())
+        self.head: list[torch.nn.Parameter] = []
         self.half_range = run.settings.precision == "float16"
         self._baseline, self._run, self._data = baseline, run, data
         self.windows = windows_of(data.train, run.settings.window_frames, run.settings.hop_frames)
@@ -82,7 +80,7 @@ class WindowLearner:
 
 
 def measured(
-    run: BaselineRun, scored: Sequence[ClipScores], data: TrainingData
+    run: BaselineRun, scored: Sequence[ClipScores], data: LabelledFeatures
 ) -> tuple[Mapping[str, float], dict[str, Any]]:
     """Measures of dev, and the thresholds of label sets that are tuned to it."""
     thresholds = {}
@@ -93,7 +91,7 @@ def measured(
     return data.metrics(scored), {"thresholds": thresholds}
 
 
-def check_data(run: BaselineRun, data: TrainingData) -> None:
+def check_data(run: BaselineRun, data: LabelledFeatures) -> None:
     """Raises:
     SettingsError: no clips or too few labels, or a feature or target that is not the run's.
     """

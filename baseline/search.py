@@ -18,7 +18,7 @@ from ..training.callbacks import Callback
 from ..training.loop import is_whole
 from ..training.progress import quality
 from ..training.updates import Diverged
-from .learner import TrainingData
+from .learner import LabelledFeatures
 from .run import BASELINE, MODEL, SCALER, SEARCH, SVM, TRIALS, BaselineRun, load_baseline, save_baseline
 from .settings import BaselineSettings, SearchSettings
 from .train import fit
@@ -26,7 +26,7 @@ from .train import fit
 
 def search(
     run: BaselineRun,
-    data: TrainingData,
+    data: LabelledFeatures,
     asked: SearchSettings,
     *,
     resume: bool = False,

@@ -76,7 +76,8 @@ class BaselineSettings(LoopSettings):
     # A support vector machine on the embedding of `bilstm-attention`, instead of its last layer.
     svm: bool = False
     class_weights: Literal["none", "sqrt", "balanced"] = "none"
-    optimizer: FusionOptimizerSettings = FusionOptimizerSettings()
+    # Narrower than the loop's, which is no danger where settings never change.
+    optimizer: FusionOptimizerSettings = FusionOptimizerSettings()  # pyright: ignore[reportIncompatibleVariableOverride]
     epochs: int = Field(default=30, ge=1)
     patience: int | None = Field(default=8, ge=1)
     # Windows an update.

@@ -12,7 +12,7 @@ from ..core.files import make_folder
 from ..training.callbacks import Callback
 from ..training.loop import finish, train
 from ..training.progress import Progress
-from .learner import TrainingData, WindowLearner, check_data, measured
+from .learner import LabelledFeatures, WindowLearner, check_data, measured
 from .predict import Baseline, embeddings, predict, untrained
 from .run import MODEL, SCALER, SVM, BaselineRun, save_baseline
 from .scaler import fit_scaler, save_scaler
@@ -21,7 +21,7 @@ from .weights import put_weights
 
 
 def fit(
-    run: BaselineRun, data: TrainingData, *, resume: bool = False, callback: Callback | None = None
+    run: BaselineRun, data: LabelledFeatures, *, resume: bool = False, callback: Callback | None = None
 ) -> BaselineRun:
     """Train a fusion model; returns the run that was written.
 
@@ -54,7 +54,7 @@ def fit(
     return run
 
 
-def _svm(baseline: Baseline, learner: WindowLearner, data: TrainingData):
+def _svm(baseline: Baseline, learner: WindowLearner, data: LabelledFeatures):
     """The support vector machine on the best epoch's embeddings of the training clips, which is written too."""
     embedded = embeddings(baseline, data.train, learner.windows)
     svm = fit_svm(embedded, learner.clip_of, learner.targets, learner.objective, baseline.run)
@@ -62,7 +62,7 @@ def _svm(baseline: Baseline, learner: WindowLearner, data: TrainingData):
     return svm
 
 
-def _described(baseline: Baseline, data: TrainingData, progress: Progress) -> BaselineRun:
+def _described(baseline: Baseline, data: LabelledFeatures, progress: Progress) -> BaselineRun:
     """The run with what is known of its best epoch, and of the support vector machine where there is one."""
     run = baseline.run
     began = time.perf_counter()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.timeline import Scored
 from ..training import processes
+from ..training.progress import Metrics
 from .batches import Batches, Example
 from .checkpoint import save_adapter
 from .parallel import apart, average_gradients
@@ -24,12 +25,9 @@ from .settings import TrainingSettings
 from .temperature import fitted_temperature
 from .tokens import micro_batches
 
-# Scores of the dev prompts, in their order, to measures by name.
-Metrics = Callable[[Sequence[Scored]], Mapping[str, float]]
-
 
 @dataclass(frozen=True, eq=False)
-class TrainingData:
+class LabelledPrompts:
     """What a language model learns from, and is measured by.
 
     Attributes:
@@ -41,7 +39,7 @@ class TrainingData:
 
     examples_of: Callable[[int], Sequence[Example]]
     dev: Sequence[Example]
-    metrics: Metrics
+    metrics: Metrics[Scored]
     select: str
 
 
@@ -64,7 +62,7 @@ class PromptLearner:
     half_range = False
 
     def __init__(
-        self, reader: Reader, model: nn.Module, run: Run, settings: TrainingSettings, data: TrainingData
+        self, reader: Reader, model: nn.Module, run: Run, settings: TrainingSettings, data: LabelledPrompts
     ) -> None:
         self.model = model
         self._reader, self._run, self._settings, self._data = reader, run, settings, data

@@ -15,7 +15,7 @@ from ..training import processes
 from ..training.callbacks import Callback
 from ..training.loop import finish, train
 from ..training.progress import Progress
-from .learner import PromptLearner, TrainingData, check_examples
+from .learner import LabelledPrompts, PromptLearner, check_examples
 from .parallel import joined, shared
 from .run import Run, save_run
 from .settings import TrainingSettings
@@ -25,7 +25,7 @@ from .untrained import untrained
 def fit(
     run: Run,
     base: Path,
-    data: TrainingData,
+    data: LabelledPrompts,
     settings: TrainingSettings,
     *,
     resume: bool = False,

@@ -13,7 +13,7 @@ import pytest
 import torch
 from emoscribe.baseline.deciding import ClipScores
 from emoscribe.baseline.frames import Frames
-from emoscribe.baseline.learner import Metrics, TrainingData
+from emoscribe.baseline.learner import LabelledFeatures
 from emoscribe.baseline.predict import load, predict
 from emoscribe.baseline.run import BASELINE, MODEL, SCALER, SEARCH, SVM, BaselineRun, load_baseline
 from emoscribe.baseline.search import draw, search
@@ -24,7 +24,7 @@ from emoscribe.extractors.features.settings import FeatureSettings
 from emoscribe.training.callbacks import Callback
 from emoscribe.training.checkpoints import CHECKPOINT
 from emoscribe.training.loop import is_whole
-from emoscribe.training.progress import Progress
+from emoscribe.training.progress import Metrics, Progress
 from safetensors.torch import load_file
 
 LABELS = ("anger", "joy", "neutral")
@@ -57,7 +57,7 @@ def run_of(folder: Path, task: Task = "labels", **settings: Any) -> BaselineRun:
     return BaselineRun(folder=folder, settings=asked, task=task, labels=labels, streams=STREAMS)
 
 
-def metrics_of(dev: Sequence[Frames]) -> Metrics:
+def metrics_of(dev: Sequence[Frames]) -> Metrics[ClipScores]:
     """The share of right answers, and of numbers the mean absolute error."""
 
     def metrics(scored: Sequence[ClipScores]) -> Mapping[str, float]:
@@ -73,7 +73,7 @@ def metrics_of(dev: Sequence[Frames]) -> Metrics:
 def trained(run: BaselineRun, train: Sequence[Frames], dev: Sequence[Frames], **options: Any) -> BaselineRun:
     select = options.pop("select", "mae" if run.task == "number" else "accuracy")
     metrics = options.pop("metrics", metrics_of(dev) if dev else None)
-    return fit(run, TrainingData(train, dev, metrics, select), **options)
+    return fit(run, LabelledFeatures(train, dev, metrics, select), **options)
 
 
 def files(run: BaselineRun) -> dict[str, bytes]:
@@ -202,7 +202,7 @@ def test_training_ends_when_patience_does_and_keeps_the_best_epoch(
     def stopped_at(folder: str, course: Sequence[float], epochs: int) -> BaselineRun:
         values = iter((*course[:epochs], 0.0))
         run = run_of(tmp_path / folder, epochs=epochs, patience=2, optimizer=constant)
-        return fit(run, TrainingData(train, dev, lambda scored: {select: next(values)}, select))
+        return fit(run, LabelledFeatures(train, dev, lambda scored: {select: next(values)}, select))
 
     patient = stopped_at("patient", course, 5 if epochs == 5 else 9)
     assert patient.metrics["best_epoch"] == best
@@ -341,7 +341,7 @@ def searched(folder: Path, **options: Any) -> tuple[BaselineRun, list[str]]:
 
     run = run_of(folder, epochs=1, seed=3)
     asked = options.get("asked", ASKED)
-    data = TrainingData(train, dev, metrics_of(dev), "accuracy")
+    data = LabelledFeatures(train, dev, metrics_of(dev), "accuracy")
     return search(run, data, asked, resume=options.get("resume", False), callback_of=callback_of), trials
 
 
@@ -387,7 +387,7 @@ def test_trials_that_diverge_are_told_of_and_do_not_win(tmp_path: Path) -> None:
     run = run_of(tmp_path, epochs=2, optimizer={"name": "sgd", "clip_norm": 1e30})
     asked = SearchSettings(trials=2, learning_rate=(1e38, 1e38))
     with pytest.raises(EmoscribeError, match=r"the loss diverged in all 2 trials; search anew with a lower search.lea"):
-        search(run, TrainingData(train, dev, metrics_of(dev), "accuracy"), asked)
+        search(run, LabelledFeatures(train, dev, metrics_of(dev), "accuracy"), asked)
     report = json.loads((tmp_path / SEARCH).read_text())
     assert all("is not a number" in each["diverged"] for each in report["trials"])
     assert not (tmp_path / BASELINE).exists()

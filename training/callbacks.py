@@ -40,9 +40,7 @@ class Report(Callback):
         watched: told how much is done.
     """
 
-    def __init__(
-        self, folder: Path, epochs: int, select: str, report: Callable[[str], None], watched: Watched
-    ) -> None:
+    def __init__(self, folder: Path, epochs: int, select: str, report: Callable[[str], None], watched: Watched) -> None:
         self._epochs, self._select = epochs, select
         self._report, self._watched = report, watched
         self._curves = Curves(folder)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from ..core.errors import SettingsError
+
+S = TypeVar("S")
+
+# Scores of what dev has, in its order, to measures by name.
+Metrics: TypeAlias = Callable[[Sequence[S]], Mapping[str, float]]
 
 # Of these measures, the less the better.
 ERRORS = ("mae", "mse", "rmse", "ece", "loss")

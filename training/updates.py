@@ -35,8 +35,8 @@ class Learner(Protocol[B]):
     """
 
     model: nn.Module
-    body: Sequence[nn.Parameter]
-    head: Sequence[nn.Parameter]
+    body: list[nn.Parameter]
+    head: list[nn.Parameter]
     half_range: bool
     batches_an_epoch: int
 
