@@ -164,8 +164,8 @@ def finetune(
         from .core.settings import load
         from .corpora.table import column_names
         from .experiments import finetune as finetune_run
-        from .experiments.lessons import mixed_in
         from .experiments.settings import FinetuneSettings
+        from .experiments.training_data import mixed_in
 
         bars = Bars(console)
 
