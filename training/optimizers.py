@@ -55,7 +55,7 @@ def optimizer_for(body: Sequence[Parameter], head: Sequence[Parameter], settings
     decay, momentum = settings.weight_decay, settings.momentum
     if settings.name == "sgd":
         return SGD(groups, momentum=momentum, weight_decay=decay, nesterov=momentum > 0)
-    return AdamW(groups, weight_decay=decay, fused=True)
+    return AdamW(groups, weight_decay=decay)
 
 
 def rate_factor(settings: OptimizerSettings, steps: int) -> Callable[[int], float]:
