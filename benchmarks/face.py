@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +27,10 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from emoscribe.core.context import resolve_device
 from emoscribe.extractors.face import pyfeat as face_pyfeat
 from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
+from emoscribe.extractors.face.track import FaceTracker
 from emoscribe.extractors.media import frames
 from emoscribe.extractors.settings import FaceSettings
 from results import device_name, report
@@ -49,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
-    device = face_pyfeat_weights.device(args.device)
+    device = resolve_device(args.device)
     count = args.frames or (640 if device == "cuda" else 32)
     width, height = map(int, args.size.split("x"))
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -57,21 +60,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not face_pyfeat_weights.on_disk():
             weights = f"random, {args.backbone}"
             save_random_weights(Path(folder), args.backbone)
-            for place in ("feat.utils.io.get_resource_path", "emoscribe.extractors.face_pyfeat_weights._cache"):
-                stack.enter_context(patch(place, lambda: folder))
+            stack.enter_context(patch("feat.utils.io.get_resource_path", lambda: folder))
+            stack.enter_context(patch.dict(os.environ, {face_pyfeat_weights.CACHE_VARIABLE: folder}))
         video = write_video(Path(folder) / "video.mp4", count, width, height)
         boxes = faces_in(width, height, args.faces)
-        networks = stack.enter_context(face_pyfeat._Networks.loaded(face_pyfeat_weights.find_weights(), device))
-        find_always(networks._detector, boxes)
         detector = plain_detector(device, boxes)
 
         together = args.batch_size or face_pyfeat.BATCH_SIZES[device]
         settings = FaceSettings(
             engine="py-feat", device=device, sampling_fps=240.0, batch_size=together, max_faces=args.faces
         )
+        engine = face_pyfeat.PyFeatEngine(face_pyfeat_weights.find_weights(), settings)
+        find_always(engine.networks.detector, boxes)
 
         def ours() -> np.ndarray:
-            return face_pyfeat.follow(video, networks, settings, lambda done: None).action_units
+            tracker = FaceTracker(engine.vocabulary)
+            for seen in engine.see(frames(video, 240.0)):
+                tracker.add(seen)
+            return tracker.track().action_units
 
         def plain() -> np.ndarray:
             return np.concatenate([plain_units(detector, frame.image) for frame in frames(video)])

@@ -26,6 +26,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from emoscribe.core.context import Context, resolve_device
 from emoscribe.extractors import media
 from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.speech import vad
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
     import whisper
 
-    device = speech_whisper._device(SpeechSettings(device=args.device))
+    device = resolve_device(args.device)
     size = args.model or speech_whisper.preferred(device)
     minutes = args.minutes or (20.0 if device == "cuda" else 4.0)
     half = device == "cuda"
@@ -70,7 +71,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         sound_file = write_sound(Path(folder) / "turns.wav", minutes * 60)
         here = size != "nano" and speech_whisper.on_disk(size)
         weights = size if here else str(save_random_weights(Path(folder) / f"{size}.pt", size))
-        recogniser = speech_whisper.Whisper(weights, device, "en", half=half, batch_size=args.batch_size)
+        settings = SpeechSettings(
+            engine="whisper",
+            model=weights,
+            device=device,
+            language="en",
+            precision="float16" if half else "float32",
+            batch_size=args.batch_size,
+        )
+        recogniser = speech_whisper.Whisper(settings, Context(offline=True))
         model = whisper.load_model(weights, device=device)
 
         def ours() -> None:

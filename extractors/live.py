@@ -50,6 +50,7 @@ class LiveCues:
         self._voices: list[VoiceTrack] = []
         self._heard_by: tuple[str | None, str] = (None, "nobody")
         self._tracker: FaceTracker | None = None
+        source.want(sound=self._hears, frames=self._sees)
         for wanted, work in ((self._hears, self._hear), (self._sees, self._see)):
             if wanted:
                 threading.Thread(target=partial(self._watched, work), name=work.__name__, daemon=True).start()

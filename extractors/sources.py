@@ -109,7 +109,7 @@ class LiveSource:
     """What comes in chunk by chunk, with times from its own beginning.
 
     Whoever pushes does so from another thread than the one that reads, and
-    waits where looking falls behind.  Memory does not grow with it.
+    waits where hearing or looking falls behind.  Memory does not grow with it.
 
     Args:
         has_audio, has_video: what will be pushed.
@@ -123,6 +123,7 @@ class LiveSource:
         self._grid = SamplingGrid(None)
         self._last_frame_s = 0.0
         self._size: tuple[int, int] | None = None
+        self._looked_at = True
         self._closed = False
 
     @property
@@ -160,8 +161,19 @@ class LiveSource:
             self._last_frame_s = max(self._last_frame_s, time_s)
             if not self._grid.takes(time_s):
                 return
-            self._changed.wait_for(lambda: self._closed or len(self._waiting) < WAITING_FRAMES)
-            self._waiting.append(Frame(time_s, image))
+            self._changed.wait_for(lambda: self._closed or not self._looked_at or len(self._waiting) < WAITING_FRAMES)
+            if self._looked_at:
+                self._waiting.append(Frame(time_s, image))
+            self._changed.notify_all()
+
+    def want(self, *, sound: bool, frames: bool) -> None:
+        """What somebody will go through; the rest is let go as it comes."""
+        if not sound:
+            self._sound.ignore()
+        with self._changed:
+            self._looked_at = frames
+            if not frames:
+                self._waiting.clear()
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -204,8 +216,8 @@ class LiveSound(Sound):
         self._pieces: deque[np.ndarray] = deque()
         self._forgotten = 0
         self._samples = 0
-        # How much has been given to whoever goes through it block by block, if anybody does.
-        self._heard: int | None = None
+        # How much has been given to whoever goes through it block by block; `None` where nobody will.
+        self._heard: int | None = 0
         self._changed = threading.Condition()
         self._ended = False
 
@@ -221,6 +233,12 @@ class LiveSound(Sound):
             behind = self._samples if self._heard is None else self._heard
             while self._pieces and behind - self._forgotten - len(self._pieces[0]) > KEPT_S * SAMPLE_RATE:
                 self._forgotten += len(self._pieces.popleft())
+            self._changed.notify_all()
+
+    def ignore(self) -> None:
+        """Nobody will go through it."""
+        with self._changed:
+            self._heard = None
             self._changed.notify_all()
 
     def end(self) -> None:

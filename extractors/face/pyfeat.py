@@ -59,15 +59,15 @@ class PyFeatEngine:
 
     def __init__(self, weights: Weights, settings: FaceSettings) -> None:
         device = resolve_device(settings.device, "face.device")
-        self._networks = load_networks(weights, device)
+        self.networks = load_networks(weights, device)
         self._max_faces = settings.max_faces
         self._together = settings.batch_size or BATCH_SIZES[device]
-        self.vocabulary = Vocabulary(SOURCE, self._networks.unit_names, SCALE, emotions=self._networks.emotion_names)
+        self.vocabulary = Vocabulary(SOURCE, self.networks.unit_names, SCALE, emotions=self.networks.emotion_names)
 
     def see(self, frames: Iterable[Frame]) -> Iterator[Seen]:
         """The largest faces of each frame; the next frames are decoded meanwhile."""
         for batch in ahead(batches_of(iter(frames), self._together)):
-            for frame, faces in zip(batch, self._networks.rate(batch, self._max_faces), strict=True):
+            for frame, faces in zip(batch, self.networks.rate(batch, self._max_faces), strict=True):
                 yield Seen(frame.time_s, faces)
 
 
@@ -83,11 +83,11 @@ class Networks:
         from safetensors.torch import load_file
 
         self._device = device
-        self._detector = Retinaface(device=device, detection_threshold=_LEAST_CONFIDENCE, pretrained="none")
-        self._detector.net.load_state_dict(load_file(weights.detector, device=device), strict=True)
-        self._rater = MultitaskModel(device=device, weights_path=str(weights.rater))
-        self.unit_names: tuple[str, ...] = tuple(self._rater.au_names)
-        names = [name.lower() for name in self._rater.emotion_names]
+        self.detector = Retinaface(device=device, detection_threshold=_LEAST_CONFIDENCE, pretrained="none")
+        self.detector.net.load_state_dict(load_file(weights.detector, device=device), strict=True)
+        self.rater = MultitaskModel(device=device, weights_path=str(weights.rater))
+        self.unit_names: tuple[str, ...] = tuple(self.rater.au_names)
+        names = [name.lower() for name in self.rater.emotion_names]
         self.emotion_names: tuple[str, ...] = tuple(_EMOTIONS.get(name, name) for name in names)
 
     def rate(self, batch: Sequence[Frame], max_faces: int) -> list[list[Face]]:
@@ -98,14 +98,14 @@ class Networks:
             pictures = torch.from_numpy(np.stack([frame.image for frame in batch])).to(self._device)
             pictures = pictures.permute(0, 3, 1, 2).float()
             shape = pictures.shape[-2:]
-            boxes = [_largest(found, max_faces, shape) for found in self._detector(pictures)]
+            boxes = [_largest(found, max_faces, shape) for found in self.detector(pictures)]
             every = np.concatenate(boxes)
             frame_of = np.repeat(np.arange(len(batch)), [len(found) for found in boxes])
             at_once = min(_FACES_RATED, max(1, PIXELS_CROPPED_FROM // (shape[0] * shape[1])))
             faces: list[Face] = []
             for first in range(0, len(every), at_once):
                 part = slice(first, first + at_once)
-                rated = self._rater(self._crop(pictures, frame_of[part], every[part]))
+                rated = self.rater(self._crop(pictures, frame_of[part], every[part]))
                 images = [batch[index].image for index in frame_of[part]]
                 faces += [
                     _face(image, box, rated, row)
