@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from emoscribe.baseline.run import load_baseline
 from emoscribe.baseline.settings import BaselineSettings
 from emoscribe.cli import main
+from emoscribe.core.context import Context
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.labels import COMPOUND
@@ -36,6 +38,13 @@ SMALL: dict[str, Any] = {
 
 def settings(**changed: Any) -> BaselineSettings:
     return BaselineSettings.model_validate(SMALL | changed)
+
+
+def keeping(cues: Path) -> Context:
+    """Keeps what was perceived in a folder."""
+    from emoscribe.extractors.store import CueStore
+
+    return Context(store=CueStore(cues))
 
 
 def write_tone(path: Path, hz: float, seconds: float, seed: int) -> None:
@@ -74,7 +83,7 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tones: Path, tmp_path_factory: pytest.TempPathFactory):
     lines: list[str] = []
     out = tmp_path_factory.mktemp("runs") / "pitch"
-    (run,) = baseline("table", tones, out, settings(), cues=out.parent / "cues", report=lines.append)
+    (run,) = baseline("table", tones, out, settings(), context=keeping(out.parent / "cues"), report=lines.append)
     return run, lines
 
 
@@ -102,9 +111,8 @@ def test_it_is_compared_with_a_run_that_reads_words(trained: Any, tones: Path, t
         "dev",
         [run.folder, "meld-minilm"],
         tmp_path,
-        cues=run.folder.parent / "cues",
         modalities=["A"],
-        offline=True,
+        context=replace(keeping(run.folder.parent / "cues"), offline=True),
     )
     measured = read_json(found.files["metrics.json"])
     assert measured["pitch"]["accuracy"] == 1.0
@@ -123,7 +131,7 @@ def test_frames_decide_in_three_ways(trained: Any, tones: Path, tmp_path: Path) 
     run, _ = trained
     decisions = ["vote", "mean-probability", "mean-logit"]
     cues = run.folder.parent / "cues"
-    found = evaluate("table", tones, "dev", [run.folder], tmp_path, cues=cues, window_s=1, decide=decisions)
+    found = evaluate("table", tones, "dev", [run.folder], tmp_path, context=keeping(cues), window_s=1, decide=decisions)
     assert set(read_json(found.files["metrics.json"])) == {f"pitch[{decision}]" for decision in decisions}
     frames = pq.read_table(found.files["frames.parquet"])
     # 0.8, 0.9 and 1.0 s at 10 Hz, twice each.
@@ -153,11 +161,11 @@ def test_what_is_trained_is_not_trained_again(trained: Any, tones: Path) -> None
     run, _ = trained
     cues = run.folder.parent / "cues"
     with pytest.raises(SettingsError, match="holds a run already; --resume goes on with it"):
-        baseline("table", tones, run.folder, settings(), cues=cues)
+        baseline("table", tones, run.folder, settings(), context=keeping(cues))
     with pytest.raises(SettingsError, match=r"cannot be resumed: .* \(settings\.epochs: 8, now 9\)"):
-        baseline("table", tones, run.folder, settings(epochs=9), cues=cues, resume=True)
+        baseline("table", tones, run.folder, settings(epochs=9), context=keeping(cues), resume=True)
     lines: list[str] = []
-    (again,) = baseline("table", tones, run.folder, settings(), cues=cues, resume=True, report=lines.append)
+    (again,) = baseline("table", tones, run.folder, settings(), context=keeping(cues), resume=True, report=lines.append)
     assert lines[-1].endswith("is trained to its end already") and again.metrics == run.metrics
 
 
@@ -180,12 +188,12 @@ def test_what_a_corpus_has_nothing_of_is_left_out_and_said(tones: Path, trained:
     both = settings(
         modalities="VA", fusion="late-fusion", epochs=1, features={"names": ["face-measures", "log-mel"], "rate_hz": 10}
     )
-    (run,) = baseline("table", tones, tmp_path / "run", both, cues=cues, report=lines.append)
+    (run,) = baseline("table", tones, tmp_path / "run", both, context=keeping(cues), report=lines.append)
     assert "table has nothing of face-measures: left out" in lines
     assert dict(run.streams) == {"log-mel": 64}
     seen = settings(modalities="V", features={"names": ["face-measures"], "rate_hz": 10})
     with pytest.raises(SettingsError, match="table has nothing of face-measures; choose other features"):
-        baseline("table", tones, tmp_path / "nothing", seen, cues=cues)
+        baseline("table", tones, tmp_path / "nothing", seen, context=keeping(cues))
     assert not (tmp_path / "nothing").exists()
 
 

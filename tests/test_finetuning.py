@@ -14,19 +14,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.timeline import Moment
 from emoscribe.core.weights import FOLDERS_VARIABLE
 from emoscribe.experiments import evaluate, finetune
-from emoscribe.experiments.lessons import LabelledClip, Lesson, Source, examples_of, mixed_in
 from emoscribe.experiments.settings import FinetuneSettings
+from emoscribe.experiments.training_data import LabelledClip, Source, TrainingData, examples_of, mixed_in
 from emoscribe.llm.reader import load_reader
-from emoscribe.llm.resume import CHECKPOINT
 from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, Run, find_run
 from emoscribe.llm.score import score
 from emoscribe.prompts.render import render
 from emoscribe.textualize.mixture import Labelled
+from emoscribe.training.checkpoints import CHECKPOINT
 from emoscribe.training.traces import load_traces
 from safetensors.numpy import load_file
 
@@ -109,7 +110,13 @@ def test_a_run_is_whole(run, table: Path) -> None:
 def test_it_is_evaluated_as_it_was_judged(run, table: Path, tmp_path: Path) -> None:
     run, _ = run
     done = evaluate(
-        "table", table, "dev", [run.folder], tmp_path / "report", modalities=["T"], device="cpu", offline=True
+        "table",
+        table,
+        "dev",
+        [run.folder],
+        tmp_path / "report",
+        modalities=["T"],
+        context=Context(device="cpu", offline=True),
     )
     measured = read_json(done.files["metrics.json"])["words"]
     for metric in ("accuracy", "weighted_f1", "macro_f1"):
@@ -138,7 +145,7 @@ def test_a_resumed_training_is_an_unbroken_one(run, table: Path, tmp_path: Path,
 
     often = settings(checkpoint_steps=5)
     with pytest.raises(_Stopped):
-        finetune("table", table, tmp_path / "words", often, progress=stop)
+        finetune("table", table, tmp_path / "words", often, context=Context(offline=True, progress=stop))
     assert not (tmp_path / "words" / "run.json").exists() or (tmp_path / "words" / CHECKPOINT).exists()
     if (tmp_path / "words" / CHECKPOINT).exists():
         with pytest.raises(SettingsError, match="--resume"):
@@ -245,7 +252,7 @@ def test_two_processes_learn_and_measure_as_one(run, table: Path, tmp_path: Path
         assert all(np.allclose(learnt[key], same[key], atol=1e-4) for key in learnt)
     measure = ("evaluate", "table", "--data", table, "--split", "dev", "--run", run.folder, "--offline")
     by_two(*measure, "--out", tmp_path / "by-two")
-    evaluate("table", table, "dev", [run.folder], tmp_path / "by-one", device="cpu", offline=True)
+    evaluate("table", table, "dev", [run.folder], tmp_path / "by-one", context=Context(device="cpu", offline=True))
     by_one, by_two = (read_json(tmp_path / name / "metrics.json")["words"] for name in ("by-one", "by-two"))
     assert all(by_one[name] == by_two[name] for name in ("n", "accuracy", "weighted_f1", "macro_f1", "confusion"))
     # Other batches round otherwise.
@@ -319,7 +326,7 @@ def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: P
     for adjustment in (0.0, 1.0):
         changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 4}
         run = finetune("table", imbalanced, tmp_path / str(adjustment), settings(**changed))
-        reader = load_reader(run, device="cpu", offline=True)
+        reader = load_reader(run, Context(device="cpu", offline=True))
         scored = score(reader, [render([Moment(0, 1, None, "face voice before")], 0, run.prompt, id="")])[0]
         answers[adjustment] = scored.scores["neutral"]
     assert answers[1.0] < answers[0.0]
@@ -375,13 +382,13 @@ def test_a_corpus_with_nothing_to_learn_from(table: Path, tmp_path: Path) -> Non
 def test_teachers_are_heard_on_their_own_corpus_alone(table: Path, tmp_path: Path) -> None:
     """Rows of two tables are called the same."""
     mixed = settings(mix=[{"corpus": "table", "teaches": "T", "data": table}])
-    lessons = [
-        Lesson(Source(name, None, "T"), {"train": (clip,)})  # pyright: ignore[reportArgumentType]
+    data = [
+        TrainingData(Source(name, None, "T"), {"train": (clip,)})  # pyright: ignore[reportArgumentType]
         for name, clip in (("table", line("a day", "neutral")), ("table-2", line("get out", "anger")))
     ]
     opinions = {"train-1": {"joy": 0.2, "anger": 0.2, "neutral": 0.6}}
     described = find_run("meld-minilm")
-    examples = examples_of(lessons, described, mixed, 0, opinions)
+    examples = examples_of(data, described, mixed, 0, opinions)
     assert [(each.source, each.soft) for each in examples[:2]] == [("table", opinions["train-1"]), ("table-2", None)]
 
 
