@@ -13,7 +13,18 @@ from typing import Any
 import click
 
 # In the order in which help lists them.
-COMMANDS = ("analyze", "prompt", "export", "corpus", "extract", "finetune", "baseline", "evaluate", "settings", "doctor")
+COMMANDS = (
+    "analyze",
+    "prompt",
+    "export",
+    "corpus",
+    "extract",
+    "finetune",
+    "baseline",
+    "evaluate",
+    "settings",
+    "doctor",
+)
 
 
 class _Commands(click.Group):

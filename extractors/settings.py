@@ -65,7 +65,9 @@ class FaceSettings(Settings):
 class VoiceSettings(Settings):
     """How the sound of the voice is measured."""
 
-    engine: str = Field(default="opensmile", json_schema_extra=lambda schema: schema.update(enum=list(names_of("voice"))))
+    engine: str = Field(
+        default="opensmile", json_schema_extra=lambda schema: schema.update(enum=list(names_of("voice")))
+    )
     """Who measures the voice."""
     min_utterance_s: float = Field(default=0.5, ge=0.1)
     """Seconds below which an utterance is not measured, as MELD's published measurements leave those out."""

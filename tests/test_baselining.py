@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from emoscribe.corpora.corpus import CorpusRequest
-from emoscribe.experiments import EvaluationRequest
-from emoscribe.baseline.run import load_baseline
+from emoscribe.baseline.run import FusionRun
 from emoscribe.baseline.settings import BaselineSettings
 from emoscribe.cli import main
 from emoscribe.core.context import Context
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.labels import COMPOUND
-from emoscribe.experiments import baseline, evaluate
+from emoscribe.corpora.corpus import CorpusRequest
+from emoscribe.experiments import EvaluationRequest, baseline, evaluate
 from emoscribe.training.traces import load_traces
 
 PITCH_HZ = {"anger": 1200.0, "neutral": 300.0}
@@ -85,7 +84,9 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tones: Path, tmp_path_factory: pytest.TempPathFactory):
     lines: list[str] = []
     out = tmp_path_factory.mktemp("runs") / "pitch"
-    (run,) = baseline(CorpusRequest("table", tones), out, settings(), context=keeping(out.parent / "cues"), report=lines.append)
+    (run,) = baseline(
+        CorpusRequest("table", tones), out, settings(), context=keeping(out.parent / "cues"), report=lines.append
+    )
     return run, lines
 
 
@@ -95,7 +96,7 @@ def test_a_run_learns_from_sound_and_tells_what_is_doubtful(trained: Any) -> Non
     assert lines[0] == "table: 12 clips to train on, 6 to choose by"
     assert any("1 of 6 sources" in line and "flattered" in line for line in lines)
     assert any(line.startswith("epoch 1/8: loss ") for line in lines)
-    described = load_baseline(run.folder)
+    described = FusionRun.load(run.folder)
     assert (described.task, described.streams, described.label_set) == ("labels", {"log-mel": 64}, "basic")
     assert described.training["clips"] == {"train": 12, "dev": 6}
     assert described.training["labels"] == {"anger": 6, "neutral": 6}
@@ -107,7 +108,11 @@ def test_a_run_learns_from_sound_and_tells_what_is_doubtful(trained: Any) -> Non
 
 def test_it_is_compared_with_a_run_that_reads_words(trained: Any, tones: Path, tmp_path: Path) -> None:
     run, _ = trained
-    found = evaluate(EvaluationRequest(CorpusRequest("table", tones), "dev", (run.folder, "meld-minilm"), modalities=("A",)), tmp_path, context=replace(keeping(run.folder.parent / "cues"), offline=True))
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("table", tones), "dev", (run.folder, "meld-minilm"), modalities=("A",)),
+        tmp_path,
+        context=replace(keeping(run.folder.parent / "cues"), offline=True),
+    )
     measured = read_json(found.files["metrics.json"])
     assert measured["pitch"]["accuracy"] == 1.0
     assert measured["pitch"]["cost"]["parameters"] == run.sizes["parameters"]
@@ -125,7 +130,11 @@ def test_frames_decide_in_three_ways(trained: Any, tones: Path, tmp_path: Path) 
     run, _ = trained
     decisions = ["vote", "mean-probability", "mean-logit"]
     cues = run.folder.parent / "cues"
-    found = evaluate(EvaluationRequest(CorpusRequest("table", tones), "dev", (run.folder,), window_s=1, decide=decisions), tmp_path, context=keeping(cues))
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("table", tones), "dev", (run.folder,), window_s=1, decide=decisions),
+        tmp_path,
+        context=keeping(cues),
+    )
     assert set(read_json(found.files["metrics.json"])) == {f"pitch[{decision}]" for decision in decisions}
     frames = pq.read_table(found.files["frames.parquet"])
     # 0.8, 0.9 and 1.0 s at 10 Hz, twice each.
@@ -139,7 +148,9 @@ def test_basic_answers_become_compound_ones_in_every_frame(trained: Any, tmp_pat
     run, _ = trained
     (tmp_path / "videos").mkdir()
     write_tone(tmp_path / "videos" / "01.mp4", PITCH_HZ["anger"], 1.0, 0)
-    found = evaluate(EvaluationRequest(CorpusRequest("c-expr-db-challenge", tmp_path), "test", (run.folder,)), tmp_path / "report")
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("c-expr-db-challenge", tmp_path), "test", (run.folder,)), tmp_path / "report"
+    )
     frames = pq.read_table(found.files["frames.parquet"]).to_pylist()
     with found.files["predictions.csv"].open(encoding="utf-8") as file:
         (answer,) = csv.DictReader(file)
@@ -159,7 +170,9 @@ def test_what_is_trained_is_not_trained_again(trained: Any, tones: Path) -> None
     with pytest.raises(SettingsError, match=r"cannot be resumed: .* \(settings\.epochs: 8, now 9\)"):
         baseline(CorpusRequest("table", tones), run.folder, settings(epochs=9), context=keeping(cues), resume=True)
     lines: list[str] = []
-    (again,) = baseline(CorpusRequest("table", tones), run.folder, settings(), context=keeping(cues), resume=True, report=lines.append)
+    (again,) = baseline(
+        CorpusRequest("table", tones), run.folder, settings(), context=keeping(cues), resume=True, report=lines.append
+    )
     assert lines[-1].endswith("is trained to its end already") and again.metrics == run.metrics
 
 
@@ -171,7 +184,7 @@ def test_several_seeds_and_their_spread_from_the_command_line(trained: Any, tone
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     spread = read_json(tmp_path / "runs" / "seeds.json")
-    reached = [load_baseline(tmp_path / "runs" / f"seed-{seed}").metrics["dev"]["macro_f1"] for seed in (1, 2)]
+    reached = [FusionRun.load(tmp_path / "runs" / f"seed-{seed}").metrics["dev"]["macro_f1"] for seed in (1, 2)]
     assert spread["dev"]["macro_f1"]["mean"] == pytest.approx(np.mean(reached))
     assert spread["dev"]["macro_f1"]["sd"] == pytest.approx(np.std(reached, ddof=1))
     assert "2 seeds: " in done.output and f"→ {tmp_path / 'runs' / 'seed-2'}: epoch " in done.output
@@ -216,14 +229,19 @@ def test_ratings_of_lines(tiny_bert: Path, tmp_path: Path) -> None:
     measured = read_json(found.files["metrics.json"])["run"]
     assert measured["n"] == 3 and measured["mae"] < 0.8 and measured["accuracy_2"] == 1.0
     with pytest.raises(SettingsError, match="runs that answer in different kinds cannot be compared"):
-        evaluate(EvaluationRequest(CorpusRequest("ch-sims", tmp_path), "test", (run.folder, "meld-minilm")), tmp_path / "both")
+        evaluate(
+            EvaluationRequest(CorpusRequest("ch-sims", tmp_path), "test", (run.folder, "meld-minilm")),
+            tmp_path / "both",
+        )
     (signs,) = baseline(CorpusRequest("ch-sims", tmp_path), tmp_path / "signs", words(tiny_bert, task="polarity"))
     other = tmp_path / "mosei"
     other.mkdir()
     lines = [(f"v{i}", i, text, 3 * rating, "test") for i, (text, rating) in enumerate(said.items())]
     write_csv(other / "label.csv", ("video_id", "clip_id", "text", "label", "mode"), *lines)
     # What a corpus calls the same is found by the labels, and ratings are brought to its scale.
-    found = evaluate(EvaluationRequest(CorpusRequest("cmu-mosei", other), "test", (signs.folder,)), tmp_path / "elsewhere")
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("cmu-mosei", other), "test", (signs.folder,)), tmp_path / "elsewhere"
+    )
     assert read_json(found.files["metrics.json"])["signs"]["n"] == 2
     found = evaluate(EvaluationRequest(CorpusRequest("cmu-mosei", other), "test", (run.folder,)), tmp_path / "scaled")
     assert measured["mae"] < read_json(found.files["metrics.json"])["run"]["mae"] < 3 * 0.8
@@ -247,7 +265,9 @@ def test_any_number_of_emotions_a_line(tiny_bert: Path, tmp_path: Path) -> None:
         write_csv(tmp_path / f"Data_{split}_modified.csv", header, *rows)
     (run,) = baseline(CorpusRequest("cmu-mosei", tmp_path), tmp_path / "run", words(tiny_bert))
     assert run.task == "label-sets" and len(run.thresholds) == len(run.labels) == 6
-    found = evaluate(EvaluationRequest(CorpusRequest("cmu-mosei", tmp_path), "test", (run.folder,)), tmp_path / "report")
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("cmu-mosei", tmp_path), "test", (run.folder,)), tmp_path / "report"
+    )
     measured = read_json(found.files["metrics.json"])["run"]
     assert measured["macro_f1"] == 1.0 and measured["none"]["true"] == 1
     assert {label: each["support"] for label, each in measured["per_class"].items() if each["support"]} == {

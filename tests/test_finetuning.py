@@ -14,19 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emoscribe.corpora.corpus import CorpusRequest
-from emoscribe.experiments import EvaluationRequest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.timeline import Moment
 from emoscribe.core.weights import FOLDERS_VARIABLE
-from emoscribe.experiments import evaluate, finetune
+from emoscribe.corpora.corpus import CorpusRequest
+from emoscribe.experiments import EvaluationRequest, evaluate, finetune
 from emoscribe.experiments.settings import FinetuneSettings
 from emoscribe.experiments.training_data import LabelledClip, Source, TrainingData, examples_of, mixed_in
-from emoscribe.llm.reader import load_reader
-from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, Run, find_run
-from emoscribe.llm.score import score
+from emoscribe.llm.predictor import load_predictor
+from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, TextRun, find_run
 from emoscribe.prompts.render import render
 from emoscribe.textualize.mixture import Labelled
 from emoscribe.training.checkpoints import CHECKPOINT
@@ -80,7 +78,9 @@ def settings(**changed) -> FinetuneSettings:
 @pytest.fixture(scope="module")
 def run(table: Path, tmp_path_factory: pytest.TempPathFactory):
     lines: list[str] = []
-    run = finetune(CorpusRequest("table", table), tmp_path_factory.mktemp("runs") / "words", settings(), report=lines.append)
+    run = finetune(
+        CorpusRequest("table", table), tmp_path_factory.mktemp("runs") / "words", settings(), report=lines.append
+    )
     return run, lines
 
 
@@ -111,7 +111,11 @@ def test_a_run_is_whole(run, table: Path) -> None:
 
 def test_it_is_evaluated_as_it_was_judged(run, table: Path, tmp_path: Path) -> None:
     run, _ = run
-    done = evaluate(EvaluationRequest(CorpusRequest("table", table), "dev", (run.folder,), modalities=("T",)), tmp_path / "report", context=Context(device="cpu", offline=True))
+    done = evaluate(
+        EvaluationRequest(CorpusRequest("table", table), "dev", (run.folder,), modalities=("T",)),
+        tmp_path / "report",
+        context=Context(device="cpu", offline=True),
+    )
     measured = read_json(done.files["metrics.json"])["words"]
     for metric in ("accuracy", "weighted_f1", "macro_f1"):
         assert measured[metric] == pytest.approx(run.metrics["dev"][metric], abs=1e-6)
@@ -158,11 +162,11 @@ def test_a_training_stopped_before_it_was_described(
 ) -> None:
     """Killed between the last checkpoint and the description of the run."""
 
-    def killed(run: Run) -> None:
+    def killed(run: TextRun) -> None:
         raise _Stopped
 
     with monkeypatch.context() as patch, pytest.raises(_Stopped):
-        patch.setattr("emoscribe.llm.train.save_run", killed)
+        patch.setattr("emoscribe.llm.run.TextRun.save", killed)
         finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1))
     resumed = finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1), resume=True)
     assert find_run(resumed.folder) == resumed and not (resumed.folder / CHECKPOINT).exists()
@@ -173,7 +177,11 @@ def test_a_mistake_can_be_mended_in_the_same_folder(table: Path, tmp_path: Path)
         finetune(CorpusRequest("table", table), tmp_path / "words", settings(lora={"target_modules": ["nope"]}))
     with pytest.raises(SettingsError, match="nothing on train-1 with the labels"):
         (tmp_path / "opinions.json").write_text("[]")
-        finetune(CorpusRequest("table", table), tmp_path / "words", settings(teachers={"opinions": tmp_path / "opinions.json"}))
+        finetune(
+            CorpusRequest("table", table),
+            tmp_path / "words",
+            settings(teachers={"opinions": tmp_path / "opinions.json"}),
+        )
     assert finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1)).metrics["best_epoch"] == 0
 
 
@@ -206,7 +214,9 @@ def test_a_full_disk_damages_nothing(table: Path, tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list((tmp_path / "words").glob("*.partial*"))
-    assert finetune(CorpusRequest("table", table), tmp_path / "words", settings(), resume=True).metrics["best_epoch"] >= 0
+    assert (
+        finetune(CorpusRequest("table", table), tmp_path / "words", settings(), resume=True).metrics["best_epoch"] >= 0
+    )
 
 
 # ── several processes ────────────────────────────────────────────────────────
@@ -246,7 +256,11 @@ def test_two_processes_learn_and_measure_as_one(run, table: Path, tmp_path: Path
         assert all(np.allclose(learnt[key], same[key], atol=1e-4) for key in learnt)
     measure = ("evaluate", "table", "--data", table, "--split", "dev", "--run", run.folder, "--offline")
     by_two(*measure, "--out", tmp_path / "by-two")
-    evaluate(EvaluationRequest(CorpusRequest("table", table), "dev", (run.folder,)), tmp_path / "by-one", context=Context(device="cpu", offline=True))
+    evaluate(
+        EvaluationRequest(CorpusRequest("table", table), "dev", (run.folder,)),
+        tmp_path / "by-one",
+        context=Context(device="cpu", offline=True),
+    )
     by_one, by_two = (read_json(tmp_path / name / "metrics.json")["words"] for name in ("by-one", "by-two"))
     assert all(by_one[name] == by_two[name] for name in ("n", "accuracy", "weighted_f1", "macro_f1", "confusion"))
     # Other batches round otherwise.
@@ -271,7 +285,9 @@ def test_patience_ends_it_early(table: Path, tmp_path: Path) -> None:
 def test_gradients_do_not_depend_on_how_a_batch_is_cut(table: Path, tmp_path: Path) -> None:
     still = {"lora": {"dropout": 0}, "head_dropout": 0, "precision": "float32", "epochs": 1}
     losses = [
-        finetune(CorpusRequest("table", table), tmp_path / str(size), settings(micro_batch_size=size, **still)).metrics["epochs"][0]
+        finetune(CorpusRequest("table", table), tmp_path / str(size), settings(micro_batch_size=size, **still)).metrics[
+            "epochs"
+        ][0]
         for size in (None, 1, 3)
     ]
     assert losses[1]["loss"] == pytest.approx(losses[0]["loss"], rel=1e-4)
@@ -311,7 +327,11 @@ def imbalanced(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plain_run(imbalanced: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return weights(finetune(CorpusRequest("table", imbalanced), tmp_path_factory.mktemp("plain") / "words", settings(epochs=1)).folder)
+    return weights(
+        finetune(
+            CorpusRequest("table", imbalanced), tmp_path_factory.mktemp("plain") / "words", settings(epochs=1)
+        ).folder
+    )
 
 
 def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: Path, tmp_path: Path) -> None:
@@ -320,8 +340,8 @@ def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: P
     for adjustment in (0.0, 1.0):
         changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 4}
         run = finetune(CorpusRequest("table", imbalanced), tmp_path / str(adjustment), settings(**changed))
-        reader = load_reader(run, Context(device="cpu", offline=True))
-        scored = score(reader, [render([Moment(0, 1, None, "face voice before")], 0, run.prompt, id="")])[0]
+        reader = load_predictor(run, Context(device="cpu", offline=True))
+        scored = reader.predict([render([Moment(0, 1, None, "face voice before")], 0, run.prompt, id="")])[0]
         answers[adjustment] = scored.scores["neutral"]
     assert answers[1.0] < answers[0.0]
 
@@ -336,7 +356,11 @@ def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:
     untaught = finetune(CorpusRequest("table", table), tmp_path / "untaught", settings(epochs=1))
     assert weights(untaught.folder) != weights(run.folder)
     with pytest.raises(SettingsError, match="says nothing on"):
-        finetune(CorpusRequest("table", table), tmp_path / "no", settings(teachers={"opinions": str(run.folder / "settings.json")}))
+        finetune(
+            CorpusRequest("table", table),
+            tmp_path / "no",
+            settings(teachers={"opinions": str(run.folder / "settings.json")}),
+        )
 
 
 def test_a_licence_of_its_own(table: Path, tmp_path: Path) -> None:
@@ -352,7 +376,11 @@ def test_corpora_mixed(table: Path, tmp_path: Path) -> None:
     assert {"mean", "table[T] weighted_f1", "table-2[T] weighted_f1"} <= set(run.metrics["dev"])
     assert set(load_traces(run.folder)) == {"table train", "table dev", "table-2 train", "table-2 dev"}
     with pytest.raises(SettingsError, match="where is faces"):
-        finetune(CorpusRequest("table", table), tmp_path / "no", settings(mix=[{"corpus": "table", "name": "faces", "teaches": "T"}]))
+        finetune(
+            CorpusRequest("table", table),
+            tmp_path / "no",
+            settings(mix=[{"corpus": "table", "name": "faces", "teaches": "T"}]),
+        )
     with pytest.raises(SettingsError, match="NAME=DIR"):
         mixed_in(settings(), ["ravdess"])
     with pytest.raises(SettingsError, match="unknown corpus"):
