@@ -8,12 +8,16 @@ be read there.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from .errors import SettingsError
 
@@ -115,23 +119,111 @@ def _put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 
 def _keys(model: type[Settings]) -> set[str]:
-    return {part for dotted in _dotted(model) for part in dotted.split(".")}
-
-
-def _dotted(model: type[Settings]) -> Iterator[str]:
-    for name, info in model.model_fields.items():
-        yield name
-        kinds = [info.annotation, *getattr(info.annotation, "__args__", ())]
-        for kind in kinds:
-            if isinstance(kind, type) and issubclass(kind, Settings):
-                yield from (f"{name}.{inner}" for inner in _dotted(kind))
+    return {part for key in keys_of(model) for part in key.name.split(".")}
 
 
 def _hint(model: type[Settings], key: str) -> str:
     """What the writer of an unknown key may have meant."""
-    known = list(_dotted(model))
+    known = [key.name for key in keys_of(model)]
     section, _, name = key.rpartition(".")
     siblings = [dotted.rpartition(".")[2] for dotted in known if dotted.rpartition(".")[0] == section]
     meant = [f"{section}.{near}".lstrip(".") for near in difflib.get_close_matches(name, siblings, n=1, cutoff=0.7)]
     meant += [dotted for dotted in known if dotted.rpartition(".")[2] == name]
     return f"; did you mean {meant[0]!r}?" if meant else f"; there are: {', '.join(siblings)}"
+
+
+# ── described ────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Key:
+    """A setting, or a section of them.
+
+    Attributes:
+        name: dotted, as `--set` takes it.
+        default: in YAML; empty where a value is required, and of sections
+            that are there by default.
+        allowed: kinds of values, alternatives or range, in words.
+        text: what it is, in one line.
+        section: whether settings lie below it.
+    """
+
+    name: str
+    default: str
+    allowed: str
+    text: str
+    section: bool
+
+
+def keys_of(model: type[Settings]) -> Iterator[Key]:
+    """Every key of a settings class, a section before what lies below it."""
+    yield from _keys_below(model, None, "")
+
+
+def _keys_below(model: type[Settings], defaults: Settings | None, prefix: str) -> Iterator[Key]:
+    """As `keys_of`; defaults are those of an instance, where the class around it has one."""
+    for name, info in model.model_fields.items():
+        default = getattr(defaults, name) if defaults is not None else info.default
+        inner = _section(info.annotation)
+        given = default if isinstance(default, Settings) else None
+        yield Key(
+            name=prefix + name,
+            default="" if info.is_required() or given is not None else _yaml(default),
+            allowed=_allowed(info),
+            text=info.description or ((inner.__doc__ or "").partition("\n")[0] if inner else ""),
+            section=inner is not None,
+        )
+        if inner is not None:
+            yield from _keys_below(inner, given, f"{prefix}{name}.")
+
+
+def _section(annotation: Any) -> type[Settings] | None:
+    """The settings class that a field holds, perhaps or several times."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)), None)
+
+
+def _allowed(info: FieldInfo) -> str:
+    """Which values a field takes, in words."""
+    extra: dict[str, Any] = {}
+    if callable(info.json_schema_extra):
+        info.json_schema_extra(extra)
+    elif info.json_schema_extra:
+        extra |= info.json_schema_extra
+    if "enum" in extra:
+        return ("list of: " if get_origin(info.annotation) is tuple else "") + ", ".join(extra["enum"])
+    bounds = [
+        f"{sign} {getattr(rule, name):.10g}"
+        for rule in info.metadata
+        for name, sign in (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))
+        if getattr(rule, name, None) is not None
+    ]
+    kinds = " or ".join(dict.fromkeys(_kinds(info.annotation)))
+    return kinds.replace("number", f"number {', '.join(bounds)}") if bounds else kinds
+
+
+def _kinds(annotation: Any) -> Iterator[str]:
+    """The kinds of values of a type, in words; `None` last."""
+    plain = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path", NoneType: "null"}
+    if annotation in plain:
+        yield plain[annotation]
+    elif isinstance(annotation, type) and issubclass(annotation, Settings):
+        yield "section"
+    elif get_origin(annotation) is Literal:
+        yield ", ".join(map(str, get_args(annotation)))
+    elif get_origin(annotation) is tuple:
+        yield f"list of {next(_kinds(get_args(annotation)[0]))}s"
+    elif get_origin(annotation) is Mapping:
+        yield "mapping"
+    else:
+        for kind in get_args(annotation):
+            yield from _kinds(kind)
+
+
+def _yaml(value: Any) -> str:
+    """A default as one would write it in a config."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)

@@ -68,7 +68,7 @@ class FinetuneSettings(TrainingSettings):
     """What the first corpus's labels are about, where others are mixed in or teachers asked."""
     mix: tuple[MixSettings, ...] = ()
     mixture: MixtureSettings | None = None
-    """How corpora are mixed; of one alone, whose lines are then misheard and unpunctuated, only where this is set."""
+    """How signals are mixed; set also for one corpus alone, whose lines are then misheard and left unpunctuated."""
     teachers: TeacherSettings | None = None
     licence: str | None = None
     """Licence of the run; null for those of its corpora."""

@@ -15,7 +15,7 @@ from .registry import Kind, names_of
 class SpeechSettings(Settings):
     """Who hears the words."""
 
-    engine: str = Field(default="auto", json_schema_extra=lambda schema: schema.update(enum=list(names_of("speech"))))
+    engine: str = Field(default="auto", json_schema_extra=lambda schema: schema.update(enum=[*names_of("speech")]))
     """Who hears the words; `auto` is the best that this machine has."""
     model: str = "auto"
     """A Whisper size (`base`, `turbo`, …) or checkpoint file; `auto` is `turbo` on a GPU and `base` on a CPU."""
@@ -39,12 +39,12 @@ class SpeechSettings(Settings):
 class FaceSettings(Settings):
     """Who sees the faces, and how often it looks."""
 
-    engine: str = Field(default="auto", json_schema_extra=lambda schema: schema.update(enum=list(names_of("face"))))
+    engine: str = Field(default="auto", json_schema_extra=lambda schema: schema.update(enum=[*names_of("face")]))
     """Who sees the faces; `auto` is the best that this machine has."""
     sampling_fps: Literal["auto"] | float = "auto"
     """Frames a second that are looked at, 0.1 to 240; `auto` is what the engine can afford."""
     max_faces: int = Field(default=4, ge=1, le=32)
-    """Faces a frame at most, the largest first."""
+    """Faces a frame at most: those seen a moment ago, then the largest."""
     device: Device = "auto"
     """Where py-feat runs; `auto` is a GPU where there is one."""
     batch_size: int | None = Field(default=None, ge=1)
@@ -65,9 +65,7 @@ class FaceSettings(Settings):
 class VoiceSettings(Settings):
     """How the sound of the voice is measured."""
 
-    engine: str = Field(
-        default="opensmile", json_schema_extra=lambda schema: schema.update(enum=list(names_of("voice")))
-    )
+    engine: str = Field(default="opensmile", json_schema_extra=lambda schema: schema.update(enum=[*names_of("voice")]))
     """Who measures the voice."""
     min_utterance_s: float = Field(default=0.5, ge=0.1)
     """Seconds below which an utterance is not measured, as MELD's published measurements leave those out."""

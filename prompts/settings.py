@@ -13,7 +13,7 @@ class PromptSettings(Settings):
     """How words become a prompt.  A trained run knows the prompt it reads."""
 
     template: str = "brief"
-    """Name of a template that ships (`prompts/templates`), or a file."""
+    """Name of a template in `prompts/templates`."""
     context_turns: int = Field(default=0, ge=0, le=64)
     """How many of the turns before it are read with an utterance."""
     frame: Literal["plain", "chat", "auto"] = "plain"

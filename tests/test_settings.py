@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from emoscribe.commands.settings import command, markdown_page, settings_reference
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.labels import BASIC, COMPOUND, LABEL_SETS, compound_from_basic, label_set
 from emoscribe.core.settings import load, shipped_configs
+from emoscribe.extractors.registry import names_of
 from emoscribe.llm.settings import AnalyzeSettings
 
 
@@ -34,7 +37,7 @@ def test_assignments_and_arguments_override_the_file(tmp_path: Path) -> None:
         ("face.samplng_fps=3", r"unknown key 'face.samplng_fps'; did you mean 'face.sampling_fps'\?"),
         ("sampling_fps=3", r"unknown key 'sampling_fps'; did you mean 'face.sampling_fps'\?"),
         ("face.quux=3", r"unknown key 'face.quux'; there are: engine, sampling_fps"),
-        ("face.engine=haar", r"face.engine: .*'auto', 'mediapipe', 'py-feat' or 'none', got 'haar'"),
+        ("face.engine=haar", r"face.engine: .*there are: auto, py-feat, mediapipe, none, got 'haar'"),
         ("face.max_faces=0", r"face.max_faces: .*greater than or equal to 1, got 0"),
         ("face.sampling_fps=0", r"sampling_fps must be auto or from 0.1 to 240"),
         ("modalities=TX", r"modalities must be letters of TVA"),
@@ -109,3 +112,40 @@ def test_label_sets() -> None:
     assert len(BASIC.labels) == len(COMPOUND.labels) == 7
     with pytest.raises(SettingsError, match=f"unknown label set 'moods'; there are: {', '.join(LABEL_SETS)}"):
         label_set("moods")
+
+
+# ── described ────────────────────────────────────────────────────────────────
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for command_name, keys in settings_reference().items():
+        for key in keys:
+            assert key.text.endswith((".", ")")) and key.allowed, f"{command_name}: {key}"
+
+
+def test_the_reference_shows_defaults_ranges_and_alternatives() -> None:
+    keys = {name: {key.name: key for key in keys} for name, keys in settings_reference().items()}
+    assert keys["analyze"]["face.max_faces"].default == "4"
+    assert keys["analyze"]["face.max_faces"].allowed == "whole number ≥ 1, ≤ 32"
+    assert keys["analyze"]["windows.window_s"].allowed == "number ≥ 0.1, ≤ 3600 or null"
+    assert keys["analyze"]["speech.engine"].allowed == ", ".join(names_of("speech"))
+    # A section's default is that of the settings around it.
+    assert keys["analyze"]["speech.engine"].default == "auto"
+    assert keys["finetune"]["speech.engine"].default == "pocketsphinx"
+    assert keys["finetune"]["mix.teaches"].allowed == "T, V, A" and not keys["finetune"]["mix.teaches"].default
+
+
+def test_one_section_can_be_asked_for() -> None:
+    assert {key.name.partition(".")[0] for keys in settings_reference("face").values() for key in keys} == {"face"}
+    assert list(settings_reference("finetune.optimizer")) == ["finetune"]
+    with pytest.raises(SettingsError, match=r"no settings 'fase'; there are: analyze, finetune, baseline, speech"):
+        settings_reference("fase")
+    shown = CliRunner().invoke(command, ["finetune.optimizer"]).output
+    assert "optimizer.warmup_share = 0.06  [number ≥ 0, < 1]\n    Share of all updates" in shown
+
+
+def test_the_page_of_settings_is_the_one_that_is_printed() -> None:
+    page = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+    assert page.read_text(encoding="utf-8") == markdown_page(settings_reference()), (
+        "make it anew: emoscribe settings --markdown > docs/settings.md"
+    )
