@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ import pytest
 from emoscribe.core.errors import EmoscribeError, MediaError, SettingsError
 from emoscribe.core.files import atomic_path, dumps, plain, write_text
 from emoscribe.core.labels import COMPOUND, compound_from_basic
+from emoscribe.core.text import one_line
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
 from emoscribe.outputs import Writer, read_transcript, segment_line, write_outputs
-from emoscribe.outputs.lines import clock, one_line
+from emoscribe.outputs.lines import clock
 from emoscribe.outputs.tracks import face_tracks, thin
+from jsonschema import Draft202012Validator
 
 
 def segment(**moment: object) -> Segment:
@@ -35,7 +38,7 @@ def test_the_json_has_the_documented_form(labelled: LabelledTranscript, tmp_path
     (path,) = write_outputs(labelled, tmp_path, ["json"])
     value = json.loads(path.read_text(encoding="utf-8"))
     assert path.name == "WolfgangLanger_Pexels.json"
-    assert list(value) == ["media", "labels", "segments", "tracks", "provenance"]
+    assert list(value) == ["version", "media", "labels", "segments", "tracks", "provenance"]
     assert list(value["media"]) == ["path", "duration_s", "fps", "width", "height", "sha256"]
     assert value["labels"] == list(labelled.labels)
     third = value["segments"][2]
@@ -47,6 +50,41 @@ def test_the_json_has_the_documented_form(labelled: LabelledTranscript, tmp_path
     assert (third["label"], third["evidence"], third["voice"]) == ("surprise", "enough", "loud, high")
     assert value["segments"][4]["faces"] == {"0": value["segments"][4]["face"], "1": "lips part"}
     assert value["segments"][6]["evidence"] == "none" and value["segments"][6]["label"] == "neutral"
+
+
+@pytest.mark.parametrize("kind", ["video", "sound", "still", "nothing", "unmeasured"])
+def test_the_json_is_what_its_schema_says(kind: str, labelled: LabelledTranscript, tmp_path: Path) -> None:
+    schema = json.loads(files("emoscribe").joinpath("outputs/transcript.schema.json").read_text(encoding="utf-8"))
+    unmeasured = FaceTrack(
+        "x", ("AU12",), np.array([0.5]), np.array([0]), np.zeros((1, 4)), np.array([[np.nan]]), np.zeros(0)
+    )
+    transcript = {
+        "video": labelled,
+        "sound": replace(labelled, media=Media("a.flac", 3.0, "00", has_audio=True), tracks=None),
+        "still": replace(labelled, media=Media("a.jpg", 0.0, "00", None, 640, 360)),
+        "nothing": replace(labelled, segments=(), tracks=None, provenance={}),
+        "unmeasured": replace(labelled, tracks=face_tracks(unmeasured)),
+    }[kind]
+    (path,) = write_outputs(transcript, tmp_path, ["json"])
+    validator = Draft202012Validator(schema)
+    validator.check_schema(schema)
+    value = json.loads(path.read_text(encoding="utf-8"))
+    validator.validate(value)
+    value["segments"] = [{"start_s": -1}]
+    assert not validator.is_valid(value)
+
+
+def test_a_result_from_before_there_were_versions_is_read_and_a_later_one_is_not(
+    labelled: LabelledTranscript, tmp_path: Path
+) -> None:
+    (path,) = write_outputs(labelled, tmp_path, ["json"])
+    value = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**value, "version": 2}))
+    with pytest.raises(MediaError, match="its version is 2, this emoscribe reads version 1"):
+        read_transcript(path)
+    del value["version"]
+    path.write_text(json.dumps(value))
+    assert read_transcript(path).segments == labelled.segments
 
 
 def test_json_comes_back_as_the_same_transcript(labelled: LabelledTranscript, tmp_path: Path) -> None:
