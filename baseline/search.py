@@ -7,30 +7,30 @@ that was stopped goes on, and one that is to be longer goes on from its end.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import atomic_path, make_folder, read_json, write_json
-from ..training.callbacks import Watcher
-from .frames import Frames
-from .run import MODEL, SCALER, SEARCH, SVM, TRIALS, BaselineRun, load_baseline, save_baseline
+from ..training.callbacks import Callback
+from ..training.loop import is_whole
+from ..training.progress import quality
+from ..training.updates import Diverged
+from .learner import LabelledFeatures
+from .run import BASELINE, MODEL, SCALER, SEARCH, SVM, TRIALS, BaselineRun, load_baseline, save_baseline
 from .settings import BaselineSettings, SearchSettings
-from .train import Diverged, Judge, fit, is_whole, quality
+from .train import fit
 
 
 def search(
     run: BaselineRun,
-    train: Sequence[Frames],
-    dev: Sequence[Frames],
+    data: LabelledFeatures,
     asked: SearchSettings,
     *,
-    judge: Judge,
-    select: str,
     resume: bool = False,
-    watcher_of: Callable[[BaselineRun], Watcher] = lambda trial: Watcher(),
+    callback_of: Callable[[BaselineRun], Callback] = lambda trial: Callback(),
 ) -> BaselineRun:
     """Train as often as asked, each time with other settings; returns the best run, written into the run's folder.
 
@@ -38,7 +38,7 @@ def search(
 
     Args:
         resume: keep the trials that are done, and go on with the one that was begun.
-        watcher_of: who is told of a trial's training, by its run.
+        callback_of: who is called as a trial trains, by its run.
 
     Raises:
         SettingsError: a trial that is done had drawn something else; see `fit`.
@@ -56,22 +56,22 @@ def search(
             trials.append(known[number])
             continue
         try:
-            if not (resume and is_whole(trial.folder)):
-                with watcher_of(trial) as watcher:
-                    fit(trial, train, dev, judge=judge, select=select, resume=resume, watcher=watcher)
+            if not (resume and is_whole(trial.folder, BASELINE)):
+                with callback_of(trial) as callback:
+                    fit(trial, data, resume=resume, callback=callback)
             reached = load_baseline(trial.folder).metrics
             trials.append({"trial": number, **drawn, "best_epoch": reached["best_epoch"], "dev": reached["dev"]})
         except Diverged as error:
             trials.append({"trial": number, **drawn, "diverged": str(error)})
-        write_json(folder / SEARCH, {"selected_on": select, "trials": trials})
+        write_json(folder / SEARCH, {"selected_on": data.select, "trials": trials})
     ended = [each for each in trials if "dev" in each]
     if not ended:
         raise EmoscribeError(
             f"the loss diverged in all {len(trials)} trials; search anew with a lower search.learning_rate "
             f"(it was {asked.learning_rate[0]:g} to {asked.learning_rate[1]:g})"
         )
-    best = max(ended, key=lambda each: quality(each["dev"], select))
-    write_json(folder / SEARCH, {"selected_on": select, "best": best["trial"], "trials": trials})
+    best = max(ended, key=lambda each: quality(each["dev"], data.select))
+    write_json(folder / SEARCH, {"selected_on": data.select, "best": best["trial"], "trials": trials})
     return _kept(run, load_baseline(_trial(run, best["trial"], {}).folder), best["trial"])
 
 

@@ -6,10 +6,11 @@ from typing import Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from ..core.settings import Device, Settings
+from ..core.settings import Settings
 from ..extractors.features.settings import FEATURES, FeatureSettings
 from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings, check_modalities
 from ..training.optimizers import OptimizerSettings
+from ..training.settings import LoopSettings
 
 Fusion = Literal["lfan", "can", "jmt", "bilstm-attention", "tfn", "late-fusion", "crossmodal", "unimodal"]
 FUSIONS: tuple[str, ...] = get_args(Fusion)
@@ -44,10 +45,7 @@ class SearchSettings(Settings):
 
 
 class FusionOptimizerSettings(OptimizerSettings):
-    """How a fusion model's weights follow the loss: all are fresh, so all have one rate.
-
-    Momentum of `sgd` is Nesterov's.
-    """
+    """How a fusion model's weights follow the loss: all are fresh, so all have one rate."""
 
     learning_rate: float = Field(default=1e-3, gt=0)
     """The highest learning rate, reached at the end of the warm-up."""
@@ -64,7 +62,7 @@ class FusionOptimizerSettings(OptimizerSettings):
         return rate
 
 
-class BaselineSettings(Settings):
+class BaselineSettings(LoopSettings):
     """All that `baseline` can be told."""
 
     fusion: Fusion = "lfan"
@@ -84,7 +82,8 @@ class BaselineSettings(Settings):
     """A support vector machine on the embedding of `bilstm-attention`, instead of its last layer."""
     class_weights: Literal["none", "sqrt", "balanced"] = "none"
     """Labels weigh by the inverse of how frequent they are (`balanced`), its square root, or all the same."""
-    optimizer: FusionOptimizerSettings = FusionOptimizerSettings()
+    # Narrower than the loop's, which is no danger where settings never change.
+    optimizer: FusionOptimizerSettings = FusionOptimizerSettings()  # pyright: ignore[reportIncompatibleVariableOverride]
     epochs: int = Field(default=30, ge=1)
     """Times that the training data are read; the epoch that is best on dev is kept."""
     patience: int | None = Field(default=8, ge=1)
@@ -94,10 +93,6 @@ class BaselineSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What is computed in; `auto` is bfloat16 on a GPU that multiplies it."""
     search: SearchSettings | None = None
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    """Of everything drawn at random."""
-    device: Device = "auto"
-    """Where the model is trained; `auto` is a GPU where there is one."""
     speech: SpeechSettings = SpeechSettings(engine="pocketsphinx")
     face: FaceSettings = FaceSettings(engine="mediapipe")
     voice: VoiceSettings = VoiceSettings()

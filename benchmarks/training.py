@@ -26,14 +26,16 @@ from typing import Any
 import torch
 from emoscribe.core.timeline import Prompt
 from emoscribe.llm.base import dtype_for
-from emoscribe.llm.batches import Batches, Example
+from emoscribe.llm.batches import Example
+from emoscribe.llm.learner import LabelledPrompts, PromptLearner
 from emoscribe.llm.reader import Reader
 from emoscribe.llm.run import Base, Run
 from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.tokens import PromptTokenizer, Tokens
 from emoscribe.llm.untrained import adapted
-from emoscribe.llm.update import learner_of, update
 from emoscribe.prompts.settings import PromptSettings
+from emoscribe.training.optimizers import optimizer_for
+from emoscribe.training.updates import Updates
 from results import device_name, report
 from torch.nn.functional import cross_entropy
 
@@ -72,26 +74,29 @@ def settings_of(device: str, micro_batch_tokens: int) -> TrainingSettings:
     )
 
 
+def run_of(labels: tuple[str, ...], settings: TrainingSettings) -> Run:
+    return Run(
+        folder=Path("nowhere"),
+        base=Base(id="random", sha256="0" * 64),
+        head=settings.head,
+        label_set="basic",
+        labels=labels,
+        prompt=PromptSettings(),
+    )
+
+
 def untrained(shape: str, settings: TrainingSettings, device: str) -> Reader:
     """A base of random weights, made on the device, with a fresh adapter and head."""
     from transformers import AutoModel, LlamaConfig
 
     config = LlamaConfig(**SHAPES[shape])
-    run = Run(
-        folder=Path("nowhere"),
-        base=Base(id=f"random-{shape}", sha256="0" * 64),
-        head=settings.head,
-        label_set="basic",
-        labels=LABELS,
-        prompt=PromptSettings(),
-    )
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(Path(folder), config.to_dict())
         tokenizer = PromptTokenizer(Path(folder))
     torch.manual_seed(0)
     with torch.device(device):
         model = AutoModel.from_config(config, dtype=dtype_for(device, settings.precision))
-        return adapted(model, run, settings, tokenizer, device)
+        return adapted(model, run_of(LABELS, settings), settings, tokenizer, device)
 
 
 def examples(count: int) -> list[Example]:
@@ -104,16 +109,16 @@ def examples(count: int) -> list[Example]:
 class Ours:
     """An epoch of `finetune`'s own steps."""
 
-    def __init__(self, reader: Reader, learnt: Sequence[Example], tokens: Sequence[Tokens], settings: TrainingSettings):
-        padding = reader.tokenizer.padding_id
-        self._batches = Batches(learnt, tokens, LABELS, settings, 0, padding_id=padding, device=reader.device)
-        self._model, self._settings = reader.model, settings
-        self._learner = learner_of(reader, settings, steps=10**6)
+    def __init__(self, reader: Reader, learnt: Sequence[Example], settings: TrainingSettings):
+        data = LabelledPrompts(lambda epoch: learnt, learnt, lambda scored: {}, "")
+        learner = PromptLearner(reader, reader.model, run_of(reader.labels, settings), settings, data)
+        self._batches = learner.batches(0)
+        self._updates = Updates(learner, settings, steps=10**6)
         self._step = 0
 
     def epoch(self) -> None:
-        for batch in self._batches.indices:
-            update(self._model, self._learner, self._batches, batch, self._step, self._settings)
+        for batch in self._batches:
+            self._updates.update(batch, self._step)
             self._step += 1
 
 
@@ -122,7 +127,8 @@ class Plain:
 
     def __init__(self, reader: Reader, learnt: Sequence[Example], tokens: Sequence[Tokens], settings: TrainingSettings):
         self._model, self._settings = reader.model, settings
-        self._learner = learner_of(reader, settings, steps=10**6)
+        self._parameters = [each for each in reader.model.parameters() if each.requires_grad]
+        self._optimizer = optimizer_for(self._parameters, [], settings.optimizer)
         self._device = torch.device(reader.device)
         longest = max(map(len, tokens))
         self._inputs = {
@@ -137,7 +143,7 @@ class Plain:
         self._targets = torch.tensor([LABELS.index(each.label) for each in learnt])
 
     def epoch(self) -> None:
-        learner, half = self._learner, self._settings.precision == "bfloat16"
+        half = self._settings.precision == "bfloat16"
         for batch in torch.randperm(len(self._targets)).split(BATCH_SIZE):
             for part in batch.split(PLAIN_SIZE):
                 inputs = {name: tensor[part].to(self._device) for name, tensor in self._inputs.items()}
@@ -145,10 +151,9 @@ class Plain:
                     logits = self._model(inputs)
                 targets = self._targets[part].to(self._device)
                 (cross_entropy(logits.float(), targets, reduction="sum") / len(batch)).backward()
-            torch.nn.utils.clip_grad_norm_(learner.parameters, self._settings.optimizer.clip_norm)
-            learner.optimizer.step()
-            learner.schedule.step()
-            learner.optimizer.zero_grad()
+            torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.optimizer.clip_norm)
+            self._optimizer.step()
+            self._optimizer.zero_grad()
 
 
 def seconds_of(way: Ours | Plain, device: str) -> float:
@@ -175,7 +180,7 @@ def main() -> None:
     reader.model.train()
     learnt = examples(args.prompts)
     tokens = reader.tokenizer([each.prompt for each in learnt])
-    ways = {"ours": Ours(reader, learnt, tokens, settings), "plain": Plain(reader, learnt, tokens, settings)}
+    ways = {"ours": Ours(reader, learnt, settings), "plain": Plain(reader, learnt, tokens, settings)}
     # The first round is slower: memory is taken, kernels are chosen.
     if args.rounds > 1:
         for way in ways.values():

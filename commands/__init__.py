@@ -1,1 +1,1 @@
-"""One file a command: parse, call, print."""
+"""The commands, one file each; `cli.py` finds them by name."""

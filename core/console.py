@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
@@ -50,7 +51,7 @@ def quiet(debug: bool = False) -> Iterator[TextIO]:
 
 
 class Bars:
-    """A line on a terminal that says how far each running stage is.
+    """A line on a terminal that says how far each running stage is, and about how long it will take.
 
     Does nothing where the output is not a terminal.  Stages run side by
     side, so they share the line.
@@ -62,13 +63,16 @@ class Bars:
         self._console = console if console.isatty() else None
         self._lock = threading.Lock()
         self._done: dict[str, float] = {}
+        # When a stage was first heard of, and how much was done by then: by a run that is resumed, say.
+        self._began: dict[str, tuple[float, float]] = {}
 
     def __call__(self, stage: str, done: float) -> None:
         if self._console is None:
             return
         with self._lock:
             self._done[stage] = min(max(done, 0.0), 1.0)
-            running = "   ".join(f"{name} {self._bar(part)}" for name, part in self._done.items())
+            self._began.setdefault(stage, (time.monotonic(), self._done[stage]))
+            running = "   ".join(f"{name} {self._bar(part)}{self._left(name)}" for name, part in self._done.items())
             self._console.write(f"\r\x1b[2K{running}")
             self._console.flush()
 
@@ -76,9 +80,19 @@ class Bars:
         """Wipe the line, before something else is printed."""
         if self._console is not None and self._done:
             self._done.clear()
+            self._began.clear()
             self._console.write("\r\x1b[2K")
             self._console.flush()
 
     def _bar(self, part: float) -> str:
         full = round(part * self.WIDTH)
         return f"{'━' * full}{'┈' * (self.WIDTH - full)} {part:4.0%}"
+
+    def _left(self, stage: str) -> str:
+        """The time that the rest takes if it takes as long as what was done; nothing below a few seconds."""
+        since, before = self._began[stage]
+        done = self._done[stage]
+        if done <= before:
+            return ""
+        left_s = (time.monotonic() - since) * (1 - done) / (done - before)
+        return f" {left_s // 60:.0f}:{left_s % 60:02.0f} left" if left_s >= 5 else ""

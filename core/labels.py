@@ -127,15 +127,21 @@ def polarity(rating: float) -> str:
     return SENTIMENT.labels[1 + (rating > 0) - (rating < 0)]
 
 
-def label_set(name: str) -> LabelSet:
-    """The label set of that name.
+# The name of label sets that are taken from data or settings and are none of the known.
+CUSTOM = "custom"
+
+
+def label_set(asked: str | Sequence[str]) -> LabelSet:
+    """The label set of that name, or that of labels of one's own.
 
     Raises:
-        SettingsError: there is none; the message lists those there are.
+        SettingsError: there is none of that name, and the message lists those there are; or labels are not distinct.
     """
-    if name not in LABEL_SETS:
-        raise SettingsError(f"unknown label set {name!r}; there are: {', '.join(LABEL_SETS)}")
-    return LABEL_SETS[name]
+    if not isinstance(asked, str):
+        return LabelSet(CUSTOM, tuple(asked))
+    if asked not in LABEL_SETS:
+        raise SettingsError(f"unknown label set {asked!r}; there are: {', '.join(LABEL_SETS)}")
+    return LABEL_SETS[asked]
 
 
 def compound_from_basic(scores: Mapping[str, float]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from ..core.files import make_folder
 from ..core.labels import COMPOUND, COMPOUND_OTHER, LabelSet
 from ..core.timeline import Clip
 from ..extractors.trimming import SUFFIXES, cut
-from .corpus import Corpus, Reader, Request, wanted_splits
+from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, csv_table, read_utf8
 
 DESCRIPTION = (
@@ -78,8 +78,9 @@ class Trimmed:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """The clips of a published fold, or all of them as `train` where folds are made anew."""
+    data = Path(request.data)
     known = {stretch.id: stretch for stretch in annotated(data)}
     if request.folds == "source":
         listed = {(stretch.id, text): stretch for stretch, text in _all_listed(data)}

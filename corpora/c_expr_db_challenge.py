@@ -10,7 +10,7 @@ from ..core.files import write_text
 from ..core.labels import COMPOUND
 from ..core.timeline import Clip
 from .c_expr_db import videos
-from .corpus import Corpus, Reader, Request, wanted_splits
+from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 
 DESCRIPTION = (
     "The 56 videos of the compound-expression challenge of the ABAW competitions, whole and without labels: one of "
@@ -33,8 +33,9 @@ OBTAIN = "get the videos of the compound-expression challenge from the organiser
 _HEADER = ",".join(["image_location", *(label.title().replace(" ", "_") for label in COMPOUND.labels)])
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """One clip a video, all in `test`; see `Reader.read`."""
+    data = Path(request.data)
     sources = dict(sorted(videos(data).items()))
     wanted_splits(
         request,

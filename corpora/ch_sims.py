@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..core.labels import SENTIMENT, LabelSet, polarity
 from ..core.timeline import Clip
-from .corpus import Corpus, Reader, Request, wanted_splits
+from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, Table, csv_table, read_utf8
 
 DESCRIPTION = (
@@ -44,8 +44,9 @@ _COLUMNS = {
 _MODES = {"train": "train", "dev": "valid", "test": "test"}
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """The stretches in order of video and clip; see `Reader.read`."""
+    data = Path(request.data)
     path = next((path for name in ("label.csv", "meta.csv") if (path := data / name).is_file()), None)
     table = _table(path, _COLUMNS[request.task]) if path is not None else None
     rows = {split: [row for row in table.rows if _mode(row) == mode] for split, mode in _MODES.items()} if table else {}

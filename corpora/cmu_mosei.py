@@ -9,7 +9,7 @@ from ..core.errors import MediaError
 from ..core.labels import SENTIMENT, polarity
 from ..core.timeline import Clip
 from .cmu_mosei_files import CSD, LABEL_CSV, SIX, TABLE_OF, Segment, published, raw_folder
-from .corpus import SPLITS, Corpus, Reader, Request, wanted_splits
+from .corpus import SPLITS, Corpus, CorpusRequest, Reader, wanted_splits
 
 DESCRIPTION = (
     "CMU Multimodal Opinion Sentiment and Emotion Intensity: some 23,000 segments of 3,228 monologues from the web, "
@@ -40,8 +40,9 @@ _OWN = ("Videos/Segmented/Combined/{video}_{index}.mp4", "{video}/{index}.mp4")
 _WHOLE = ("Videos/Full/Combined/{video}.mp4", "Audio/Full/WAV_16000/{video}.wav")
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """The segments in order of video and time; see `Reader.read`."""
+    data = Path(request.data)
     found = published(data, request.splits or SPLITS)
     splits = wanted_splits(
         request,

@@ -70,23 +70,37 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Request:
+class CorpusRequest:
     """What is wanted of a corpus.
 
     Attributes:
+        name: the corpus, as its reader is called.
+        data: the folder that holds it, laid out as published.
         splits: those that have to be there; `None` for all that are.
-        task: a key of the reader's `tasks`.
-        fold: which of the published folds.
-        columns: for tables, what the columns are called, by their role.
-        labels: for tables, the possible targets; `None` to take them from the data.
+        folds: `published`, or `source`: what is there is divided anew, and no
+            source is in two splits.
+        fold: which of them.
+        columns: of tables, what the columns are called, by their role.
+        labels: the answers there may be, of a run for example; `None` for the
+            corpus's own.  Labels of the corpus that are called otherwise there
+            become those (see `counterpart`); a clip whose emotion has no
+            counterpart among them loses its target and is noted in
+            `Corpus.unmapped`.  Sets of labels stay sets where the answers are
+            those of the task; otherwise a clip with exactly one emotion is
+            labelled with it, and one with none or several is without a
+            counterpart.
+        task: which of the corpus's annotations; empty for the one whose
+            answers are `labels`, or else the first.
     """
 
-    task: str
+    name: str
+    data: str | Path
     splits: tuple[str, ...] | None = None
     folds: str = "published"
     fold: int = 0
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: LabelSet | None = None
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,8 +113,8 @@ class Reader:
         tasks: what can be predicted, by name, the usual first; `None` where
             the labels are not known beforehand, or targets are numbers.
         published_folds: how many divisions into splits were published.
-        read: the loader; raises `MediaError` for files that are missing or
-            not as they should be.
+        read: the loader, told which task; raises `MediaError` for files that
+            are missing or not as they should be.
         range: the lowest and the highest that a target can be, where it is a number.
     """
 
@@ -112,12 +126,12 @@ class Reader:
     obtain: str
     tasks: Mapping[str, LabelSet | None]
     metric: str
-    read: Callable[[Path, Request], Corpus]
+    read: Callable[[CorpusRequest], Corpus]
     published_folds: int = 1
     range: tuple[float, float] = (-1.0, 1.0)
 
 
-def wanted_splits(request: Request, there: Callable[[str], bool], missing: Callable[[str], str]) -> list[str]:
+def wanted_splits(request: CorpusRequest, there: Callable[[str], bool], missing: Callable[[str], str]) -> list[str]:
     """The splits to read: those asked for, or else all that are there.
 
     Args:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean, pstdev
 from typing import Any
 
 from ..core.errors import SettingsError
-from ..core.labels import LabelSet
 from ..core.timeline import Clip
 from .caveats import without_counterpart
-from .corpus import Corpus
+from .corpus import Corpus, CorpusRequest
 from .folds import FOLD_COUNT, grouped_by_source
 from .identity import Shared, overlap_within
 from .registry import read_corpus, reader
@@ -81,30 +79,22 @@ class Description:
         return "\n".join([*_figures(self), *_shared(self), *_divisions(self), *_caveats(self.corpus)])
 
 
-def describe(
-    name: str,
-    data: str | Path,
-    *,
-    folds: str = "published",
-    fold: int = 0,
-    columns: Mapping[str, str] | None = None,
-    labels: LabelSet | str | Sequence[str] | None = None,
-    task: str | None = None,
-) -> Description:
-    """What there is of a corpus; the arguments are those of `read_corpus`.
+def describe(request: CorpusRequest) -> Description:
+    """What there is of a corpus: of all its splits.
 
     Raises:
         SettingsError, MediaError: as for `read_corpus`.
     """
 
     def corpus(folds: str, fold: int) -> Corpus:
-        return read_corpus(name, data, folds=folds, fold=fold, columns=columns, labels=labels, task=task)
+        return read_corpus(replace(request, folds=folds, fold=fold))
 
-    seen = corpus(folds, fold)
-    divisions = [corpus("published", k) for k in range(count)] if (count := reader(name).published_folds) > 1 else []
+    seen = read_corpus(request)
+    count = reader(request.name).published_folds
+    divisions = [corpus("published", k) for k in range(count)] if count > 1 else []
     if any(clip.target is not None for clip in seen.clips):
         try:
-            if labels is not None:  # which change the targets, and folds go by the corpus's own
+            if request.labels is not None:  # which change the targets, and folds go by the corpus's own
                 divisions += [corpus("source", k) for k in range(FOLD_COUNT)]
             else:
                 pool = corpus("source", 0) if count > 1 else seen

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..core.labels import LabelSet
 from ..core.timeline import Clip
-from .corpus import Corpus, Reader, Request, wanted_splits
+from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, csv_table, read_utf8
 
 DESCRIPTION = (
@@ -38,8 +38,9 @@ SEVEN = LabelSet("emorynlp", ("joyful", "mad", "neutral", "peaceful", "powerful"
 _PLACE = ("Season", "Episode", "Scene_ID", "Utterance_ID")
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """The utterances in order of episode, scene and turn; see `Reader.read`."""
+    data = Path(request.data)
     splits = wanted_splits(
         request,
         lambda split: _table(data, split).is_file(),

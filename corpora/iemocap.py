@@ -10,7 +10,7 @@ from pathlib import Path
 from ..core.errors import MediaError
 from ..core.labels import LabelSet
 from ..core.timeline import Clip
-from .corpus import SPLITS, Corpus, Reader, Request, wanted_splits
+from .corpus import SPLITS, Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import read_utf8
 
 DESCRIPTION = (
@@ -60,8 +60,9 @@ class Utterance:
     label: str
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """The evaluated utterances in order of dialogue and time; see `Reader.read`."""
+    data = Path(request.data)
     root = inner if (inner := data / "IEMOCAP_full_release").is_dir() else data
     sessions = sessions_of(0 if request.folds == "source" else request.fold)
     splits = wanted_splits(

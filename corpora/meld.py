@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..core.labels import BASIC, SENTIMENT, LabelSet
 from ..core.timeline import Clip
-from .corpus import Corpus, Reader, Request, wanted_splits
+from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, csv_table, read_bytes, read_utf8
 
 DESCRIPTION = (
@@ -67,8 +67,9 @@ VOICE_MEASURES = (
 _C1 = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)}
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """The utterances in order of dialogue and turn; see `Reader.read`."""
+    data = Path(request.data)
     splits = wanted_splits(
         request,
         lambda split: _find(data, split, f"{split}_sent_emo.csv").is_file(),

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..core.errors import MediaError
 from ..core.labels import BASIC, LabelSet, as_basic
 from ..core.timeline import Clip
-from .corpus import SPLITS, Corpus, Reader, Request, wanted_splits
+from .corpus import SPLITS, Corpus, CorpusRequest, Reader, wanted_splits
 
 DESCRIPTION = (
     "Ryerson Audio-Visual Database of Emotional Speech and Song, the speech part: 24 professional actors, 60 "
@@ -46,8 +46,9 @@ WITH_CALM = LabelSet("basic-calm", (BASIC.labels[0], "calm", *BASIC.labels[1:]))
 _ACTORS = {"train": range(1, 16), "dev": range(16, 19), "test": range(19, 25)}
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """One clip a performance, in order of actor; see `Reader.read`."""
+    data = Path(request.data)
     found = _performances(data)
     splits = wanted_splits(
         request,

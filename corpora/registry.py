@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import MediaError, SettingsError
-from ..core.labels import LabelSet, counterpart, is_emotion, label_set
+from ..core.labels import LabelSet, counterpart, is_emotion
 from ..core.timeline import Clip
 from . import c_expr_db, c_expr_db_challenge, ch_sims, cmu_mosei, emorynlp, iemocap, meld, ravdess, table
-from .corpus import FOLDS, SPLITS, Corpus, Reader, Request, known
+from .corpus import FOLDS, SPLITS, Corpus, CorpusRequest, Reader, known
 from .folds import grouped_by_source
 
 READERS: Mapping[str, Reader] = {
@@ -34,35 +34,8 @@ def reader(name: str) -> Reader:
     return READERS[known(name, READERS, "corpus")]
 
 
-def read_corpus(
-    name: str,
-    data: str | Path,
-    *,
-    splits: Sequence[str] | None = None,
-    folds: str = "published",
-    fold: int = 0,
-    columns: Mapping[str, str] | None = None,
-    labels: LabelSet | str | Sequence[str] | None = None,
-    task: str | None = None,
-) -> Corpus:
+def read_corpus(request: CorpusRequest) -> Corpus:
     """The labelled clips of a corpus.
-
-    Args:
-        data: the folder that holds it, laid out as published.
-        splits: those that are needed; `None` for all that are there.
-        folds: `published`, or `source`: what is there is divided anew, and no
-            source is in two splits.
-        columns: of tables, what their columns are called, by role.
-        labels: the answers there may be, of a run for example: a label set,
-            its name, or the labels.  Labels of the corpus that are called
-            otherwise there become those (see `counterpart`); a clip whose
-            emotion has no counterpart among them loses its target and is
-            noted in `Corpus.unmapped`.  Sets of labels stay sets where the
-            answers are those of the task; otherwise a clip with exactly one
-            emotion is labelled with it, and one with none or several is
-            without a counterpart.
-        task: which of the corpus's annotations; by default the one whose
-            answers are `labels`, or else the first.
 
     Raises:
         SettingsError: an unknown corpus, split, task or label set, a fold
@@ -70,36 +43,37 @@ def read_corpus(
         MediaError: a file is missing or not as it should be, a target is no
             answer and no known emotion, or a split is empty.
     """
-    source, data = reader(name), Path(data)
-    wanted = None if splits is None else tuple(known(split, SPLITS, "split") for split in splits)
-    known(folds, FOLDS, "kind of folds")
-    if folds == "published" and not 0 <= fold < source.published_folds:
-        there = f"0 to {source.published_folds - 1}" if source.published_folds > 1 else "only 0"
-        raise SettingsError(
-            f"fold {fold} of {name} is not there: published folds are {there}; there are folds by source too"
-        )
-    if columns and source is not table.READER:
-        raise SettingsError(f"--column goes with table: the columns of {name} are known")
-    if not data.is_dir():
-        raise MediaError(f"no folder {data}; {source.obtain}")
-    answers = _answers(labels)
-    task = known(task, source.tasks, f"task of {name}") if task is not None else _task(source, answers)
-
-    request = Request(task, wanted if folds == "published" else None, folds, fold, columns or {}, answers)
-    corpus = replace(source.read(data, request), fold=fold)
-    if folds == "source":
-        corpus = grouped_by_source(corpus, fold)
+    source = _checked(request)
+    task = known(request.task or _task(source, request.labels), source.tasks, f"task of {source.name}")
+    wanted = request.splits
+    pooled = replace(request, task=task, splits=wanted if request.folds == "published" else None)
+    corpus = replace(source.read(pooled), fold=request.fold)
+    if request.folds == "source":
+        corpus = grouped_by_source(corpus, request.fold)
         corpus = replace(corpus, clips=tuple(clip for clip in corpus.clips if wanted is None or clip.split in wanted))
     for split in wanted or ():
         if not corpus.split(split):
-            raise MediaError(f"the {split} split of {name} in {data} is empty")
-    return corpus if answers is None else _answered(corpus, answers)
+            raise MediaError(f"the {split} split of {source.name} in {request.data} is empty")
+    return corpus if request.labels is None else _answered(corpus, request.labels)
 
 
-def _answers(labels: LabelSet | str | Sequence[str] | None) -> LabelSet | None:
-    if labels is None or isinstance(labels, LabelSet):
-        return labels
-    return label_set(labels) if isinstance(labels, str) else LabelSet(table.CUSTOM, tuple(labels))
+def _checked(request: CorpusRequest) -> Reader:
+    """The reader of what is asked for, if that can be asked of it."""
+    source = reader(request.name)
+    for split in request.splits or ():
+        known(split, SPLITS, "split")
+    known(request.folds, FOLDS, "kind of folds")
+    if request.folds == "published" and not 0 <= request.fold < source.published_folds:
+        there = f"0 to {source.published_folds - 1}" if source.published_folds > 1 else "only 0"
+        raise SettingsError(
+            f"fold {request.fold} of {source.name} is not there: published folds are {there}; "
+            "there are folds by source too"
+        )
+    if request.columns and source is not table.READER:
+        raise SettingsError(f"--column goes with table: the columns of {source.name} are known")
+    if not Path(request.data).is_dir():
+        raise MediaError(f"no folder {request.data}; {source.obtain}")
+    return source
 
 
 def _task(source: Reader, answers: LabelSet | None) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..core.errors import MediaError, SettingsError
-from ..core.labels import LABEL_SETS, LabelSet, as_basic
+from ..core.labels import LABEL_SETS, LabelSet, as_basic, label_set
 from ..core.timeline import Clip
-from .corpus import Corpus, Reader, Request, wanted_splits
+from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, Table, csv_table, jsonl_table, parquet_table, read_utf8
 
 DESCRIPTION = (
@@ -31,9 +31,6 @@ ROLES = ("label", "text", "video", "speaker", "dialogue", "source", "start_s", "
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 
-# The name of label sets that are taken from data and are none of the known.
-CUSTOM = "custom"
-
 
 def column_names(assignments: Sequence[str]) -> dict[str, str]:
     """`ROLE=COLUMN` each, as in `text=Utterance`, as a mapping.
@@ -52,8 +49,9 @@ def column_names(assignments: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def read(data: Path, request: Request) -> Corpus:
+def read(request: CorpusRequest) -> Corpus:
     """The rows in order; see `Reader.read`."""
+    data = Path(request.data)
     splits = wanted_splits(
         request,
         lambda split: bool(_files(data, split)),
@@ -127,10 +125,10 @@ def _labels_in(rows: Iterable[tuple[Sequence[Row], str]]) -> LabelSet:
             found.setdefault(label.casefold(), label)
     known = next((known for known in LABEL_SETS.values() if set(found) <= set(known.labels)), None)
     if known is None:
-        return LabelSet(CUSTOM, tuple(sorted(found.values())))
+        return label_set(sorted(found.values()))
     if len(found) == len(known.labels):
         return known
-    return LabelSet(CUSTOM, tuple(label for label in known.labels if label in found))
+    return label_set([label for label in known.labels if label in found])
 
 
 def _target(row: Row, column: str, labels: LabelSet) -> str:

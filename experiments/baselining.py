@@ -12,29 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from ..baseline.frames import Frames
-from ..baseline.resume import CHECKPOINT
-from ..baseline.run import BASELINE, SEARCH, TRIALS, BaselineRun, load_baseline
+from ..baseline.learner import LabelledFeatures
+from ..baseline.run import BASELINE, BaselineRun, load_baseline
 from ..baseline.search import search
 from ..baseline.seeds import over_seeds
 from ..baseline.settings import BaselineSettings
-from ..baseline.train import Judge, fit, is_whole
+from ..baseline.train import fit
 from ..core.context import DEFAULT, Context
 from ..core.errors import EmoscribeError, SettingsError
-from ..core.files import check_folder, make_folder, plain, read_json, write_json
+from ..core.files import plain, write_json
 from ..core.timeline import Clip
 from ..corpora.caveats import caveats_of_training
 from ..corpora.corpus import Corpus
-from ..corpora.identity import fingerprint, traces
+from ..corpora.identity import fingerprint
 from ..corpora.registry import read_corpus, reader
-from ..llm.run import DESCRIPTION
-from ..training.callbacks import Watcher
-from ..training.traces import save_traces
+from ..training.callbacks import Report
+from ..training.loop import is_whole
+from .dev_metrics import metrics_of, task_of
 from .featuring import frames_of, widths_of
-from .finetuning import SETTINGS, first_difference
-from .judging import judge_of, task_of
-from .watching import Told
-
-SEEDS = "seeds.json"
+from .run_folder import SEEDS, check_free, is_begun, note
 
 
 def baseline(
@@ -67,7 +63,7 @@ def baseline(
             file cannot be read; nothing is written then.
     """
     folder = Path(out)
-    _check_folder(folder, resume)
+    check_free(folder, resume)
     chosen = [settings.model_copy(update={"seed": seed}) for seed in _distinct(seeds)] or [settings]
     corpus = read_corpus(
         corpus_name, data, folds=folds, fold=fold, columns=columns, labels=settings.labels, task=settings.task
@@ -82,8 +78,6 @@ def baseline(
     doubts = caveats_of_training(corpus)
     for doubt in doubts:
         report(f"{corpus.name}: {doubt}")
-
-    judge, select = judge_of(corpus, splits["dev"])
 
     begun = [
         BaselineRun(
@@ -109,19 +103,21 @@ def baseline(
     ]
     trained: dict[Path, BaselineRun] = {}
     for run in begun if resume else ():
-        if _is_same(run) and is_whole(run.folder):
+        if is_begun(run.folder, _noted(run)) and is_whole(run.folder, BASELINE):
             report(f"{run.folder} is trained to its end already")
             trained[run.folder] = load_baseline(run.folder)
     if len(trained) < len(begun):
-        train, dev, streams = _features(corpus, splits, settings, report, context)
+        learnt, streams = _features(corpus, splits, settings, report, context)
         for run in begun:
             if run.folder not in trained:
+                note(run.folder, _noted(run), [(corpus.name, corpus)])
                 run = run.model_copy(update={"streams": streams})
-                trained[run.folder] = _trained(run, corpus, train, dev, judge, select, resume, report, context)
+                trained[run.folder] = _trained(run, learnt, resume, report, context)
     runs = [trained[run.folder] for run in begun]
     if seeds:
         measured = over_seeds([run.metrics["dev"] for run in runs])
         spread = {name: {"mean": mean, "sd": sd} for name, (mean, sd) in measured.items()}
+        select = runs[0].metrics["selected_on"]
         write_json(folder / SEEDS, {"seeds": list(seeds), "selected_on": select, "dev": spread})
         mean, sd = measured[select]
         report(f"{len(runs)} seeds: {select} {mean:.3f} ± {sd:.3f}")
@@ -134,8 +130,8 @@ def _features(
     settings: BaselineSettings,
     report: Callable[[str], None],
     context: Context,
-) -> tuple[list[Frames], list[Frames], dict[str, int]]:
-    """What is learnt from and judged by, and the width of each feature that the corpus has anything of."""
+) -> tuple[LabelledFeatures, dict[str, int]]:
+    """What is learnt from and measured on, and the width of each feature that the corpus has anything of."""
     failed: dict[str, str] = {}
     told = (context, failed)
     train = frames_of(corpus, splits["train"], settings, settings.streams, *told)
@@ -143,32 +139,23 @@ def _features(
     dev = frames_of(corpus, splits["dev"], settings, tuple(streams), *told, streams)
     for id, why in list(failed.items())[:1]:
         raise EmoscribeError(f"{len(failed)} clips of {corpus.name} cannot be read, the first {id}: {why}")
-    return train, dev, streams
+    return LabelledFeatures(train, dev, *metrics_of(corpus, splits["dev"])), streams
 
 
 def _trained(
-    run: BaselineRun,
-    corpus: Corpus,
-    train: Sequence[Frames],
-    dev: Sequence[Frames],
-    judge: Judge,
-    select: str,
-    resume: bool,
-    report: Callable[[str], None],
-    context: Context,
+    run: BaselineRun, data: LabelledFeatures, resume: bool, report: Callable[[str], None], context: Context
 ) -> BaselineRun:
-    write_json(make_folder(run.folder) / SETTINGS, _noted(run))
-    save_traces(run.folder, {f"{corpus.name} {split}": traces(corpus, split) for split in ("train", "dev")})
-    asked = run.settings.search
-    if asked is not None:
+    def callback_of(run: BaselineRun) -> Report:
+        return Report(run.folder, run.settings.epochs, data.select, report, context.progress)
 
-        def told(trial: BaselineRun) -> Watcher:
-            report(f"{trial.folder.name}: learning rate {trial.settings.optimizer.learning_rate:g}")
-            return Told(trial.folder, trial.settings.epochs, select, report, context.progress)
+    def callback_of_trial(trial: BaselineRun) -> Report:
+        report(f"{trial.folder.name}: learning rate {trial.settings.optimizer.learning_rate:g}")
+        return callback_of(trial)
 
-        return search(run, train, dev, asked, judge=judge, select=select, resume=resume, watcher_of=told)
-    with Told(run.folder, run.settings.epochs, select, report, context.progress) as watcher:
-        return fit(run, train, dev, judge=judge, select=select, resume=resume, watcher=watcher)
+    if run.settings.search is not None:
+        return search(run, data, run.settings.search, resume=resume, callback_of=callback_of_trial)
+    with callback_of(run) as callback:
+        return fit(run, data, resume=resume, callback=callback)
 
 
 def _streams(
@@ -208,29 +195,6 @@ def _distinct(seeds: Sequence[int]) -> Sequence[int]:
             what = "is given twice" if seeds.count(seed) > 1 else "is not from 0 to 4294967295"
             raise SettingsError(f"seed {seed} {what}; give seeds that differ")
     return seeds
-
-
-def _check_folder(folder: Path, resume: bool) -> None:
-    check_folder(folder)
-    begun = (BASELINE, CHECKPOINT, SEARCH, TRIALS, SEEDS, DESCRIPTION)
-    places = (folder, *folder.glob("seed-*"))
-    if not resume and any((place / name).exists() for place in places for name in begun):
-        raise SettingsError(f"{folder} holds a run already; --resume goes on with it, or choose another folder")
-
-
-def _is_same(run: BaselineRun) -> bool:
-    """Whether this training was begun in the run's folder.
-
-    Raises:
-        SettingsError: it is another one that was begun there.
-    """
-    path = run.folder / SETTINGS
-    if not path.is_file():
-        return False
-    if (then := read_json(path)) != _noted(run):
-        difference = first_difference(then, _noted(run))
-        raise SettingsError(f"{run.folder} cannot be resumed: it was begun otherwise ({difference})")
-    return True
 
 
 def _noted(run: BaselineRun) -> dict[str, Any]:

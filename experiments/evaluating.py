@@ -28,7 +28,7 @@ from ..llm.run import Run, answering, find_run
 from ..training import processes
 from ..training.traces import load_traces
 from .answering import Asked, answers_of_baseline, answers_of_run
-from .judging import task_of
+from .dev_metrics import task_of
 from .over_time import frame_times, windows_for, write_over_time
 
 AnyRun = Run | BaselineRun

@@ -13,24 +13,23 @@ from typing import Any
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
-from ..core.files import check_folder, make_folder, plain, read_json, write_json, write_text
+from ..core.files import plain, read_json, write_text
 from ..core.weights import find_base, weights_sha256
 from ..corpora.caveats import caveats_of_training
-from ..corpora.identity import fingerprint, traces
+from ..corpora.identity import fingerprint
 from ..corpora.registry import reader
 from ..llm.card import model_card
-from ..llm.resume import CHECKPOINT
 from ..llm.run import DESCRIPTION, Base, Extractors, Run, find_run, load_run
-from ..llm.train import fit, is_whole
+from ..llm.train import fit
 from ..textualize.levels import read_norms
 from ..training import processes
-from ..training.traces import save_traces
-from .lessons import Source, exam_of, examples_of, lesson_of, read_sources
+from ..training.callbacks import Report
+from ..training.loop import is_whole
+from .run_folder import check_free, is_begun, note
 from .settings import FinetuneSettings
-from .teachers import TEACHERS, opinions_of_teachers
-from .watching import Told
+from .teachers import opinions_of_teachers
+from .training_data import Source, labelled_prompts, read_sources, training_data_of
 
-SETTINGS = "settings.json"
 CARD = "README.md"
 
 
@@ -59,52 +58,35 @@ def finetune(
             to be; nothing is written then.
     """
     folder = Path(out)
-    processes.by_main(lambda: _check_folder(folder, resume))
+    processes.by_main(lambda: check_free(folder, resume))
     sources = read_sources(corpus_name, data, settings, folds=folds, fold=fold, columns=columns or {})
     base = find_base(settings.base.id, context=context)
     run = _untrained(folder, base, settings, sources)
     for line in [*(_summary(each) for each in sources), *run.training["caveats"]]:
         report(line)
-    if resume:
-        processes.by_main(lambda: _check_same(run))
-    if resume and is_whole(folder):
+    noted = plain({what: run.training[what] for what in ("settings", "data")})
+    begun = resume and processes.by_main(lambda: is_begun(folder, noted))
+    if begun and is_whole(folder, DESCRIPTION):
         report(f"{folder} is trained to its end already")
         return load_run(folder)
 
-    lessons = [lesson_of(each, run, settings, context) for each in sources]
-    dev, judge, select = exam_of(lessons, run, settings)
-    processes.by_main(lambda: _note(run, sources))
+    learnt = [training_data_of(each, run, settings, context) for each in sources]
+    processes.by_main(lambda: note(folder, noted, [(each.name, each.corpus) for each in sources]))
     asked = settings.teachers
     opinions = (
-        opinions_of_teachers(lessons[0], run, base, settings, asked, context, resume=resume, report=report)
+        opinions_of_teachers(learnt[0], run, base, settings, asked, context, resume=resume, report=report)
         if asked
         else {}
     )
-    with Told(run.folder, settings.epochs, select, report, context.progress) as watcher:
-        run = fit(
-            run,
-            base,
-            lambda epoch: examples_of(lessons, run, settings, epoch, opinions),
-            dev,
-            settings,
-            judge=judge,
-            select=select,
-            resume=resume,
-            watcher=watcher,
-        )
+    prompts = labelled_prompts(learnt, run, settings, opinions)
+    with Report(folder, settings.epochs, prompts.select, report, context.progress) as callback:
+        run = fit(run, base, prompts, settings, resume=resume, callback=callback)
     if processes.is_main():
         write_text(run.folder / CARD, model_card(run))
     return run
 
 
 # ── the run ──────────────────────────────────────────────────────────────────
-
-
-def _check_folder(folder: Path, resume: bool) -> None:
-    check_folder(folder)
-    # Where nothing was learnt yet, a training may begin with other settings.
-    if not resume and any((folder / name).exists() for name in (DESCRIPTION, CHECKPOINT, TEACHERS)):
-        raise SettingsError(f"{folder} holds a run already; --resume goes on with it, or choose another folder")
 
 
 def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[Source]) -> Run:
@@ -161,43 +143,6 @@ def _described(source: Source, split: str) -> dict[str, Any]:
         "licence": reader(source.corpus.name).licence,
         "fingerprint": fingerprint(source.corpus),
     }
-
-
-def _check_same(run: Run) -> None:
-    """Raises:
-    SettingsError: what was begun in the run's folder is another training.
-    """
-    path = run.folder / SETTINGS
-    if not path.is_file():
-        return  # nothing was begun
-    for what, then in read_json(path).items():
-        now = _noted(run)[what]
-        if then != now:
-            difference = first_difference(then, now)
-            raise SettingsError(f"{run.folder} cannot be resumed: {what} differ from when it was begun ({difference})")
-
-
-def _note(run: Run, sources: Sequence[Source]) -> None:
-    """Write down what is trained, with what and on what."""
-    write_json(make_folder(run.folder) / SETTINGS, _noted(run))
-    learnt = ((each, split) for each in sources for split in ("train", "dev"))
-    save_traces(run.folder, {f"{each.name} {split}": traces(each.corpus, split) for each, split in learnt})
-
-
-def _noted(run: Run) -> dict[str, Any]:
-    return plain({what: run.training[what] for what in ("settings", "data")})
-
-
-def first_difference(then: Any, now: Any, where: str = "") -> str:
-    """Where two JSON values begin to differ, in words."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        for key in {**then, **now}:
-            if then.get(key) != now.get(key):
-                return first_difference(then.get(key), now.get(key), f"{where}.{key}".lstrip("."))
-    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        index = next(i for i, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)
-        return first_difference(then[index], now[index], f"{where}[{index}]")
-    return f"{where}: {then!r}, now {now!r}"
 
 
 # ── what is said of it ───────────────────────────────────────────────────────

@@ -11,19 +11,20 @@ from ..core.context import Context
 from ..core.errors import SettingsError
 from ..core.files import read_json, write_json
 from ..llm.reader import load_reader
-from ..llm.run import Run, load_run
+from ..llm.run import DESCRIPTION, Run, load_run
 from ..llm.score import score
-from ..llm.train import fit, is_whole
+from ..llm.train import fit
 from ..training import processes
-from .lessons import LabelledClip, Lesson, Opinions, exam_of, example
+from ..training.loop import is_whole
+from .run_folder import TEACHERS
 from .settings import FinetuneSettings, TeacherSettings
+from .training_data import LabelledClip, Opinions, TrainingData, example, labelled_prompts
 
 OPINIONS = "opinions.json"
-TEACHERS = "teachers"
 
 
 def opinions_of_teachers(
-    lesson: Lesson,
+    data: TrainingData,
     run: Run,
     base: Path,
     settings: FinetuneSettings,
@@ -41,7 +42,7 @@ def opinions_of_teachers(
     Raises:
         SettingsError: opinions from elsewhere do not cover the clips.
     """
-    clips = lesson.splits["train"]
+    clips = data.splits["train"]
     path = asked.opinions or run.folder / OPINIONS
     if asked.opinions is not None or (resume and path.is_file()):
         opinions = read_json(path)
@@ -49,14 +50,14 @@ def opinions_of_teachers(
         if lacking is not None:
             raise SettingsError(f"{path} says nothing on {lacking} with the labels {', '.join(run.labels)}")
         return opinions
-    alone = settings.model_copy(update={"epochs": asked.epochs, "mix": (), "patience": None})
+    alone = settings.model_copy(update={"epochs": asked.epochs, "mix": (), "mixture": None, "patience": None})
     opinions = {}
     for number, held_out in enumerate(_parts(clips, asked.count)):
         report(f"teacher {number + 1} of {asked.count}")
-        teacher = _teacher(number, held_out, lesson, run, base, alone, resume)
+        teacher = _teacher(number, held_out, data, run, base, alone, resume)
         unseen = [clip for clip in clips if clip.group in held_out]
         reader = replace(load_reader(teacher, replace(context, device=settings.device)), temperature=1.0)
-        prompts = [_alone(clip, lesson, run).prompt for clip in unseen]
+        prompts = [example(clip, clip.with_only(data.source.teaches), run).prompt for clip in unseen]
         scored = processes.mapped(lambda share, reader=reader: score(reader, share), prompts)
         # As they are written, so that a resumed training reads the same.
         opinions |= {
@@ -71,32 +72,29 @@ def opinions_of_teachers(
 def _teacher(
     number: int,
     held_out: set[str],
-    lesson: Lesson,
+    data: TrainingData,
     run: Run,
     base: Path,
     settings: FinetuneSettings,
     resume: bool,
 ) -> Run:
     folder = run.folder / TEACHERS / str(number)
-    if resume and is_whole(folder):
+    if resume and is_whole(folder, DESCRIPTION):
         return load_run(folder)
-    learnt = [_alone(clip, lesson, run) for clip in lesson.splits["train"] if clip.group not in held_out]
     splits = {
         split: tuple(
-            replace(clip, labelled=replace(clip.labelled, moment=clip.with_only(lesson.source.teaches)))
+            replace(clip, labelled=replace(clip.labelled, moment=clip.with_only(data.source.teaches)))
             for clip in clips
+            if split != "train" or clip.group not in held_out
         )
-        for split, clips in lesson.splits.items()
+        for split, clips in data.splits.items()
     }
-    dev, judge, select = exam_of([Lesson(lesson.source, splits)], run, settings)
+    run = run.model_copy(update={"folder": folder, "training": {}})
     return fit(
-        run.model_copy(update={"folder": folder, "training": {}}),
+        run,
         base,
-        lambda epoch: learnt,
-        dev,
+        labelled_prompts([TrainingData(data.source, splits)], run, settings, {}),
         settings.model_copy(update={"seed": settings.seed + number}),
-        judge=judge,
-        select=select,
         resume=resume,
     )
 
@@ -105,10 +103,6 @@ def _is_opinion(opinions: Any, clip: str, labels: Sequence[str]) -> bool:
     """Whether a file of opinions says something on that clip."""
     said = opinions.get(clip) if isinstance(opinions, dict) else None
     return isinstance(said, dict) and set(said) == set(labels)
-
-
-def _alone(clip: LabelledClip, lesson: Lesson, run: Run):
-    return example(clip, clip.with_only(lesson.source.teaches), run)
 
 
 def _parts(clips: Sequence[LabelledClip], count: int) -> list[set[str]]:

@@ -10,7 +10,7 @@ from ..core.settings import Device, Settings
 from ..extractors.settings import PerceiveSettings
 from ..prompts.settings import PromptSettings
 from ..textualize.settings import WindowSettings, WordingSettings
-from ..training.optimizers import OptimizerSettings
+from ..training.settings import LoopSettings
 
 
 class Head(Settings):
@@ -61,7 +61,7 @@ class LossSettings(Settings):
     """How much a teacher's opinion counts against the given label, where there is one."""
 
 
-class TrainingSettings(Settings):
+class TrainingSettings(LoopSettings):
     """How an adapter is trained, whatever on."""
 
     base: BaseSettings = BaseSettings()
@@ -70,27 +70,12 @@ class TrainingSettings(Settings):
     """Share of a linear layer's inputs that are dropped in training."""
     lora: LoraSettings = LoraSettings()
     loss: LossSettings = LossSettings()
-    optimizer: OptimizerSettings = OptimizerSettings()
-    epochs: int = Field(default=4, ge=1)
-    """Times that the training data are read; the epoch that is best on dev is kept."""
-    patience: int | None = Field(default=None, ge=1)
-    """Epochs without a better dev score before training ends; null for never."""
-    batch_size: int = Field(default=32, ge=1)
-    """Examples an update; each process takes its share of them."""
     micro_batch_size: int | None = Field(default=None, ge=1)
     """Examples at once on one device, where a whole batch does not fit; null for all."""
     micro_batch_tokens: int | None = Field(default=None, ge=1)
     """The same in tokens, padding included, so that short prompts are read many at a time."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What is computed in; `auto` is bfloat16 where the hardware multiplies it."""
-    weight_average: float = Field(default=0.0, ge=0, lt=1)
-    """Decay an update of the moving average of the weights, which is scored and kept; 0 keeps the last weights."""
-    checkpoint_steps: int | None = Field(default=None, ge=1)
-    """Updates between checkpoints within an epoch; there is always one at its end."""
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    """Of everything drawn at random."""
-    device: Device = "auto"
-    """Where the model is trained; `auto` is a GPU where there is one."""
 
     @model_validator(mode="after")
     def _one_limit(self) -> TrainingSettings:

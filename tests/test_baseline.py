@@ -13,14 +13,18 @@ import pytest
 import torch
 from emoscribe.baseline.deciding import ClipScores
 from emoscribe.baseline.frames import Frames
+from emoscribe.baseline.learner import LabelledFeatures
 from emoscribe.baseline.predict import load, predict
-from emoscribe.baseline.resume import CHECKPOINT
 from emoscribe.baseline.run import BASELINE, MODEL, SCALER, SEARCH, SVM, BaselineRun, load_baseline
 from emoscribe.baseline.search import draw, search
 from emoscribe.baseline.settings import BaselineSettings, SearchSettings, Task
-from emoscribe.baseline.train import Judge, Watcher, fit, is_whole
+from emoscribe.baseline.train import fit
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.extractors.features.settings import FeatureSettings
+from emoscribe.training.callbacks import Callback
+from emoscribe.training.checkpoints import CHECKPOINT
+from emoscribe.training.loop import is_whole
+from emoscribe.training.progress import Metrics, Progress
 from safetensors.torch import load_file
 
 LABELS = ("anger", "joy", "neutral")
@@ -53,22 +57,23 @@ def run_of(folder: Path, task: Task = "labels", **settings: Any) -> BaselineRun:
     return BaselineRun(folder=folder, settings=asked, task=task, labels=labels, streams=STREAMS)
 
 
-def judge_of(dev: Sequence[Frames]) -> Judge:
+def metrics_of(dev: Sequence[Frames]) -> Metrics[ClipScores]:
     """The share of right answers, and of numbers the mean absolute error."""
 
-    def judge(scored: Sequence[ClipScores]) -> Mapping[str, float]:
+    def metrics(scored: Sequence[ClipScores]) -> Mapping[str, float]:
         assert [each.id for each in scored] == [clip.id for clip in dev]
         pairs = [(each.answer, clip.target) for each, clip in zip(scored, dev, strict=True)]
         if isinstance(dev[0].target, float):
             return {"mae": float(np.mean([abs(answer - target) for answer, target in pairs]))}  # pyright: ignore
         return {"accuracy": float(np.mean([answer == target for answer, target in pairs]))}
 
-    return judge
+    return metrics
 
 
 def trained(run: BaselineRun, train: Sequence[Frames], dev: Sequence[Frames], **options: Any) -> BaselineRun:
-    select = "mae" if run.task == "number" else "accuracy"
-    return fit(run, train, dev, **{"judge": judge_of(dev), "select": select, **options})
+    select = options.pop("select", "mae" if run.task == "number" else "accuracy")
+    metrics = options.pop("metrics", metrics_of(dev) if dev else None)
+    return fit(run, LabelledFeatures(train, dev, metrics, select), **options)
 
 
 def files(run: BaselineRun) -> dict[str, bytes]:
@@ -79,29 +84,29 @@ def without_times(run: BaselineRun) -> list[dict[str, Any]]:
     return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in run.metrics["epochs"]]
 
 
-class Stops(Watcher):
+class Stops(Callback):
     """Pulls the plug at an update."""
 
     def __init__(self, step: int) -> None:
         self.at = step
 
-    def updated(self, step: int, loss: float, learning_rate: float, done: float) -> None:
-        if step == self.at:
+    def on_step_end(self, progress: Progress, loss: float, learning_rate: float) -> None:
+        if progress.step == self.at:
             raise KeyboardInterrupt
 
 
-class Counts(Watcher):
+class Counts(Callback):
     def __init__(self) -> None:
         self.steps, self.rates, self.epochs = 0, [], []
 
-    def updated(self, step: int, loss: float, learning_rate: float, done: float) -> None:
-        self.steps = step
+    def on_step_end(self, progress: Progress, loss: float, learning_rate: float) -> None:
+        self.steps = progress.step
         self.rates.append(learning_rate)
-        assert 0 < done <= 1
+        assert 0 < progress.done <= 1 and progress.seconds_left >= 0
 
-    def judged(self, step: int, measured: Mapping[str, Any]) -> None:
-        assert step == self.steps
-        self.epochs.append(measured["epoch"])
+    def on_epoch_end(self, progress: Progress) -> None:
+        assert progress.step == self.steps
+        self.epochs.append(progress.epochs[-1]["epoch"])
 
 
 # ── training ─────────────────────────────────────────────────────────────────
@@ -112,21 +117,21 @@ class Counts(Watcher):
 def test_what_is_learnt_is_told_of_clips_that_are_new(task: Task, fusion: str, tmp_path: Path) -> None:
     train, dev, test = (clips_of(task, count, seed) for seed, count in enumerate((48, 24, 24)))
     run = trained(run_of(tmp_path / "run", task, fusion=fusion, epochs=8), train, dev)
-    assert is_whole(run.folder) and load_baseline(run.folder) == run
+    assert is_whole(run.folder, BASELINE) and load_baseline(run.folder) == run
     scored = predict(load(run), test)
     for each, clip in zip(scored, test, strict=True):
         wide = () if task == "number" else (3,)
         assert each.id == clip.id and each.frames.shape == (len(clip.times_s), *wide)
         if task == "labels":
             assert sum(dict(each.scores).values()) == pytest.approx(1)  # pyright: ignore
-    reached = judge_of(test)(scored)
+    reached = metrics_of(test)(scored)
     if task == "number":
         assert reached["mae"] < 0.4 < 2 / 3  # of who always says 0
     else:
         assert reached["accuracy"] > 0.8
     assert set(run.thresholds) == (set(LABELS) if task == "label-sets" else set())
     # What was judged at the end is what the files say of dev.
-    assert judge_of(dev)(predict(load(run), dev)) == pytest.approx(run.metrics["dev"], abs=1e-6)
+    assert metrics_of(dev)(predict(load(run), dev)) == pytest.approx(run.metrics["dev"], abs=1e-6)
     assert run.sizes["bytes"] == sum(len(data) for data in files(run).values())
     assert run.sizes["parameters"] == sum(each.numel() for each in load(run).model.parameters())
     assert run.sizes["seconds_a_clip"] > 0
@@ -149,15 +154,15 @@ def test_a_training_that_was_stopped_goes_on_bit_by_bit(settings: dict[str, Any]
     # In the middle of the third epoch of three updates each.
     run = run_of(tmp_path / "stopped", dropout=0.3, **settings)
     with pytest.raises(KeyboardInterrupt):
-        trained(run, train, dev, watcher=Stops(8))
-    assert (run.folder / CHECKPOINT).is_file() and not is_whole(run.folder)
+        trained(run, train, dev, callback=Stops(8))
+    assert (run.folder / CHECKPOINT).is_file() and not is_whole(run.folder, BASELINE)
     torch.manual_seed(12345)  # Whatever others drew meanwhile.
     counts = Counts()
-    resumed = trained(run, train, dev, resume=True, watcher=counts)
+    resumed = trained(run, train, dev, resume=True, callback=counts)
     assert counts.epochs == [2, 3]
     assert files(resumed) == files(whole)
     assert without_times(resumed) == without_times(whole)
-    assert not (run.folder / CHECKPOINT).exists() and is_whole(run.folder)
+    assert not (run.folder / CHECKPOINT).exists() and is_whole(run.folder, BASELINE)
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(tmp_path: Path) -> None:
@@ -197,7 +202,7 @@ def test_training_ends_when_patience_does_and_keeps_the_best_epoch(
     def stopped_at(folder: str, course: Sequence[float], epochs: int) -> BaselineRun:
         values = iter((*course[:epochs], 0.0))
         run = run_of(tmp_path / folder, epochs=epochs, patience=2, optimizer=constant)
-        return fit(run, train, dev, judge=lambda scored: {select: next(values)}, select=select)
+        return fit(run, LabelledFeatures(train, dev, lambda scored: {select: next(values)}, select))
 
     patient = stopped_at("patient", course, 5 if epochs == 5 else 9)
     assert patient.metrics["best_epoch"] == best
@@ -212,7 +217,7 @@ def test_the_rate_rises_and_falls_and_gradients_are_clipped(tmp_path: Path) -> N
     optimizer = {"name": "sgd", "learning_rate": 1.0, "clip_norm": 1e-9, "weight_decay": 0.0, "warmup_share": 0.5}
     run = run_of(tmp_path, optimizer=optimizer)
     before = {name: tensor.clone() for name, tensor in _fresh(run).items()}
-    trained(run, train, dev, watcher=counts)
+    trained(run, train, dev, callback=counts)
     assert counts.rates == pytest.approx([0.5, 0.75, 1, 1, 0.75, 0.5, 0.25, 0])
     after = load_file(tmp_path / MODEL)
     assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in before)
@@ -236,7 +241,7 @@ def test_half_precision_learns_and_goes_on_too(precision: str, tmp_path: Path) -
     assert files(whole)[MODEL] != files(full)[MODEL]
     run = run_of(tmp_path / "stopped", **settings)
     with pytest.raises(KeyboardInterrupt):
-        trained(run, train, dev, watcher=Stops(10))
+        trained(run, train, dev, callback=Stops(10))
     assert files(trained(run, train, dev, resume=True)) == files(whole)
 
 
@@ -247,14 +252,14 @@ def test_a_loss_that_is_no_number_is_one_line(tmp_path: Path) -> None:
     )
     with pytest.raises(EmoscribeError, match=message):
         trained(run, clips_of("labels", 48), clips_of("labels", 6))
-    assert not is_whole(tmp_path)
+    assert not is_whole(tmp_path, BASELINE)
 
 
 def test_what_cannot_be_trained_on_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     train, dev = clips_of("labels", 8), clips_of("labels", 6)
     run = run_of(tmp_path / "run")
-    with pytest.raises(SettingsError, match="training needs clips, and others to judge by; one of the two is empty"):
-        trained(run, train, [], judge=judge_of(dev))
+    with pytest.raises(SettingsError, match="training needs clips, and others to measure on; one of the two is empty"):
+        trained(run, train, [])
     with pytest.raises(SettingsError, match="clip clip 0 has the target 'envy'"):
         trained(run, train, [replace(dev[0], target="envy")])
     with pytest.raises(SettingsError, match="clip clip 0 lacks voice-measures, which the run reads"):
@@ -299,7 +304,7 @@ def test_a_support_vector_machine_reads_the_embedding(task: Task, tmp_path: Path
     run = trained(run_of(tmp_path / "svm", task, svm=True, epochs=3), train, dev)
     baseline = load(run)
     scored = predict(baseline, dev)
-    assert judge_of(dev)(scored) == pytest.approx(run.metrics["dev"], abs=1e-6)
+    assert metrics_of(dev)(scored) == pytest.approx(run.metrics["dev"], abs=1e-6)
     if task == "number":
         assert run.metrics["dev"]["mae"] < 0.5
     else:
@@ -330,14 +335,14 @@ def searched(folder: Path, **options: Any) -> tuple[BaselineRun, list[str]]:
     train, dev = clips_of("labels", 24), clips_of("labels", 12, seed=1)
     trials: list[str] = []
 
-    def watcher_of(run: BaselineRun) -> Watcher:
+    def callback_of(run: BaselineRun) -> Callback:
         trials.append(run.name)
-        return options.get("watcher") or Watcher()
+        return options.get("callback") or Callback()
 
     run = run_of(folder, epochs=1, seed=3)
     asked = options.get("asked", ASKED)
-    given = {"judge": judge_of(dev), "select": "accuracy", "watcher_of": watcher_of}
-    return search(run, train, dev, asked, resume=options.get("resume", False), **given), trials
+    data = LabelledFeatures(train, dev, metrics_of(dev), "accuracy")
+    return search(run, data, asked, resume=options.get("resume", False), callback_of=callback_of), trials
 
 
 def test_a_search_keeps_the_trial_that_is_best_on_dev(tmp_path: Path) -> None:
@@ -356,16 +361,16 @@ def test_a_search_keeps_the_trial_that_is_best_on_dev(tmp_path: Path) -> None:
 
 
 def test_a_search_goes_on_and_can_be_made_longer(tmp_path: Path) -> None:
-    class StopsLate(Watcher):
+    class StopsLate(Callback):
         trials = 0
 
-        def judged(self, step: int, measured: Mapping[str, Any]) -> None:
+        def on_epoch_end(self, progress: Progress) -> None:
             StopsLate.trials += 1
             if StopsLate.trials == 2:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        searched(tmp_path / "stopped", watcher=StopsLate())
+        searched(tmp_path / "stopped", callback=StopsLate())
     resumed, trials = searched(tmp_path / "stopped", resume=True)
     assert trials == ["01", "02"]
     whole, _ = searched(tmp_path / "whole")
@@ -382,7 +387,7 @@ def test_trials_that_diverge_are_told_of_and_do_not_win(tmp_path: Path) -> None:
     run = run_of(tmp_path, epochs=2, optimizer={"name": "sgd", "clip_norm": 1e30})
     asked = SearchSettings(trials=2, learning_rate=(1e38, 1e38))
     with pytest.raises(EmoscribeError, match=r"the loss diverged in all 2 trials; search anew with a lower search.lea"):
-        search(run, train, dev, asked, judge=judge_of(dev), select="accuracy")
+        search(run, LabelledFeatures(train, dev, metrics_of(dev), "accuracy"), asked)
     report = json.loads((tmp_path / SEARCH).read_text())
     assert all("is not a number" in each["diverged"] for each in report["trials"])
     assert not (tmp_path / BASELINE).exists()

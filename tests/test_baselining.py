@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from click.testing import CliRunner
 from emoscribe.baseline.run import load_baseline
 from emoscribe.baseline.settings import BaselineSettings
 from emoscribe.cli import main
+from emoscribe.core.context import Context
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.labels import COMPOUND
-from emoscribe.experiments import baseline, evaluate
+from emoscribe.corpora.corpus import CorpusRequest
+from emoscribe.experiments import EvaluationRequest, baseline, evaluate
 from emoscribe.training.traces import load_traces
 
 PITCH_HZ = {"anger": 1200.0, "neutral": 300.0}
@@ -36,6 +39,13 @@ SMALL: dict[str, Any] = {
 
 def settings(**changed: Any) -> BaselineSettings:
     return BaselineSettings.model_validate(SMALL | changed)
+
+
+def keeping(cues: Path) -> Context:
+    """Keeps what was perceived in a folder."""
+    from emoscribe.extractors.store import CueStore
+
+    return Context(store=CueStore(cues))
 
 
 def write_tone(path: Path, hz: float, seconds: float, seed: int) -> None:
@@ -74,7 +84,9 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tones: Path, tmp_path_factory: pytest.TempPathFactory):
     lines: list[str] = []
     out = tmp_path_factory.mktemp("runs") / "pitch"
-    (run,) = baseline("table", tones, out, settings(), cues=out.parent / "cues", report=lines.append)
+    (run,) = baseline(
+        CorpusRequest("table", tones), out, settings(), context=keeping(out.parent / "cues"), report=lines.append
+    )
     return run, lines
 
 
@@ -97,14 +109,9 @@ def test_a_run_learns_from_sound_and_tells_what_is_doubtful(trained: Any) -> Non
 def test_it_is_compared_with_a_run_that_reads_words(trained: Any, tones: Path, tmp_path: Path) -> None:
     run, _ = trained
     found = evaluate(
-        "table",
-        tones,
-        "dev",
-        [run.folder, "meld-minilm"],
+        EvaluationRequest(CorpusRequest("table", tones), "dev", (run.folder, "meld-minilm"), modalities=("A",)),
         tmp_path,
-        cues=run.folder.parent / "cues",
-        modalities=["A"],
-        offline=True,
+        context=replace(keeping(run.folder.parent / "cues"), offline=True),
     )
     measured = read_json(found.files["metrics.json"])
     assert measured["pitch"]["accuracy"] == 1.0
@@ -123,7 +130,11 @@ def test_frames_decide_in_three_ways(trained: Any, tones: Path, tmp_path: Path) 
     run, _ = trained
     decisions = ["vote", "mean-probability", "mean-logit"]
     cues = run.folder.parent / "cues"
-    found = evaluate("table", tones, "dev", [run.folder], tmp_path, cues=cues, window_s=1, decide=decisions)
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("table", tones), "dev", (run.folder,), window_s=1, decide=decisions),
+        tmp_path,
+        context=keeping(cues),
+    )
     assert set(read_json(found.files["metrics.json"])) == {f"pitch[{decision}]" for decision in decisions}
     frames = pq.read_table(found.files["frames.parquet"])
     # 0.8, 0.9 and 1.0 s at 10 Hz, twice each.
@@ -137,7 +148,9 @@ def test_basic_answers_become_compound_ones_in_every_frame(trained: Any, tmp_pat
     run, _ = trained
     (tmp_path / "videos").mkdir()
     write_tone(tmp_path / "videos" / "01.mp4", PITCH_HZ["anger"], 1.0, 0)
-    found = evaluate("c-expr-db-challenge", tmp_path, "test", [run.folder], tmp_path / "report")
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("c-expr-db-challenge", tmp_path), "test", (run.folder,)), tmp_path / "report"
+    )
     frames = pq.read_table(found.files["frames.parquet"]).to_pylist()
     with found.files["predictions.csv"].open(encoding="utf-8") as file:
         (answer,) = csv.DictReader(file)
@@ -153,11 +166,13 @@ def test_what_is_trained_is_not_trained_again(trained: Any, tones: Path) -> None
     run, _ = trained
     cues = run.folder.parent / "cues"
     with pytest.raises(SettingsError, match="holds a run already; --resume goes on with it"):
-        baseline("table", tones, run.folder, settings(), cues=cues)
+        baseline(CorpusRequest("table", tones), run.folder, settings(), context=keeping(cues))
     with pytest.raises(SettingsError, match=r"cannot be resumed: .* \(settings\.epochs: 8, now 9\)"):
-        baseline("table", tones, run.folder, settings(epochs=9), cues=cues, resume=True)
+        baseline(CorpusRequest("table", tones), run.folder, settings(epochs=9), context=keeping(cues), resume=True)
     lines: list[str] = []
-    (again,) = baseline("table", tones, run.folder, settings(), cues=cues, resume=True, report=lines.append)
+    (again,) = baseline(
+        CorpusRequest("table", tones), run.folder, settings(), context=keeping(cues), resume=True, report=lines.append
+    )
     assert lines[-1].endswith("is trained to its end already") and again.metrics == run.metrics
 
 
@@ -180,12 +195,12 @@ def test_what_a_corpus_has_nothing_of_is_left_out_and_said(tones: Path, trained:
     both = settings(
         modalities="VA", fusion="late-fusion", epochs=1, features={"names": ["face-measures", "log-mel"], "rate_hz": 10}
     )
-    (run,) = baseline("table", tones, tmp_path / "run", both, cues=cues, report=lines.append)
+    (run,) = baseline(CorpusRequest("table", tones), tmp_path / "run", both, context=keeping(cues), report=lines.append)
     assert "table has nothing of face-measures: left out" in lines
     assert dict(run.streams) == {"log-mel": 64}
     seen = settings(modalities="V", features={"names": ["face-measures"], "rate_hz": 10})
     with pytest.raises(SettingsError, match="table has nothing of face-measures; choose other features"):
-        baseline("table", tones, tmp_path / "nothing", seen, cues=cues)
+        baseline(CorpusRequest("table", tones), tmp_path / "nothing", seen, context=keeping(cues))
     assert not (tmp_path / "nothing").exists()
 
 
@@ -208,27 +223,32 @@ def test_ratings_of_lines(tiny_bert: Path, tmp_path: Path) -> None:
         for text, rating in [list(said.items())[i % 2]]
     ]
     write_csv(tmp_path / "label.csv", columns, *rows)
-    (run,) = baseline("ch-sims", tmp_path, tmp_path / "run", words(tiny_bert))
+    (run,) = baseline(CorpusRequest("ch-sims", tmp_path), tmp_path / "run", words(tiny_bert))
     assert (run.task, run.labels, run.metrics["selected_on"]) == ("number", (), "mae")
-    found = evaluate("ch-sims", tmp_path, "test", [run.folder], tmp_path / "report")
+    found = evaluate(EvaluationRequest(CorpusRequest("ch-sims", tmp_path), "test", (run.folder,)), tmp_path / "report")
     measured = read_json(found.files["metrics.json"])["run"]
     assert measured["n"] == 3 and measured["mae"] < 0.8 and measured["accuracy_2"] == 1.0
     with pytest.raises(SettingsError, match="runs that answer in different kinds cannot be compared"):
-        evaluate("ch-sims", tmp_path, "test", [run.folder, "meld-minilm"], tmp_path / "both")
-    (signs,) = baseline("ch-sims", tmp_path, tmp_path / "signs", words(tiny_bert, task="polarity"))
+        evaluate(
+            EvaluationRequest(CorpusRequest("ch-sims", tmp_path), "test", (run.folder, "meld-minilm")),
+            tmp_path / "both",
+        )
+    (signs,) = baseline(CorpusRequest("ch-sims", tmp_path), tmp_path / "signs", words(tiny_bert, task="polarity"))
     other = tmp_path / "mosei"
     other.mkdir()
     lines = [(f"v{i}", i, text, 3 * rating, "test") for i, (text, rating) in enumerate(said.items())]
     write_csv(other / "label.csv", ("video_id", "clip_id", "text", "label", "mode"), *lines)
     # What a corpus calls the same is found by the labels, and ratings are brought to its scale.
-    found = evaluate("cmu-mosei", other, "test", [signs.folder], tmp_path / "elsewhere")
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("cmu-mosei", other), "test", (signs.folder,)), tmp_path / "elsewhere"
+    )
     assert read_json(found.files["metrics.json"])["signs"]["n"] == 2
-    found = evaluate("cmu-mosei", other, "test", [run.folder], tmp_path / "scaled")
+    found = evaluate(EvaluationRequest(CorpusRequest("cmu-mosei", other), "test", (run.folder,)), tmp_path / "scaled")
     assert measured["mae"] < read_json(found.files["metrics.json"])["run"]["mae"] < 3 * 0.8
     assert "brought to -3 to 3 in proportion" in found.files["report.md"].read_text(encoding="utf-8")
     write_csv(other / "test.csv", ("text", "label"), ("well then", "joy"), ("no", "anger"))
     with pytest.raises(SettingsError, match="clips of table have a label each, and the runs answer with a number"):
-        evaluate("table", other, "test", [run.folder], tmp_path / "no")
+        evaluate(EvaluationRequest(CorpusRequest("table", other), "test", (run.folder,)), tmp_path / "no")
 
 
 def test_any_number_of_emotions_a_line(tiny_bert: Path, tmp_path: Path) -> None:
@@ -243,9 +263,11 @@ def test_any_number_of_emotions_a_line(tiny_bert: Path, tmp_path: Path) -> None:
             for text, present in [list(said.items())[i % 3]]
         ]
         write_csv(tmp_path / f"Data_{split}_modified.csv", header, *rows)
-    (run,) = baseline("cmu-mosei", tmp_path, tmp_path / "run", words(tiny_bert))
+    (run,) = baseline(CorpusRequest("cmu-mosei", tmp_path), tmp_path / "run", words(tiny_bert))
     assert run.task == "label-sets" and len(run.thresholds) == len(run.labels) == 6
-    found = evaluate("cmu-mosei", tmp_path, "test", [run.folder], tmp_path / "report")
+    found = evaluate(
+        EvaluationRequest(CorpusRequest("cmu-mosei", tmp_path), "test", (run.folder,)), tmp_path / "report"
+    )
     measured = read_json(found.files["metrics.json"])["run"]
     assert measured["macro_f1"] == 1.0 and measured["none"]["true"] == 1
     assert {label: each["support"] for label, each in measured["per_class"].items() if each["support"]} == {

@@ -14,6 +14,7 @@ from emoscribe.llm.run import Base, Extractors, Run, find_run, shipped_runs
 from emoscribe.llm.settings import Head
 from emoscribe.prompts.settings import PromptSettings
 
+EPOCH = {"epoch": 0, "loss": 1.5, "seconds": 3.0}
 LABELS = {"joy": 90, "fear": 2}
 
 
@@ -118,21 +119,6 @@ def test_what_is_not_known_is_not_said(tmp_path: Path) -> None:
     assert "no preceding turns" in card and "Not for" in card
 
 
-PARTS: list[tuple[str, Any]] = [
-    ("metrics", {"epochs": [{"epoch": 0, "loss": None, "dev": 0.5}, "?"], "best_epoch": 0}),
-    ("metrics", {"dev": {"weighted_f1": None}, "epochs": None}),
-    ("training", {"data": "MELD", "settings": {"rank": 16}, "versions": None, "seconds": None, "modalities": None}),
-    ("training", {"data": [{"corpus": "meld"}, {"split": "dev", "clips": None}, 3]}),
-    ("training", {"settings": {"lora": {"rank": 8, "rank_stabilized": True, "target_modules": ["query", "value"]}}}),
-]
-
-
-@pytest.mark.parametrize(("key", "value"), PARTS)
-def test_any_part_may_be_missing_or_old(tmp_path: Path, key: str, value: Any) -> None:
-    card = model_card(run_of(tmp_path, **{key: value}))
-    assert "None" not in card and "## Not for" in card
-
-
 @pytest.mark.parametrize("name", shipped_runs())
 def test_adapters_that_ship_have_one(name: str) -> None:
     assert model_card(find_run(name)).startswith("---\nbase_model: ")
@@ -144,8 +130,19 @@ def test_names_from_data_stay_names(tmp_path: Path) -> None:
         tmp_path,
         labels=(evil, "fear"),
         licence=f"---\n{evil}",
-        training={"data": [{"corpus": "; rm -rf ~", "split": evil, "clips": 1, "labels": {evil: 1}}]},
-        metrics={"dev": {evil: 0.5}},
+        training={
+            "data": [
+                {
+                    "corpus": "; rm -rf ~",
+                    "split": evil,
+                    "clips": 1,
+                    "labels": {evil: 1},
+                    "licence": evil,
+                    "fingerprint": "f00d",
+                }
+            ]
+        },
+        metrics={"selected_on": evil, "best_epoch": 0, "dev": {evil: 0.5}, "epochs": [EPOCH | {"dev": {evil: 0.5}}]},
     )
     card = model_card(run)
     assert "<script>" not in card.split("---\n", 2)[2]
@@ -153,6 +150,13 @@ def test_names_from_data_stay_names(tmp_path: Path) -> None:
     assert "\n# title" not in card
     assert all(line.count(" | ") == 4 for line in card.splitlines() if "rm -rf" in line and line.startswith("|"))
     assert "evaluate '; rm -rf ~' --data" in card
+
+
+def test_a_measure_that_was_not_defined_is_a_dash(full: Run) -> None:
+    dev = {"weighted_f1": None}
+    undefined = full.metrics | {"dev": dev, "epochs": [EPOCH | {"epoch": 1, "dev": dev}]}
+    card = model_card(full.model_copy(update={"metrics": undefined}))
+    assert "| weighted F1 | – |" in card and "None" not in card
 
 
 def test_label_words_have_no_head(tmp_path: Path) -> None:

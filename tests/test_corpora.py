@@ -11,9 +11,9 @@ from pathlib import Path
 import h5py
 import pytest
 from emoscribe.core.errors import EmoscribeError, MediaError, SettingsError
-from emoscribe.core.labels import LabelSet
+from emoscribe.core.labels import LabelSet, label_set
 from emoscribe.core.timeline import Clip
-from emoscribe.corpora.corpus import SPLITS
+from emoscribe.corpora.corpus import SPLITS, CorpusRequest
 from emoscribe.corpora.describe import describe
 from emoscribe.corpora.folds import FOLD_COUNT
 from emoscribe.corpora.identity import fingerprint
@@ -201,7 +201,7 @@ def test_a_reader_says_what_a_person_has_to_know(name: str) -> None:
 
 
 def test_clips_keep_the_contract(name: str, data: Path) -> None:
-    corpus = read_corpus(name, data)
+    corpus = read_corpus(CorpusRequest(name, data))
     assert corpus.name == name and corpus.clips
     order = [SPLITS.index(str(clip.split)) for clip in corpus.clips]
     assert order == sorted(order)
@@ -224,18 +224,18 @@ def test_clips_keep_the_contract(name: str, data: Path) -> None:
 
 
 def test_reading_twice_gives_the_same(name: str, data: Path) -> None:
-    assert read_corpus(name, data) == read_corpus(name, data)
+    assert read_corpus(CorpusRequest(name, data)) == read_corpus(CorpusRequest(name, data))
 
 
 def test_only_the_split_asked_for_is_needed(name: str, data: Path) -> None:
-    whole = read_corpus(name, data)
+    whole = read_corpus(CorpusRequest(name, data))
     for split in whole.splits:
-        assert read_corpus(name, data, splits=[split]).clips == whole.split(split)
+        assert read_corpus(CorpusRequest(name, data, splits=(split,))).clips == whole.split(split)
 
 
 def test_a_missing_folder_names_what_to_get(name: str, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"no folder .*nowhere; (get|write) "):
-        read_corpus(name, tmp_path / "nowhere")
+        read_corpus(CorpusRequest(name, tmp_path / "nowhere"))
 
 
 def test_an_empty_folder_names_the_file_and_how_to_get_it(name: str, tmp_path: Path) -> None:
@@ -243,21 +243,21 @@ def test_an_empty_folder_names_the_file_and_how_to_get_it(name: str, tmp_path: P
     expected |= {"iemocap": "EmoEvaluation", "cmu-mosei": "CMU_MOSEI_Labels.csd", "ch-sims": "label.csv"}
     expected |= {"emorynlp": "emorynlp_train_final.csv", "ravdess": "03-01-05-01-02-01-12.wav", "table": "train.csv"}
     with pytest.raises(MediaError) as error:
-        read_corpus(name, tmp_path)
+        read_corpus(CorpusRequest(name, tmp_path))
     assert expected[name] in str(error.value) and "; " + reader(name).obtain in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_what_cannot_be_is_refused_with_what_can(name: str, data: Path) -> None:
     with pytest.raises(SettingsError, match="unknown split 'valid'; there are: train, dev, test"):
-        read_corpus(name, data, splits=["valid"])
+        read_corpus(CorpusRequest(name, data, splits=("valid",)))
     with pytest.raises(SettingsError, match="unknown kind of folds 'mine'; there are: published, source"):
-        read_corpus(name, data, folds="mine")
+        read_corpus(CorpusRequest(name, data, folds="mine"))
     with pytest.raises(SettingsError, match=f"fold 5 of {name} is not there"):
-        read_corpus(name, data, fold=5)
+        read_corpus(CorpusRequest(name, data, fold=5))
     tasks = ", ".join(reader(name).tasks)
     with pytest.raises(SettingsError, match=f"unknown task of {name} 'mood'; there are: {tasks}"):
-        read_corpus(name, data, task="mood")
+        read_corpus(CorpusRequest(name, data, task="mood"))
 
 
 def test_folds_by_source_share_no_source_and_lose_no_clip(name: str, data: Path) -> None:
@@ -265,26 +265,28 @@ def test_folds_by_source_share_no_source_and_lose_no_clip(name: str, data: Path)
         pytest.skip("the miniature has a single episode")
     if name == "c-expr-db-challenge":
         with pytest.raises(SettingsError, match="5 folds by source need as many sources, and there are 2"):
-            read_corpus(name, data, folds="source")
+            read_corpus(CorpusRequest(name, data, folds="source"))
         return
     tested: Counter[str] = Counter()
     for fold in range(FOLD_COUNT):
-        corpus = read_corpus(name, data, folds="source", fold=fold)
+        corpus = read_corpus(CorpusRequest(name, data, folds="source", fold=fold))
         sources = {split: {clip.source for clip in corpus.split(split)} for split in SPLITS}
         assert sum(map(len, sources.values())) == len(set().union(*sources.values()))
         tested.update(clip.id for clip in corpus.split("test"))
-        assert read_corpus(name, data, folds="source", fold=fold, splits=["test"]).clips == corpus.split("test")
+        assert read_corpus(
+            CorpusRequest(name, data, splits=("test",), folds="source", fold=fold)
+        ).clips == corpus.split("test")
     assert set(tested.values()) == {1}
-    assert set(tested) >= {clip.id for clip in read_corpus(name, data).clips}
+    assert set(tested) >= {clip.id for clip in read_corpus(CorpusRequest(name, data)).clips}
     with pytest.raises(SettingsError, match="fold 5 is not there: folds by source are 0 to 4"):
-        read_corpus(name, data, folds="source", fold=5)
+        read_corpus(CorpusRequest(name, data, folds="source", fold=5))
 
 
 def test_the_fingerprint_is_of_the_data_not_of_their_place(name: str, data: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(data, elsewhere)
-    first = fingerprint(read_corpus(name, data))
-    assert first == fingerprint(read_corpus(name, elsewhere)) and len(first) == 64
+    first = fingerprint(read_corpus(CorpusRequest(name, data)))
+    assert first == fingerprint(read_corpus(CorpusRequest(name, elsewhere))) and len(first) == 64
     change = {"meld": "train_splits/dia0_utt0.mp4", "c-expr-db": "trimmed_videos/Other/01_Other_0.mp4"}
     change |= {
         "c-expr-db-challenge": "videos/01.mp4",
@@ -299,14 +301,14 @@ def test_the_fingerprint_is_of_the_data_not_of_their_place(name: str, data: Path
     shutil.copytree(data, third)
     with (third / change[name]).open("a") as file:
         file.write("more, joy, new\n" if name != "table" else "more,joy,new\n")
-    assert fingerprint(read_corpus(name, third)) != first
+    assert fingerprint(read_corpus(CorpusRequest(name, third))) != first
 
 
 def test_the_description_has_exactly_the_promised_form(name: str, data: Path) -> None:
-    description = describe(name, data)
+    description = describe(CorpusRequest(name, data))
     said = json.loads(json.dumps(description.as_json()))
     assert set(said) == {"corpus", "splits", "overlap", "folds"} and said["corpus"] == name
-    corpus = read_corpus(name, data)
+    corpus = read_corpus(CorpusRequest(name, data))
     for split, figures in said["splits"].items():
         clips = corpus.split(split)
         numbers = {"numbers"} if corpus.label_set is None else set()
@@ -330,7 +332,7 @@ def test_the_description_has_exactly_the_promised_form(name: str, data: Path) ->
 
 def test_an_unknown_corpus_is_answered_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="unknown corpus 'melt'; there are: meld, c-expr-db, c-expr-db-challenge"):
-        read_corpus("melt", tmp_path)
+        read_corpus(CorpusRequest("melt", tmp_path))
 
 
 def test_every_reader_is_known_by_its_own_name_and_has_a_miniature() -> None:
@@ -341,17 +343,17 @@ def test_every_reader_is_known_by_its_own_name_and_has_a_miniature() -> None:
 def test_columns_are_for_tables(tmp_path: Path) -> None:
     meld(tmp_path)
     with pytest.raises(SettingsError, match="--column goes with table"):
-        read_corpus("meld", tmp_path, columns={"text": "Utterance"})
+        read_corpus(CorpusRequest("meld", tmp_path, columns={"text": "Utterance"}))
 
 
 def test_the_labels_of_a_run_choose_the_task_and_the_order(tmp_path: Path) -> None:
     meld(tmp_path)
     turned = LabelSet("mine", ("positive", "negative", "neutral"))
-    corpus = read_corpus("meld", tmp_path, labels=turned)
+    corpus = read_corpus(CorpusRequest("meld", tmp_path, labels=turned))
     assert corpus.label_set == turned and {clip.target for clip in corpus.clips} == {"negative", "neutral"}
-    assert read_corpus("meld", tmp_path, labels="sentiment").label_set != turned
+    assert read_corpus(CorpusRequest("meld", tmp_path, labels=label_set("sentiment"))).label_set != turned
     with pytest.raises(SettingsError, match="unknown label set 'moods'"):
-        read_corpus("meld", tmp_path, labels="moods")
+        read_corpus(CorpusRequest("meld", tmp_path, labels=label_set("moods")))
 
 
 def test_a_split_asked_for_must_not_be_empty(tmp_path: Path) -> None:
@@ -359,12 +361,12 @@ def test_a_split_asked_for_must_not_be_empty(tmp_path: Path) -> None:
     header = (tmp_path / "test_sent_emo.csv").read_text(encoding="utf-8").splitlines()[0]
     (tmp_path / "test_sent_emo.csv").write_text(header + "\n")
     with pytest.raises(MediaError, match=r"the test split of meld in .* is empty"):
-        read_corpus("meld", tmp_path, splits=["test"])
+        read_corpus(CorpusRequest("meld", tmp_path, splits=("test",)))
 
 
 def test_numbers_and_sets_are_described_as_such(tmp_path: Path) -> None:
     ch_sims(tmp_path / "ch-sims")
-    described = describe("ch-sims", tmp_path / "ch-sims")
+    described = describe(CorpusRequest("ch-sims", tmp_path / "ch-sims"))
     assert described.splits["train"].numbers == pytest.approx(
         {"mean": -1 / 15, "sd": (1 / 3 - 1 / 225) ** 0.5, "lowest": -0.8, "highest": 0.6}
     )
@@ -372,7 +374,7 @@ def test_numbers_and_sets_are_described_as_such(tmp_path: Path) -> None:
     assert rows["lowest"] == ["-0.80"] * 3 and rows["highest"] == ["0.60"] * 3
 
     cmu_mosei(tmp_path / "cmu-mosei")
-    text = describe("cmu-mosei", tmp_path / "cmu-mosei").as_text()
+    text = describe(CorpusRequest("cmu-mosei", tmp_path / "cmu-mosei")).as_text()
     # Of a video, one segment shows happiness, one sadness and anger, and one nothing.
     for row in (("sad", 3, 1, 1), ("anger", 3, 1, 1), ("(none of them)", 3, 1, 1), ("(several)", 3, 1, 1)):
         assert any(line.split() == [*row[0].split(), *map(str, row[1:])] for line in text.splitlines())
@@ -383,7 +385,7 @@ def test_numbers_and_sets_are_described_as_such(tmp_path: Path) -> None:
 
 
 def test_the_real_corpora_are_what_was_published(shared: Path) -> None:
-    said = {name: describe(name, shared / name).as_json() for name in ("meld", "c-expr-db", "ravdess")}
+    said = {name: describe(CorpusRequest(name, shared / name)).as_json() for name in ("meld", "c-expr-db", "ravdess")}
     assert {split: figures["clips"] for split, figures in said["meld"]["splits"].items()} == {
         "train": 9989,
         "dev": 1109,
@@ -416,5 +418,5 @@ def test_every_message_is_one_line(tmp_path: Path) -> None:
     table(tmp_path)
     (tmp_path / "dev.csv").write_text('label,text\n"jo\ny","a\nb"\n')
     with pytest.raises(EmoscribeError) as error:
-        read_corpus("table", tmp_path, labels="basic")
+        read_corpus(CorpusRequest("table", tmp_path, labels=label_set("basic")))
     assert "\n" not in str(error.value)

@@ -12,7 +12,7 @@ from emoscribe.core.errors import EmoscribeError, MediaError
 from emoscribe.core.labels import COMPOUND, COMPOUND_OTHER
 from emoscribe.corpora.c_expr_db import trim
 from emoscribe.corpora.c_expr_db_challenge import write_submission
-from emoscribe.corpora.corpus import Corpus
+from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.extractors import media
 from emoscribe.extractors.trimming import cut, frame_times_s
@@ -291,7 +291,7 @@ def test_the_challenge_has_an_answer_a_frame(tmp_path: Path, make_media) -> None
     times_s = np.array([0.0, 0.04, 0.12, 0.16])
     make_media(tmp_path / "videos" / "07.mp4", frame_times_s=times_s)
     make_media(tmp_path / "videos" / "11.mp4", frame_times_s=times_s[:2])
-    corpus = read_corpus("c-expr-db-challenge", tmp_path)
+    corpus = read_corpus(CorpusRequest("c-expr-db-challenge", tmp_path))
     assert [(clip.id, clip.split, clip.target) for clip in corpus.clips] == [("07", "test", None), ("11", "test", None)]
     frames = {clip.id: frame_times_s(str(clip.media)) for clip in corpus.clips}
     assert np.allclose(frames["07"], times_s, atol=1e-3)
@@ -314,6 +314,6 @@ def test_the_challenge_has_only_a_test_split(tmp_path: Path, make_media) -> None
     (tmp_path / "videos").mkdir()
     make_media(tmp_path / "videos" / "01.mp4", frame_times_s=np.arange(2) / 30)
     with pytest.raises(MediaError, match="the challenge has no dev split, only test"):
-        read_corpus("c-expr-db-challenge", tmp_path, splits=["dev"])
+        read_corpus(CorpusRequest("c-expr-db-challenge", tmp_path, splits=("dev",)))
     with pytest.raises(MediaError, match="cannot be decoded"):
         frame_times_s(tmp_path / "videos" / "02.mp4")

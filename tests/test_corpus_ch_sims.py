@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from emoscribe.core.errors import MediaError, SettingsError
-from emoscribe.core.labels import SENTIMENT
+from emoscribe.core.labels import SENTIMENT, label_set
 from emoscribe.corpora.ch_sims import MOODS
-from emoscribe.corpora.corpus import Corpus
+from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 
 COLUMNS = ["video_id", "clip_id", "text", "label", "label_T", "label_A", "label_V", "annotation", "mode"]
@@ -27,7 +27,7 @@ def write(path: Path, *rows: list[object]) -> None:
 
 
 def read(data: Path, task: str | None = None) -> Corpus:
-    return read_corpus("ch-sims", data, splits=["test"], task=task)
+    return read_corpus(CorpusRequest("ch-sims", data, splits=("test",), task=task))
 
 
 def test_a_rating_for_each_modality(tmp_path: Path) -> None:
@@ -56,12 +56,14 @@ def test_the_sign_of_a_rating_and_its_mood(tmp_path: Path) -> None:
 
 def test_the_labels_of_a_run_choose_polarity_and_others_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "label.csv", row("0001", -0.2), row("0002", 0.2))
-    assert [clip.target for clip in read_corpus("ch-sims", tmp_path, labels="sentiment").clips] == [
+    assert [
+        clip.target for clip in read_corpus(CorpusRequest("ch-sims", tmp_path, labels=label_set("sentiment"))).clips
+    ] == [
         "negative",
         "positive",
     ]
     with pytest.raises(SettingsError, match=r"ch-sims has numbers to predict, .* with labels are: polarity"):
-        read_corpus("ch-sims", tmp_path, labels="basic")
+        read_corpus(CorpusRequest("ch-sims", tmp_path, labels=label_set("basic")))
 
 
 def test_videos_are_found_where_numbers_lost_their_zeros_and_in_v2(tmp_path: Path) -> None:
@@ -100,4 +102,4 @@ def test_errors_name_row_and_column(tmp_path: Path, wrong: dict[str, object], me
 def test_a_split_without_rows_is_named(tmp_path: Path) -> None:
     write(tmp_path / "label.csv", row("0001"))
     with pytest.raises(MediaError, match=r"no rows of mode 'valid' in .*label.csv"):
-        read_corpus("ch-sims", tmp_path, splits=["dev"])
+        read_corpus(CorpusRequest("ch-sims", tmp_path, splits=("dev",)))

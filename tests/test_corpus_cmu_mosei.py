@@ -11,7 +11,7 @@ import pytest
 from emoscribe.core.errors import MediaError
 from emoscribe.core.labels import SENTIMENT
 from emoscribe.corpora.cmu_mosei_files import SIX
-from emoscribe.corpora.corpus import Corpus
+from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 
 HAPPY = [1.0, 2.0, 0, 0, 0, 0, 0]
@@ -54,7 +54,7 @@ def write(path: Path, *rows: Sequence[object]) -> None:
 
 
 def read(data: Path, task: str | None = None, split: str = "test") -> Corpus:
-    return read_corpus("cmu-mosei", data, splits=[split], task=task)
+    return read_corpus(CorpusRequest("cmu-mosei", data, splits=(split,), task=task))
 
 
 # ── the published labels ─────────────────────────────────────────────────────
@@ -110,7 +110,7 @@ def test_the_lists_of_videos_say_what_is_in_which_split(tmp_path: Path) -> None:
     for video in "abcd":
         labelled(tmp_path, video, (0, 2, HAPPY))
     folds(tmp_path, train=["a", "gone"], dev=["b"], test=["c"])
-    corpus = read_corpus("cmu-mosei", tmp_path)
+    corpus = read_corpus(CorpusRequest("cmu-mosei", tmp_path))
     # d is in none of the lists.
     assert [(clip.source, clip.split) for clip in corpus.clips] == [
         ("cmu-mosei-a", "train"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from emoscribe.core.errors import MediaError
 from emoscribe.corpora.caveats import familiar
-from emoscribe.corpora.corpus import Corpus
+from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.identity import overlap, traces
 from emoscribe.corpora.registry import read_corpus
 
@@ -30,7 +30,7 @@ def write(path: Path, *rows: list[object], columns: list[str] = COLUMNS) -> None
 
 
 def read(data: Path, split: str = "train") -> Corpus:
-    return read_corpus("emorynlp", data, splits=[split])
+    return read_corpus(CorpusRequest("emorynlp", data, splits=(split,)))
 
 
 def test_turns_are_in_order_of_episode_scene_and_turn(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_what_meld_has_of_the_same_episode_is_found(tmp_path: Path) -> None:
     there = [said, "Ross", "joy", "positive", 0, 0, 1, 15, "00:00:03,795", "00:00:05,004"]
     write(meld / "train_sent_emo.csv", there, columns=columns)
     write(emory / "emorynlp_test_final.csv", row(4, 1, said), row(4, 2, "Here.", Start_Time="00:00:05.171"))
-    learnt, tested = traces(read_corpus("meld", meld), "train"), read(emory, "test")
+    learnt, tested = traces(read_corpus(CorpusRequest("meld", meld)), "train"), read(emory, "test")
     found = {each.what: (each.shared, each.of) for each in overlap(learnt, tested, "test", "meld train")}
     assert found["clip"] == (1, 2) and found["source"] == (1, 1) and found["text"] == (1, 2)
     ((warning, runs),) = familiar({run: {"meld train": learnt} for run in ("mine", "yours")}, tested, "test").items()

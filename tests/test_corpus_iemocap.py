@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from emoscribe.core.errors import MediaError
+from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.iemocap import FOUR, SIX
 from emoscribe.corpora.registry import read_corpus
 
@@ -39,7 +40,7 @@ def sessions(data: Path) -> None:
 def test_turns_are_in_the_order_spoken_and_of_whom_their_last_part_says(tmp_path: Path) -> None:
     # The files list one speaker after the other.
     dialogue(tmp_path, "Ses05F_impro03", ("F000", 4.0, "hap"), ("F001", 9.0, "xxx"), ("M000", 6.5, "fru"))
-    clips = read_corpus("iemocap", tmp_path, splits=["test"]).clips
+    clips = read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",))).clips
     assert [clip.id for clip in clips] == ["Ses05F_impro03_F000", "Ses05F_impro03_M000", "Ses05F_impro03_F001"]
     assert [clip.speaker for clip in clips] == ["Ses05F", "Ses05M", "Ses05F"]
     assert [clip.text for clip in clips] == ["Line of F000.", "Line of M000.", "Line of F001."]
@@ -51,13 +52,13 @@ def test_turns_are_in_the_order_spoken_and_of_whom_their_last_part_says(tmp_path
 def test_six_emotions_or_four(tmp_path: Path) -> None:
     labels = ("ang", "hap", "exc", "sad", "fru", "neu", "sur", "fea", "dis", "oth", "xxx")
     dialogue(tmp_path, "Ses05M_script01_1b", *((f"M{n:03}", float(2 * n), label) for n, label in enumerate(labels)))
-    six = read_corpus("iemocap", tmp_path, splits=["test"])
+    six = read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",)))
     assert six.label_set == SIX and six.metric == "weighted_f1"
     assert [clip.target for clip in six.clips] == [
         *("angry", "happy", "excited", "sad", "frustrated", "neutral"),
         *[None] * 5,
     ]
-    four = read_corpus("iemocap", tmp_path, splits=["test"], task="four")
+    four = read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",), task="four"))
     assert four.label_set == FOUR
     assert [clip.target for clip in four.clips] == ["angry", "happy", "happy", "sad", None, "neutral", *[None] * 5]
 
@@ -66,24 +67,24 @@ def test_each_fold_tests_on_a_session_and_shares_no_speaker(tmp_path: Path) -> N
     sessions(tmp_path)
     tested = []
     for fold in range(5):
-        corpus = read_corpus("iemocap", tmp_path, fold=fold)
+        corpus = read_corpus(CorpusRequest("iemocap", tmp_path, fold=fold))
         speakers = {split: {clip.speaker for clip in corpus.split(split)} for split in corpus.splits}
         assert [len(speakers[split]) for split in ("train", "dev", "test")] == [6, 2, 2]
         assert len(set.union(*speakers.values())) == 10
         tested.append(corpus.split("test")[0].source)
     assert tested == [f"iemocap-session-{session}" for session in (5, 1, 2, 3, 4)]
-    assert read_corpus("iemocap", tmp_path).split("dev")[0].source == "iemocap-session-4"
+    assert read_corpus(CorpusRequest("iemocap", tmp_path)).split("dev")[0].source == "iemocap-session-4"
 
 
 def test_the_sentence_is_preferred_to_the_video_of_both_actors(tmp_path: Path) -> None:
     dialogue(tmp_path, "Ses05F_impro01", ("F000", 1.0, "neu"), ("M000", 3.0, "sad"))
     expected = tmp_path / "Session5/sentences/wav/Ses05F_impro01/Ses05F_impro01_F000.wav"
-    corpus = read_corpus("iemocap", tmp_path, splits=["test"])
+    corpus = read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",)))
     assert corpus.missing["Ses05F_impro01_F000"] == str(expected) and len(corpus.missing) == 2
 
     video = record(tmp_path, "Session5/dialog/avi/DivX/Ses05F_impro01.avi")
     sentence = record(tmp_path, str(expected.relative_to(tmp_path)))
-    corpus = read_corpus("iemocap", tmp_path, splits=["test"])
+    corpus = read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",)))
     assert [(clip.media, clip.start_s, clip.end_s) for clip in corpus.clips] == [
         (sentence, None, None),
         (video, 3.0, 4.5),
@@ -95,13 +96,18 @@ def test_the_release_may_lie_in_its_own_folder_and_hold_hidden_files(tmp_path: P
     dialogue(tmp_path / "IEMOCAP_full_release", "Ses05F_impro01", ("F000", 1.0, "neu"))
     hidden = tmp_path / "IEMOCAP_full_release/Session5/dialog/EmoEvaluation/._Ses05F_impro01.txt"
     hidden.write_bytes(b"\x00\x05\x16\x07\xff")
-    assert [clip.id for clip in read_corpus("iemocap", tmp_path, splits=["test"]).clips] == ["Ses05F_impro01_F000"]
+    assert [clip.id for clip in read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",))).clips] == [
+        "Ses05F_impro01_F000"
+    ]
 
 
 def test_remarks_in_transcripts_are_passed_over(tmp_path: Path) -> None:
     said = "M: Huh?\nSes05F_impro01_F000 [001.0000-002.5000]: Well: no.\nSes05F_impro01_MXX0 [1-2]: Mm.\n"
     dialogue(tmp_path, "Ses05F_impro01", ("F000", 1.0, "neu"), ("F001", 4.0, "neu"), said=said)
-    assert [clip.text for clip in read_corpus("iemocap", tmp_path, splits=["test"]).clips] == ["Well: no.", ""]
+    assert [clip.text for clip in read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",))).clips] == [
+        "Well: no.",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,11 +122,11 @@ def test_errors_name_the_line(tmp_path: Path, line: str, message: str) -> None:
     dialogue(tmp_path, "Ses05F_impro01", ("F000", 1.0, "neu"))
     (tmp_path / "Session5/dialog/EmoEvaluation/Ses05F_impro01.txt").write_text(line + "\n")
     with pytest.raises(MediaError, match=message):
-        read_corpus("iemocap", tmp_path, splits=["test"])
+        read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",)))
 
 
 def test_a_session_that_is_missing_is_named(tmp_path: Path) -> None:
     dialogue(tmp_path, "Ses01F_impro01", ("F000", 1.0, "neu"))
     with pytest.raises(MediaError, match=r"no Session5/dialog/EmoEvaluation/\*.txt \(test\) in .*; get IEMOCAP_full"):
-        read_corpus("iemocap", tmp_path, splits=["test"])
-    assert read_corpus("iemocap", tmp_path).splits == ("train",)
+        read_corpus(CorpusRequest("iemocap", tmp_path, splits=("test",)))
+    assert read_corpus(CorpusRequest("iemocap", tmp_path)).splits == ("train",)

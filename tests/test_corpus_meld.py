@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from emoscribe.core.errors import MediaError
 from emoscribe.core.labels import BASIC, SENTIMENT
-from emoscribe.corpora.corpus import Corpus
+from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 
 COLUMNS = [
@@ -177,7 +177,7 @@ def test_the_same_scene_in_two_splits_is_one_clip(tmp_path: Path) -> None:
         row(7, 4, "What are you doing?"),
         row(7, 5, "What are you doing?", StartTime="00:09:01,000"),
     )
-    found = {each.what: (each.shared, each.of) for each in overlap_within(read_corpus("meld", tmp_path))}
+    found = {each.what: (each.shared, each.of) for each in overlap_within(read_corpus(CorpusRequest("meld", tmp_path)))}
     assert found == {"clip": (1, 2), "dialogue": (0, 1), "source": (1, 1), "speaker": (1, 1), "text": (2, 2)}
 
 
@@ -205,7 +205,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 
 def test_the_real_transcripts(shared: Path) -> None:
-    corpus = read_corpus("meld", shared / "meld")
+    corpus = read_corpus(CorpusRequest("meld", shared / "meld"))
     assert [len(corpus.split(split)) for split in ("train", "dev", "test")] == [9989, 1109, 0]
     assert not any("\x80" <= char <= "\x9f" for clip in corpus.clips for char in clip.text or "")
     assert sum("’" in (clip.text or "") for clip in corpus.split("train")) > 2_000

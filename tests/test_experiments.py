@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.labels import COMPOUND_OTHER
 from emoscribe.core.timeline import Cues
+from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.identity import traces
 from emoscribe.corpora.registry import read_corpus
-from emoscribe.experiments import evaluate, extract, extraction_settings, prompts
+from emoscribe.experiments import EvaluationRequest, evaluate, extract, extraction_settings, prompts
+from emoscribe.extractors.store import CueStore
 from emoscribe.llm.run import SHIPPED, find_run
 from emoscribe.training.traces import save_traces
 
@@ -86,7 +89,10 @@ def test_evaluate_writes_the_report_with_ablations(table: Path, tmp_path: Path) 
 def test_only_the_named_split_has_to_be_as_it_should(table: Path, tmp_path: Path) -> None:
     shutil.copytree(table, tmp_path / "table")
     (tmp_path / "table" / "train.csv").write_text("text,label\nwhatever,no such label\n")
-    done = evaluate("table", tmp_path / "table", "test", ["meld-minilm"], tmp_path / "report", modalities=["T"])
+    done = evaluate(
+        EvaluationRequest(CorpusRequest("table", tmp_path / "table"), "test", ("meld-minilm",), modalities=("T",)),
+        tmp_path / "report",
+    )
     assert json.loads(done.files["metrics.json"].read_text())["meld-minilm"]["n"] == len(LINES)
 
 
@@ -147,7 +153,11 @@ def test_nothing_is_written_when_something_is_wrong(table: Path, tmp_path: Path,
 def test_a_split_that_cannot_be_scored_is_refused(tmp_path: Path, rows: str, message: str) -> None:
     (tmp_path / "test.csv").write_text(rows)
     with pytest.raises(EmoscribeError, match=message):
-        evaluate("table", tmp_path, "test", ["meld-minilm"], tmp_path / "report", offline=True)
+        evaluate(
+            EvaluationRequest(CorpusRequest("table", tmp_path), "test", ("meld-minilm",)),
+            tmp_path / "report",
+            context=Context(offline=True),
+        )
     assert not (tmp_path / "report").exists()
 
 
@@ -160,17 +170,25 @@ def test_runs_that_do_not_fit_are_refused(table: Path, tmp_path: Path, run: Call
         ([other], "unknown label 'joy'; there are: yes, no"),
     ):
         with pytest.raises(EmoscribeError, match=message):
-            evaluate("table", table, "test", runs, tmp_path / "report", modalities=["T"], offline=True)
+            evaluate(
+                EvaluationRequest(CorpusRequest("table", table), "test", runs, modalities=("T",)),
+                tmp_path / "report",
+                context=Context(offline=True),
+            )
     with pytest.raises(EmoscribeError, match="c-expr-db-challenge asks for one of fearfully surprised"):
         (tmp_path / "data" / "videos").mkdir(parents=True)
         (tmp_path / "data" / "videos" / "01.mp4").touch()
-        evaluate("c-expr-db-challenge", tmp_path / "data", "test", [other], tmp_path / "report", offline=True)
+        evaluate(
+            EvaluationRequest(CorpusRequest("c-expr-db-challenge", tmp_path / "data"), "test", (other,)),
+            tmp_path / "report",
+            context=Context(offline=True),
+        )
     assert not (tmp_path / "report").exists()
 
 
 def test_the_report_says_what_a_run_has_met_before(table: Path, tmp_path: Path, run: Callable[..., Path]) -> None:
     knowing = run("knowing", training={"modalities": "T"})
-    learnt = {"table train": traces(read_corpus("table", table), "train"), "meld dev": {"text": []}}
+    learnt = {"table train": traces(read_corpus(CorpusRequest("table", table)), "train"), "meld dev": {"text": []}}
     save_traces(find_run(knowing).folder, learnt)
     result = emoscribe(
         "evaluate", "table", "--data", table, "--run", knowing, "--run", "meld-minilm", "--modalities", "TA",
@@ -192,7 +210,13 @@ def test_the_report_says_what_a_run_has_met_before(table: Path, tmp_path: Path, 
 def test_a_run_is_read_with_the_signals_it_was_trained_on(table: Path, run: Callable[..., Path]) -> None:
     """Not told otherwise, it does not even look at the still."""
     text = run("text", training={"modalities": "T"})
-    own, told = (prompts("table", table, "test", text, modalities=letters, offline=True) for letters in (None, "T"))
+    own, told = (
+        prompts(
+            EvaluationRequest(CorpusRequest("table", table), "test", (text,), modalities=(letters,)),
+            context=Context(offline=True),
+        )
+        for letters in (None, "T")
+    )
     assert [each.text for each in own] == [each.text for each in told]
 
 
@@ -213,8 +237,15 @@ def test_prompts_of_a_corpus_are_those_it_is_scored_by(table: Path) -> None:
 
 
 def test_a_limit_does_not_change_the_words(shared: Path) -> None:
-    every = prompts("meld", shared / "meld", "dev", modalities="TA", offline=True)
-    some = prompts("meld", shared / "meld", "dev", modalities="TA", limit=3, offline=True)
+    every = prompts(
+        EvaluationRequest(CorpusRequest("meld", shared / "meld"), "dev", ("meld-minilm",), modalities=("TA",)),
+        context=Context(offline=True),
+    )
+    some = prompts(
+        EvaluationRequest(CorpusRequest("meld", shared / "meld"), "dev", ("meld-minilm",), modalities=("TA",)),
+        limit=3,
+        context=Context(offline=True),
+    )
     assert len(every) == 1109 and [each.text for each in some] == [each.text for each in every[:3]]
 
 
@@ -244,7 +275,10 @@ def test_extract_perceives_what_evaluate_looks_up(table: Path, tmp_path: Path) -
     ((clip, cues),) = extract("table", tmp_path / "store", settings, data=table, splits=["test"])
     assert (clip.id, clip.target) == ("test-1", "joy") and isinstance(cues, Cues) and cues.face is not None
     kept = sorted((tmp_path / "store").iterdir())
-    prompts("table", table, "test", modalities="TV", cues=tmp_path / "store", offline=True)
+    prompts(
+        EvaluationRequest(CorpusRequest("table", table), "test", ("meld-minilm",), modalities=("TV",)),
+        context=Context(offline=True, store=CueStore(tmp_path / "store")),
+    )
     assert sorted((tmp_path / "store").iterdir()) == kept
 
 

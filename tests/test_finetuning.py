@@ -14,19 +14,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.timeline import Moment
 from emoscribe.core.weights import FOLDERS_VARIABLE
-from emoscribe.experiments import evaluate, finetune
-from emoscribe.experiments.lessons import LabelledClip, Lesson, Source, examples_of, mixed_in
+from emoscribe.corpora.corpus import CorpusRequest
+from emoscribe.experiments import EvaluationRequest, evaluate, finetune
 from emoscribe.experiments.settings import FinetuneSettings
+from emoscribe.experiments.training_data import LabelledClip, Source, TrainingData, examples_of, mixed_in
 from emoscribe.llm.reader import load_reader
-from emoscribe.llm.resume import CHECKPOINT
 from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, Run, find_run
 from emoscribe.llm.score import score
 from emoscribe.prompts.render import render
 from emoscribe.textualize.mixture import Labelled
+from emoscribe.training.checkpoints import CHECKPOINT
 from emoscribe.training.traces import load_traces
 from safetensors.numpy import load_file
 
@@ -77,7 +79,9 @@ def settings(**changed) -> FinetuneSettings:
 @pytest.fixture(scope="module")
 def run(table: Path, tmp_path_factory: pytest.TempPathFactory):
     lines: list[str] = []
-    run = finetune("table", table, tmp_path_factory.mktemp("runs") / "words", settings(), report=lines.append)
+    run = finetune(
+        CorpusRequest("table", table), tmp_path_factory.mktemp("runs") / "words", settings(), report=lines.append
+    )
     return run, lines
 
 
@@ -109,7 +113,9 @@ def test_a_run_is_whole(run, table: Path) -> None:
 def test_it_is_evaluated_as_it_was_judged(run, table: Path, tmp_path: Path) -> None:
     run, _ = run
     done = evaluate(
-        "table", table, "dev", [run.folder], tmp_path / "report", modalities=["T"], device="cpu", offline=True
+        EvaluationRequest(CorpusRequest("table", table), "dev", (run.folder,), modalities=("T",)),
+        tmp_path / "report",
+        context=Context(device="cpu", offline=True),
     )
     measured = read_json(done.files["metrics.json"])["words"]
     for metric in ("accuracy", "weighted_f1", "macro_f1"):
@@ -138,12 +144,12 @@ def test_a_resumed_training_is_an_unbroken_one(run, table: Path, tmp_path: Path,
 
     often = settings(checkpoint_steps=5)
     with pytest.raises(_Stopped):
-        finetune("table", table, tmp_path / "words", often, progress=stop)
+        finetune(CorpusRequest("table", table), tmp_path / "words", often, context=Context(offline=True, progress=stop))
     assert not (tmp_path / "words" / "run.json").exists() or (tmp_path / "words" / CHECKPOINT).exists()
     if (tmp_path / "words" / CHECKPOINT).exists():
         with pytest.raises(SettingsError, match="--resume"):
-            finetune("table", table, tmp_path / "words", often)
-    resumed = finetune("table", table, tmp_path / "words", often, resume=True)
+            finetune(CorpusRequest("table", table), tmp_path / "words", often)
+    resumed = finetune(CorpusRequest("table", table), tmp_path / "words", often, resume=True)
     assert weights(resumed.folder) == weights(unbroken.folder)
     assert resumed.temperature == unbroken.temperature
     assert [each["dev"] for each in resumed.metrics["epochs"]] == [each["dev"] for each in unbroken.metrics["epochs"]]
@@ -162,37 +168,41 @@ def test_a_training_stopped_before_it_was_described(
 
     with monkeypatch.context() as patch, pytest.raises(_Stopped):
         patch.setattr("emoscribe.llm.train.save_run", killed)
-        finetune("table", table, tmp_path / "words", settings(epochs=1))
-    resumed = finetune("table", table, tmp_path / "words", settings(epochs=1), resume=True)
+        finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1))
+    resumed = finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1), resume=True)
     assert find_run(resumed.folder) == resumed and not (resumed.folder / CHECKPOINT).exists()
 
 
 def test_a_mistake_can_be_mended_in_the_same_folder(table: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no layer 'nope'"):
-        finetune("table", table, tmp_path / "words", settings(lora={"target_modules": ["nope"]}))
+        finetune(CorpusRequest("table", table), tmp_path / "words", settings(lora={"target_modules": ["nope"]}))
     with pytest.raises(SettingsError, match="nothing on train-1 with the labels"):
         (tmp_path / "opinions.json").write_text("[]")
-        finetune("table", table, tmp_path / "words", settings(teachers={"opinions": tmp_path / "opinions.json"}))
-    assert finetune("table", table, tmp_path / "words", settings(epochs=1)).metrics["best_epoch"] == 0
+        finetune(
+            CorpusRequest("table", table),
+            tmp_path / "words",
+            settings(teachers={"opinions": tmp_path / "opinions.json"}),
+        )
+    assert finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1)).metrics["best_epoch"] == 0
 
 
 def test_a_damaged_checkpoint_is_named(table: Path, tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"no checkpoint")
     with pytest.raises(EmoscribeError, match=r"checkpoint\.pt is damaged; train anew"):
-        finetune("table", table, tmp_path, settings(), resume=True)
+        finetune(CorpusRequest("table", table), tmp_path, settings(), resume=True)
 
 
 def test_only_the_same_training_is_resumed(run, table: Path, tmp_path: Path) -> None:
     run, _ = run
     folder = shutil.copytree(run.folder, tmp_path / "words")
     with pytest.raises(SettingsError, match=r"settings differ .*seed: 0, now 1"):
-        finetune("table", table, folder, settings(seed=1), resume=True)
+        finetune(CorpusRequest("table", table), folder, settings(seed=1), resume=True)
     other = shutil.copytree(table, tmp_path / "table")
     with (other / "train.csv").open("a") as file:
         file.write("one more,joy,a,z\n")
     with pytest.raises(SettingsError, match="data differ"):
-        finetune("table", other, folder, settings(), resume=True)
-    assert finetune("table", table, folder, settings(), resume=True).metrics == run.metrics
+        finetune(CorpusRequest("table", other), folder, settings(), resume=True)
+    assert finetune(CorpusRequest("table", table), folder, settings(), resume=True).metrics == run.metrics
 
 
 def test_a_full_disk_damages_nothing(table: Path, tmp_path: Path) -> None:
@@ -201,11 +211,13 @@ def test_a_full_disk_damages_nothing(table: Path, tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
     try:
         with pytest.raises(EmoscribeError, match="make room"):
-            finetune("table", table, tmp_path / "words", settings())
+            finetune(CorpusRequest("table", table), tmp_path / "words", settings())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list((tmp_path / "words").glob("*.partial*"))
-    assert finetune("table", table, tmp_path / "words", settings(), resume=True).metrics["best_epoch"] >= 0
+    assert (
+        finetune(CorpusRequest("table", table), tmp_path / "words", settings(), resume=True).metrics["best_epoch"] >= 0
+    )
 
 
 # ── several processes ────────────────────────────────────────────────────────
@@ -237,7 +249,7 @@ def test_two_processes_learn_and_measure_as_one(run, table: Path, tmp_path: Path
 
     said = by_two("finetune", "table", "--data", table, "--config", config, "--out", tmp_path / "two")
     assert said.count("epoch 1/1") == 1 and (tmp_path / "rank 1").exists()
-    one = finetune("table", table, tmp_path / "one", settings(**still))
+    one = finetune(CorpusRequest("table", table), tmp_path / "one", settings(**still))
     two = find_run(tmp_path / "two")
     assert two.metrics["epochs"][0]["loss"] == pytest.approx(one.metrics["epochs"][0]["loss"], rel=1e-4)
     for name in (ADAPTER, HEAD):
@@ -245,7 +257,11 @@ def test_two_processes_learn_and_measure_as_one(run, table: Path, tmp_path: Path
         assert all(np.allclose(learnt[key], same[key], atol=1e-4) for key in learnt)
     measure = ("evaluate", "table", "--data", table, "--split", "dev", "--run", run.folder, "--offline")
     by_two(*measure, "--out", tmp_path / "by-two")
-    evaluate("table", table, "dev", [run.folder], tmp_path / "by-one", device="cpu", offline=True)
+    evaluate(
+        EvaluationRequest(CorpusRequest("table", table), "dev", (run.folder,)),
+        tmp_path / "by-one",
+        context=Context(device="cpu", offline=True),
+    )
     by_one, by_two = (read_json(tmp_path / name / "metrics.json")["words"] for name in ("by-one", "by-two"))
     assert all(by_one[name] == by_two[name] for name in ("n", "accuracy", "weighted_f1", "macro_f1", "confusion"))
     # Other batches round otherwise.
@@ -258,19 +274,21 @@ def test_two_processes_learn_and_measure_as_one(run, table: Path, tmp_path: Path
 def test_a_loss_that_is_no_number_ends_it(table: Path, tmp_path: Path) -> None:
     wild = settings(optimizer={"learning_rate": 1e30, "head_learning_rate": 1e30}, weight_average=0)
     with pytest.raises(EmoscribeError, match=r"lower optimizer\.learning_rate"):
-        finetune("table", table, tmp_path / "words", wild)
+        finetune(CorpusRequest("table", table), tmp_path / "words", wild)
 
 
 def test_patience_ends_it_early(table: Path, tmp_path: Path) -> None:
     impatient = settings(epochs=9, patience=1, optimizer={"learning_rate": 1e-9, "head_learning_rate": 1e-9})
-    run = finetune("table", table, tmp_path / "words", impatient)
+    run = finetune(CorpusRequest("table", table), tmp_path / "words", impatient)
     assert len(run.metrics["epochs"]) == 2 and run.metrics["best_epoch"] == 0
 
 
 def test_gradients_do_not_depend_on_how_a_batch_is_cut(table: Path, tmp_path: Path) -> None:
     still = {"lora": {"dropout": 0}, "head_dropout": 0, "precision": "float32", "epochs": 1}
     losses = [
-        finetune("table", table, tmp_path / str(size), settings(micro_batch_size=size, **still)).metrics["epochs"][0]
+        finetune(CorpusRequest("table", table), tmp_path / str(size), settings(micro_batch_size=size, **still)).metrics[
+            "epochs"
+        ][0]
         for size in (None, 1, 3)
     ]
     assert losses[1]["loss"] == pytest.approx(losses[0]["loss"], rel=1e-4)
@@ -293,7 +311,7 @@ def test_gradients_do_not_depend_on_how_a_batch_is_cut(table: Path, tmp_path: Pa
     ids=str,
 )
 def test_every_setting_counts(imbalanced: Path, plain_run: bytes, tmp_path: Path, changed: dict) -> None:
-    run = finetune("table", imbalanced, tmp_path / "words", settings(epochs=1, **changed))
+    run = finetune(CorpusRequest("table", imbalanced), tmp_path / "words", settings(epochs=1, **changed))
     assert weights(run.folder) != plain_run
 
 
@@ -310,7 +328,11 @@ def imbalanced(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plain_run(imbalanced: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return weights(finetune("table", imbalanced, tmp_path_factory.mktemp("plain") / "words", settings(epochs=1)).folder)
+    return weights(
+        finetune(
+            CorpusRequest("table", imbalanced), tmp_path_factory.mktemp("plain") / "words", settings(epochs=1)
+        ).folder
+    )
 
 
 def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: Path, tmp_path: Path) -> None:
@@ -318,8 +340,8 @@ def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: P
     answers = {}
     for adjustment in (0.0, 1.0):
         changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 4}
-        run = finetune("table", imbalanced, tmp_path / str(adjustment), settings(**changed))
-        reader = load_reader(run, device="cpu", offline=True)
+        run = finetune(CorpusRequest("table", imbalanced), tmp_path / str(adjustment), settings(**changed))
+        reader = load_reader(run, Context(device="cpu", offline=True))
         scored = score(reader, [render([Moment(0, 1, None, "face voice before")], 0, run.prompt, id="")])[0]
         answers[adjustment] = scored.scores["neutral"]
     assert answers[1.0] < answers[0.0]
@@ -327,31 +349,39 @@ def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: P
 
 def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:
     asking = settings(epochs=1, teachers={"count": 2, "epochs": 1})
-    run = finetune("table", table, tmp_path / "taught", asking)
+    run = finetune(CorpusRequest("table", table), tmp_path / "taught", asking)
     opinions = read_json(run.folder / "opinions.json")
     assert len(opinions) == 36 and all(sum(said.values()) == pytest.approx(1, abs=1e-3) for said in opinions.values())
     again = settings(epochs=1, teachers={"opinions": str(run.folder / "opinions.json")})
-    assert weights(finetune("table", table, tmp_path / "again", again).folder) == weights(run.folder)
-    untaught = finetune("table", table, tmp_path / "untaught", settings(epochs=1))
+    assert weights(finetune(CorpusRequest("table", table), tmp_path / "again", again).folder) == weights(run.folder)
+    untaught = finetune(CorpusRequest("table", table), tmp_path / "untaught", settings(epochs=1))
     assert weights(untaught.folder) != weights(run.folder)
     with pytest.raises(SettingsError, match="says nothing on"):
-        finetune("table", table, tmp_path / "no", settings(teachers={"opinions": str(run.folder / "settings.json")}))
+        finetune(
+            CorpusRequest("table", table),
+            tmp_path / "no",
+            settings(teachers={"opinions": str(run.folder / "settings.json")}),
+        )
 
 
 def test_a_licence_of_its_own(table: Path, tmp_path: Path) -> None:
-    run = finetune("table", table, tmp_path / "words", settings(epochs=1, licence="CC0-1.0"))
+    run = finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1, licence="CC0-1.0"))
     assert run.licence == "CC0-1.0" and "license: cc0-1.0" in (run.folder / "README.md").read_text()
 
 
 def test_corpora_mixed(table: Path, tmp_path: Path) -> None:
     """Other lines, as another corpus; what each is read by is measured apart."""
     mixed = mixed_in(settings(epochs=1), [f"table={table}"])
-    run = finetune("table", table, tmp_path / "mixed", mixed)
+    run = finetune(CorpusRequest("table", table), tmp_path / "mixed", mixed)
     # Two tables are two corpora: neither is forgotten for the other.
     assert {"mean", "table[T] weighted_f1", "table-2[T] weighted_f1"} <= set(run.metrics["dev"])
     assert set(load_traces(run.folder)) == {"table train", "table dev", "table-2 train", "table-2 dev"}
     with pytest.raises(SettingsError, match="where is faces"):
-        finetune("table", table, tmp_path / "no", settings(mix=[{"corpus": "table", "name": "faces", "teaches": "T"}]))
+        finetune(
+            CorpusRequest("table", table),
+            tmp_path / "no",
+            settings(mix=[{"corpus": "table", "name": "faces", "teaches": "T"}]),
+        )
     with pytest.raises(SettingsError, match="NAME=DIR"):
         mixed_in(settings(), ["ravdess"])
     with pytest.raises(SettingsError, match="unknown corpus"):
@@ -369,19 +399,19 @@ def test_a_corpus_with_nothing_to_learn_from(table: Path, tmp_path: Path) -> Non
     shutil.copy(table / "dev.csv", tmp_path / "dev")
     mix = [{"corpus": "table", "name": "other", "teaches": "T", "data": tmp_path / "dev", "examples": 3}]
     with pytest.raises(SettingsError, match=r"other in .* has no clips with one label in its train split"):
-        finetune("table", table, tmp_path / "words", settings(mix=mix))
+        finetune(CorpusRequest("table", table), tmp_path / "words", settings(mix=mix))
 
 
 def test_teachers_are_heard_on_their_own_corpus_alone(table: Path, tmp_path: Path) -> None:
     """Rows of two tables are called the same."""
     mixed = settings(mix=[{"corpus": "table", "teaches": "T", "data": table}])
-    lessons = [
-        Lesson(Source(name, None, "T"), {"train": (clip,)})  # pyright: ignore[reportArgumentType]
+    data = [
+        TrainingData(Source(name, None, "T"), {"train": (clip,)})  # pyright: ignore[reportArgumentType]
         for name, clip in (("table", line("a day", "neutral")), ("table-2", line("get out", "anger")))
     ]
     opinions = {"train-1": {"joy": 0.2, "anger": 0.2, "neutral": 0.6}}
     described = find_run("meld-minilm")
-    examples = examples_of(lessons, described, mixed, 0, opinions)
+    examples = examples_of(data, described, mixed, 0, opinions)
     assert [(each.source, each.soft) for each in examples[:2]] == [("table", opinions["train-1"]), ("table-2", None)]
 
 
@@ -404,7 +434,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(
     table: Path, tmp_path: Path, changed: dict, message: str
 ) -> None:
     with pytest.raises(EmoscribeError, match=message) as refused:
-        finetune("table", table, tmp_path / "words", settings(**changed))
+        finetune(CorpusRequest("table", table), tmp_path / "words", settings(**changed))
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "words").exists()
 
@@ -414,7 +444,7 @@ def test_a_split_without_labels(table: Path, tmp_path: Path) -> None:
     alone.mkdir()
     shutil.copy(table / "train.csv", alone)
     with pytest.raises(SettingsError, match="dev split"):
-        finetune("table", alone, tmp_path / "words", settings())
+        finetune(CorpusRequest("table", alone), tmp_path / "words", settings())
 
 
 def test_one_label_is_nothing_to_learn(table: Path, tmp_path: Path) -> None:
@@ -423,18 +453,18 @@ def test_one_label_is_nothing_to_learn(table: Path, tmp_path: Path) -> None:
     for split in ("train", "dev"):
         (alone / f"{split}.csv").write_text("text,label\na day,joy\n")
     with pytest.raises(SettingsError, match=r"all clips of table in .* are 'joy'"):
-        finetune("table", alone, tmp_path / "words", settings())
+        finetune(CorpusRequest("table", alone), tmp_path / "words", settings())
 
 
 @pytest.mark.parametrize("out", ["words", "words/below"])
 def test_a_file_is_no_run(table: Path, tmp_path: Path, out: str) -> None:
     (tmp_path / "words").write_text("")
     with pytest.raises(SettingsError, match="is a file"):
-        finetune("table", table, tmp_path / out, settings())
+        finetune(CorpusRequest("table", table), tmp_path / out, settings())
 
 
 def test_a_run_says_nothing_of_this_machine(table: Path, tmp_path: Path) -> None:
     norms = shutil.copy(SHIPPED / "meld-minilm" / NORMS, tmp_path)
-    run = finetune("table", table, tmp_path / "words", settings(epochs=1, norms=str(norms)))
+    run = finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1, norms=str(norms)))
     for name in ("run.json", "settings.json", "README.md"):
         assert str(tmp_path) not in (run.folder / name).read_text()

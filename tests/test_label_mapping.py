@@ -8,10 +8,20 @@ from pathlib import Path
 import h5py
 import pytest
 from emoscribe.core.errors import MediaError, SettingsError
-from emoscribe.core.labels import BASIC, COMPOUND, SENTIMENT, LabelSet, as_basic, counterpart, is_emotion, polarity
+from emoscribe.core.labels import (
+    BASIC,
+    COMPOUND,
+    SENTIMENT,
+    LabelSet,
+    as_basic,
+    counterpart,
+    is_emotion,
+    label_set,
+    polarity,
+)
 from emoscribe.corpora.caveats import caveats
 from emoscribe.corpora.cmu_mosei_files import SIX as MOSEI
-from emoscribe.corpora.corpus import Corpus
+from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.describe import describe
 from emoscribe.corpora.emorynlp import SEVEN
 from emoscribe.corpora.iemocap import FOUR, SIX
@@ -93,7 +103,7 @@ def targets(corpus: Corpus, split: str) -> list[object]:
 
 def test_what_maps_is_scored_and_what_does_not_is_counted_by_split(tmp_path: Path) -> None:
     data = emorynlp(tmp_path, ["Mad", "Powerful"], ["Joyful", "Peaceful", "Powerful", "Peaceful", "Scared"])
-    corpus = read_corpus("emorynlp", data, labels=BASIC)
+    corpus = read_corpus(CorpusRequest("emorynlp", data, labels=BASIC))
     assert corpus.label_set == BASIC
     assert targets(corpus, "train") == ["anger", None]
     assert targets(corpus, "test") == ["joy", None, None, None, "fear"]
@@ -110,14 +120,14 @@ def test_what_maps_is_scored_and_what_does_not_is_counted_by_split(tmp_path: Pat
 def test_a_corpus_read_with_its_own_labels_leaves_nothing_out(tmp_path: Path) -> None:
     data = emorynlp(tmp_path, ["Mad"], ["Joyful", "Peaceful"])
     turned = LabelSet("turned", SEVEN.labels[::-1])
-    corpus = read_corpus("emorynlp", data, labels=turned)
+    corpus = read_corpus(CorpusRequest("emorynlp", data, labels=turned))
     assert (corpus.label_set, corpus.unmapped) == (turned, {})
     assert not any("counterpart" in caveat for caveat in caveats(corpus, "test"))
 
 
 def test_the_description_counts_what_has_no_counterpart(tmp_path: Path) -> None:
     data = emorynlp(tmp_path, ["Mad"], ["Joyful", "Peaceful"])
-    text = describe("emorynlp", data, labels=BASIC).as_text()
+    text = describe(CorpusRequest("emorynlp", data, labels=BASIC)).as_text()
     assert "Of the 2 clips of the test split, those labelled peaceful (1) have no counterpart among neutral" in text
     assert any(line.split() == ["(not", "scored)", "0", "1"] for line in text.splitlines())
 
@@ -128,16 +138,20 @@ def test_folds_by_source_are_the_same_whatever_the_answers(tmp_path: Path) -> No
     with (tmp_path / "emorynlp_train_final.csv").open("w", encoding="utf-8", newline="") as file:
         rows = [["Hi.", "['Ross Geller']", label, 1, n, 1, n] for n, label in enumerate(labels)]
         csv.writer(file).writerows([columns, *rows])
-    own = read_corpus("emorynlp", tmp_path, folds="source", fold=2)
-    mapped = read_corpus("emorynlp", tmp_path, folds="source", fold=2, labels="basic")
+    own = read_corpus(CorpusRequest("emorynlp", tmp_path, folds="source", fold=2))
+    mapped = read_corpus(CorpusRequest("emorynlp", tmp_path, folds="source", fold=2, labels=label_set("basic")))
     assert [(clip.id, clip.split) for clip in own.clips] == [(clip.id, clip.split) for clip in mapped.clips]
-    folds = [fold for fold in describe("emorynlp", tmp_path, labels="basic").folds if fold.folds == "source"]
-    assert folds == [fold for fold in describe("emorynlp", tmp_path).folds if fold.folds == "source"]
+    folds = [
+        fold
+        for fold in describe(CorpusRequest("emorynlp", tmp_path, labels=label_set("basic"))).folds
+        if fold.folds == "source"
+    ]
+    assert folds == [fold for fold in describe(CorpusRequest("emorynlp", tmp_path)).folds if fold.folds == "source"]
 
 
 def test_of_sets_a_single_emotion_is_a_label_and_the_others_are_counted(tmp_path: Path) -> None:
     data = cmu_mosei(tmp_path, "happy", "sad anger", "", "fear", "sad disgust fear")
-    corpus = read_corpus("cmu-mosei", data, labels=BASIC)
+    corpus = read_corpus(CorpusRequest("cmu-mosei", data, labels=BASIC))
     assert targets(corpus, "test") == ["joy", None, None, "fear", None]
     (said,) = [caveat for caveat in caveats(corpus, "test") if "counterpart" in caveat]
     assert "those labelled several emotions (2) and none of its emotions (1) have no counterpart" in said
@@ -145,7 +159,7 @@ def test_of_sets_a_single_emotion_is_a_label_and_the_others_are_counted(tmp_path
 
 def test_sets_stay_sets_where_the_answers_are_their_own(tmp_path: Path) -> None:
     data = cmu_mosei(tmp_path, "happy", "sad anger", "")
-    corpus = read_corpus("cmu-mosei", data, labels=MOSEI.labels[::-1])
+    corpus = read_corpus(CorpusRequest("cmu-mosei", data, labels=label_set(MOSEI.labels[::-1])))
     assert targets(corpus, "test") == [frozenset({"happy"}), frozenset({"sad", "anger"}), frozenset()]
     assert corpus.unmapped == {}
 
@@ -159,7 +173,9 @@ def meld(data: Path, *emotions: str) -> Path:
 
 
 def test_some_of_the_labels_may_be_asked_for(tmp_path: Path) -> None:
-    corpus = read_corpus("meld", meld(tmp_path, "joy", "surprise", "neutral"), labels=["neutral", "joy"])
+    corpus = read_corpus(
+        CorpusRequest("meld", meld(tmp_path, "joy", "surprise", "neutral"), labels=label_set(["neutral", "joy"]))
+    )
     assert targets(corpus, "test") == ["joy", None, "neutral"]
     assert corpus.unmapped == {"test_dia0_utt1": "surprise"}
 
@@ -167,17 +183,17 @@ def test_some_of_the_labels_may_be_asked_for(tmp_path: Path) -> None:
 def test_a_label_that_is_no_known_emotion_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text("label,text\njoy,x\njpy,y\n")
     with pytest.raises(MediaError, match=r"test.csv, row 2 \(line 3\), column 'label': unknown label 'jpy'"):
-        read_corpus("table", tmp_path, labels=BASIC)
+        read_corpus(CorpusRequest("table", tmp_path, labels=BASIC))
     (tmp_path / "folds" / "split-0").mkdir(parents=True)
     (tmp_path / "folds" / "split-0" / "test.txt").write_text("Sadly-Angry/07_Sadly-Angry_0,6\n")
     with pytest.raises(MediaError, match=r"clip 07_Sadly-Angry_0: label 'sadly angry' is none of neutral, surprise"):
-        read_corpus("c-expr-db", tmp_path, labels=BASIC)
-    assert targets(read_corpus("c-expr-db", tmp_path, labels=COMPOUND), "test") == ["sadly angry"]
+        read_corpus(CorpusRequest("c-expr-db", tmp_path, labels=BASIC))
+    assert targets(read_corpus(CorpusRequest("c-expr-db", tmp_path, labels=COMPOUND)), "test") == ["sadly angry"]
 
 
 def test_answers_of_which_a_corpus_has_not_two_are_refused(tmp_path: Path) -> None:
     data = emorynlp(tmp_path, ["Mad"], ["Neutral", "Peaceful"])
     with pytest.raises(SettingsError, match=r"emorynlp has joyful, .*: only neutral is in both, so there is nothing"):
-        read_corpus("emorynlp", data, labels=SENTIMENT)
+        read_corpus(CorpusRequest("emorynlp", data, labels=SENTIMENT))
     with pytest.raises(SettingsError, match=r"yes, no are asked for: nothing is in both"):
-        read_corpus("emorynlp", data, labels=["yes", "no"])
+        read_corpus(CorpusRequest("emorynlp", data, labels=label_set(["yes", "no"])))

@@ -7,24 +7,27 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.timeline import Moment, Prompt, Scored
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
+from emoscribe.llm.batches import Example
+from emoscribe.llm.learner import LabelledPrompts
 from emoscribe.llm.reader import Reader, load_reader
 from emoscribe.llm.run import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run, load_run
 from emoscribe.llm.score import score
 from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.temperature import fitted_temperature
 from emoscribe.llm.tokens import PromptTokenizer, batches_by_length, shuffled_batches
-from emoscribe.llm.train import Example, fit
+from emoscribe.llm.train import fit
 from emoscribe.prompts.render import render
 from emoscribe.prompts.settings import PromptSettings
 from emoscribe.training.optimizers import OptimizerSettings
 
+OFFLINE = Context(device="cpu", offline=True)
 LABELS = ("neutral", "joy", "anger")
 WORDS = "fine great awful day what a you did face : smile frown before , someone else same speaker \" ' . [ ] sep"
 POSITIONS = 48
@@ -94,7 +97,7 @@ EXAMPLES = [
 def described(folder: Path) -> Run:
     return Run(
         folder=folder,
-        base=Base(id="tiny-bert", sha256=weights_sha256(find_base("tiny-bert", offline=True))),
+        base=Base(id="tiny-bert", sha256=weights_sha256(find_base("tiny-bert", context=OFFLINE))),
         label_set="three",
         labels=LABELS,
         prompt=PromptSettings(),
@@ -111,25 +114,22 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[list[Sc
     """A run, and its scores of `EXAMPLES` while it was still in training."""
     scores: list[list[Scored]] = []
 
-    def judge(scored: Sequence[Scored]) -> dict[str, float]:
+    def metrics(scored: Sequence[Scored]) -> dict[str, float]:
         scores.append(list(scored))
         return {"quality": len(scores)}  # the last epoch is the best
 
     run = fit(
         described(tmp_path_factory.mktemp("runs") / "tiny"),
-        find_base("tiny-bert", offline=True),
-        lambda epoch: EXAMPLES,
-        EXAMPLES,
+        find_base("tiny-bert", context=OFFLINE),
+        LabelledPrompts(lambda epoch: EXAMPLES, EXAMPLES, metrics, "quality"),
         TWO_EPOCHS,
-        judge=judge,
-        select="quality",
     )
     return run, scores
 
 
 @pytest.fixture(scope="module")
 def reader(trained: tuple[Run, list[list[Scored]]]) -> Reader:
-    return load_reader(trained[0], device="cpu", offline=True)
+    return load_reader(trained[0], OFFLINE)
 
 
 def rows(scored: list[Scored]) -> np.ndarray:
@@ -156,12 +156,9 @@ def test_the_same_seed_gives_the_same_run(trained: tuple[Run, list[list[Scored]]
     later = iter(range(2))
     again = fit(
         described(tmp_path),
-        find_base("tiny-bert", offline=True),
-        lambda epoch: EXAMPLES,
-        EXAMPLES,
+        find_base("tiny-bert", context=OFFLINE),
+        LabelledPrompts(lambda epoch: EXAMPLES, EXAMPLES, lambda scored: {"quality": next(later)}, "quality"),
         TWO_EPOCHS,
-        judge=lambda scored: {"quality": next(later)},
-        select="quality",
     )
     for name in (ADAPTER, HEAD):
         assert (again.folder / name).read_bytes() == (trained[0].folder / name).read_bytes()
@@ -203,7 +200,7 @@ def test_an_adapter_for_another_base_is_refused(trained, tmp_path: Path) -> None
     weights = load_file(folder / ADAPTER)
     save_file({name.replace("layer.1", "layer.7"): tensor for name, tensor in weights.items()}, folder / ADAPTER)
     with pytest.raises(EmoscribeError, match=r"does not fit its base model \(at encoder\.layer\.7"):
-        load_reader(load_run(folder), device="cpu", offline=True)
+        load_reader(load_run(folder), OFFLINE)
 
 
 @pytest.mark.parametrize("damage", [lambda p: p.write_bytes(b"no"), Path.unlink])
@@ -212,24 +209,27 @@ def test_a_damaged_run_ends_in_one_line(trained, tmp_path: Path, name: str, dama
     folder = shutil.copytree(trained[0].folder, tmp_path / "run")
     damage(folder / name)
     with pytest.raises(EmoscribeError, match="cannot be loaded onto tiny-bert") as caught:
-        load_reader(load_run(folder), device="cpu", offline=True)
+        load_reader(load_run(folder), OFFLINE)
     assert "\n" not in str(caught.value)
 
 
 def test_other_weights_under_the_same_name_are_refused(trained) -> None:
     run = trained[0].model_copy(update={"base": Base(id="tiny-bert", sha256="1" * 64)})
     with pytest.raises(EmoscribeError, match="not those that the adapter was trained on"):
-        load_reader(run, device="cpu", offline=True)
+        load_reader(run, OFFLINE)
 
 
 def test_labels_that_the_run_does_not_have_are_refused(tmp_path: Path) -> None:
     wrong = [replace(EXAMPLES[0], label="awe")]
-    base = find_base("tiny-bert", offline=True)
-    judging: dict[str, Any] = {"judge": lambda scored: {"quality": 0.0}, "select": "quality"}
+    base = find_base("tiny-bert", context=OFFLINE)
+
+    def data(learnt: list[Example], dev: list[Example]) -> LabelledPrompts:
+        return LabelledPrompts(lambda epoch: learnt, dev, lambda scored: {"quality": 0.0}, "quality")
+
     with pytest.raises(SettingsError, match="label 'awe' is not among the run's: neutral, joy, anger"):
-        fit(described(tmp_path), base, lambda epoch: wrong, wrong, TWO_EPOCHS, **judging)
+        fit(described(tmp_path), base, data(wrong, wrong), TWO_EPOCHS)
     with pytest.raises(SettingsError, match="one of the two is empty"):
-        fit(described(tmp_path), base, lambda epoch: EXAMPLES, [], TWO_EPOCHS, **judging)
+        fit(described(tmp_path), base, data(EXAMPLES, []), TWO_EPOCHS)
 
 
 # ── scoring ──────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.labels import BASIC
+from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.predictions import Predictions
 from emoscribe.llm.run import find_run, save_run
@@ -65,7 +66,7 @@ def test_goemotions_becomes_a_table(recipe: Recipe, tmp_path: Path, capsys: pyte
     )
     assert recipe("goemotions_table.py", "--goemotions", data, "--out", tmp_path / "table") == 0
     assert "train: 2 of 4 comments (1 with several emotions, 1 held out)" in capsys.readouterr().out
-    corpus = read_corpus("table", tmp_path / "table")
+    corpus = read_corpus(CorpusRequest("table", tmp_path / "table"))
     train = corpus.split("train")
     assert [clip.target for clip in train] == ["joy", "neutral"]
     assert train[1].text == "A religious man"
@@ -83,7 +84,7 @@ def test_goemotions_becomes_a_table(recipe: Recipe, tmp_path: Path, capsys: pyte
 def test_goemotions_grouped_already(recipe: Recipe, tmp_path: Path) -> None:
     data = goemotions(tmp_path / "goemotions", " ".join(BASIC.labels), "labels.txt", train=["Yes\t4\ta"])
     assert recipe("goemotions_table.py", "--goemotions", data, "--out", tmp_path / "table") == 0
-    assert read_corpus("table", tmp_path / "table").split("train")[0].target == "joy"
+    assert read_corpus(CorpusRequest("table", tmp_path / "table")).split("train")[0].target == "joy"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_faces_become_a_table_split_by_person(recipe: Recipe, tmp_path: Path) ->
     rows = [(f"{person}_{still}.jpg", person, "joy") for person in "GFEDCBA" for still in (1, 2)]
     data = faces(tmp_path / "faces", rows)
     assert recipe("faces_table.py", "--faces", data, "--out", tmp_path / "deep" / "table") == 0
-    corpus = read_corpus("table", tmp_path / "deep" / "table")
+    corpus = read_corpus(CorpusRequest("table", tmp_path / "deep" / "table"))
     assert corpus.splits == ("train", "dev") and not corpus.missing
     assert {clip.source for clip in corpus.split("dev")} == {"A", "F"}
     assert {clip.source for clip in corpus.split("train")} == {"B", "C", "D", "E", "G"}

@@ -16,17 +16,18 @@ import pytest
 import torch
 from emoscribe.core.timeline import Prompt, Scored
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
-from emoscribe.llm.batches import Batches
+from emoscribe.llm.batches import Example
 from emoscribe.llm.card import model_card
-from emoscribe.llm.reader import Reader
-from emoscribe.llm.resume import CHECKPOINT
+from emoscribe.llm.learner import LabelledPrompts, PromptLearner
 from emoscribe.llm.run import ADAPTER, HEAD, Base, Run, load_run
 from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.tokens import PromptTokenizer, micro_batches
-from emoscribe.llm.train import Example, Watcher, fit
+from emoscribe.llm.train import fit
 from emoscribe.llm.untrained import untrained
-from emoscribe.llm.update import accumulate, learner_of
 from emoscribe.prompts.settings import PromptSettings
+from emoscribe.training.callbacks import Callback
+from emoscribe.training.checkpoints import CHECKPOINT
+from emoscribe.training.progress import Progress
 from pydantic import ValidationError
 from safetensors.numpy import load_file
 
@@ -116,11 +117,8 @@ def train(llama: Path, folder: Path, settings: TrainingSettings, **going: Any) -
     return fit(
         run_of(llama, folder, settings),
         llama,
-        lambda epoch: examples(37),
-        examples(7),
+        LabelledPrompts(lambda epoch: examples(37), examples(7), right, "right"),
         settings,
-        judge=right,
-        select="right",
         **going,
     )
 
@@ -168,19 +166,14 @@ def test_gradients_are_those_of_one_big_batch(llama: Path, cut: dict[str, int]) 
             for name, parameter in reader.model.named_parameters():
                 if "lora_B" in name:
                     parameter.normal_(std=0.1)
-        batches = batches_of(reader, learnt, settings)
-        learner = learner_of(reader, settings, steps=1)
-        loss = accumulate(reader.model, learner, batches, batches.indices[0], 0, settings)
-        gradients.append((loss, [parameter.grad for parameter in learner.parameters]))
+        data = LabelledPrompts(lambda epoch: learnt, learnt, right, "right")
+        learner = PromptLearner(reader, reader.model, run_of(llama, Path("nowhere"), settings), settings, data)
+        loss = learner.backward(learner.batches(0)[0], lambda loss: loss)
+        gradients.append((loss, [parameter.grad for parameter in [*learner.body, *learner.head]]))
     (whole, of_whole), (parts, of_parts) = gradients
     assert parts == pytest.approx(whole, abs=1e-6)
     assert all(each.abs().max() > 1e-4 for each in of_whole)
     assert max(float((one - other).abs().max()) for one, other in zip(of_whole, of_parts, strict=True)) < 1e-6
-
-
-def batches_of(reader: Reader, learnt: list[Example], settings: TrainingSettings) -> Batches:
-    tokens = reader.tokenizer([example.prompt for example in learnt])
-    return Batches(learnt, tokens, LABELS, settings, 0, padding_id=0, device="cpu")
 
 
 def test_a_batch_is_cut_by_one_measure() -> None:
@@ -191,16 +184,16 @@ def test_a_batch_is_cut_by_one_measure() -> None:
 # ── how long ─────────────────────────────────────────────────────────────────
 
 
-class _Stopping(Watcher):
-    def updated(self, step: int, loss: float, learning_rate: float, done: float) -> None:
-        if step == 3:
+class _Stopping(Callback):
+    def on_step_end(self, progress: Progress, loss: float, learning_rate: float) -> None:
+        if progress.step == 3:
             raise KeyboardInterrupt
 
 
 def test_seconds_before_it_was_stopped_count(llama: Path, tmp_path: Path) -> None:
     settings = settings_of(checkpoint_steps=2, epochs=1)
     with pytest.raises(KeyboardInterrupt):
-        train(llama, tmp_path, settings, watcher=_Stopping())
+        train(llama, tmp_path, settings, callback=_Stopping())
     state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     assert state["progress"]["step"] == 2 and state["progress"]["seconds"] > 0
     state["progress"]["seconds"] = 5400.0

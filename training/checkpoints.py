@@ -12,6 +12,9 @@ from ..core.files import atomic_path
 
 R = TypeVar("R")
 
+# There while a run is in training.
+CHECKPOINT = "checkpoint.pt"
+
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write tensors and plain values; the file before stays until this one is whole.

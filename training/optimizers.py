@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from ..core.settings import Settings
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
+    from torch.optim import Optimizer
 
 
 class OptimizerSettings(Settings):
@@ -23,7 +27,7 @@ class OptimizerSettings(Settings):
     weight_decay: float = Field(default=0.01, ge=0)
     """Decay of the weights, decoupled from the gradient in adamw."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
-    """Momentum of sgd; adamw has its own."""
+    """Nesterov's momentum, of sgd; adamw has its own."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """How the learning rate falls after the warm-up."""
     warmup_share: float = Field(default=0.06, ge=0, lt=1)
@@ -36,6 +40,22 @@ class OptimizerSettings(Settings):
         if self.momentum and self.name != "sgd":
             raise ValueError(f"momentum goes with sgd: {self.name} has its own")
         return self
+
+
+def optimizer_for(body: Sequence[Parameter], head: Sequence[Parameter], settings: OptimizerSettings) -> Optimizer:
+    """AdamW, or SGD; the head may learn at a rate of its own."""
+    from torch.optim import SGD, AdamW
+
+    rates = (settings.learning_rate, settings.head_learning_rate or settings.learning_rate)
+    groups = [
+        {"params": list(parameters), "lr": rate}
+        for parameters, rate in zip((body, head), rates, strict=True)
+        if parameters
+    ]
+    decay, momentum = settings.weight_decay, settings.momentum
+    if settings.name == "sgd":
+        return SGD(groups, momentum=momentum, weight_decay=decay, nesterov=momentum > 0)
+    return AdamW(groups, weight_decay=decay)
 
 
 def rate_factor(settings: OptimizerSettings, steps: int) -> Callable[[int], float]:

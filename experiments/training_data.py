@@ -1,4 +1,4 @@
-"""What a fine-tuning learns from and is judged by: corpora in words, as labelled examples."""
+"""What a fine-tuning learns from and is measured on: corpora in words, as labelled examples."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
-
 from ..core.context import Context
 from ..core.errors import EmoscribeError, MediaError, SettingsError
 from ..core.settings import validate
 from ..core.timeline import Moment, Scored
 from ..corpora.corpus import Corpus
 from ..corpora.registry import read_corpus, reader
-from ..evaluation.metrics import METRICS, confusion
 from ..evaluation.predictions import unique_names
+from ..llm.batches import Example
+from ..llm.learner import LabelledPrompts
 from ..llm.run import Run
-from ..llm.train import Example, Judge
 from ..prompts.render import render
 from ..textualize.clips import moments_of_clips
 from ..textualize.mixture import Labelled, Mixture, MixtureSettings, Signal
 from .clips import before_each, norms_of, perceived
+from .dev_metrics import label_measures
 from .settings import FinetuneSettings, MixSettings
 
 FIELD_OF: Mapping[str, str] = {"T": "text", "V": "face", "A": "voice"}
-
-# What is measured after each epoch.
-MEASURED = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 
 # By clip id, how likely each label is in a teacher's eyes.
 Opinions = Mapping[str, Mapping[str, float]]
@@ -66,7 +62,7 @@ class LabelledClip:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TrainingData:
     """A source's labelled clips by split."""
 
     source: Source
@@ -143,7 +139,7 @@ def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettin
     return validate(FinetuneSettings, {**settings.model_dump(), "mix": tuple(mix.values())}, "--mix")
 
 
-def lesson_of(source: Source, run: Run, settings: FinetuneSettings, context: Context) -> Lesson:
+def training_data_of(source: Source, run: Run, settings: FinetuneSettings, context: Context) -> TrainingData:
     """The labelled clips of a source in words, as the run perceives and words them.
 
     Raises:
@@ -179,7 +175,7 @@ def lesson_of(source: Source, run: Run, settings: FinetuneSettings, context: Con
                 f"the {split} split of {source.name} has nothing to read: modalities {settings.modalities}, "
                 + (f"no {missing}" if missing else "and neither words, faces nor voices in them")
             )
-    return Lesson(source, splits)
+    return TrainingData(source, splits)
 
 
 def _teaches(source: Source, moment: Moment) -> bool:
@@ -193,25 +189,25 @@ def _teaches(source: Source, moment: Moment) -> bool:
 
 
 def examples_of(
-    lessons: Sequence[Lesson], run: Run, settings: FinetuneSettings, epoch: int, opinions: Opinions
+    data: Sequence[TrainingData], run: Run, settings: FinetuneSettings, epoch: int, opinions: Opinions
 ) -> list[Example]:
     """What an epoch learns from: every clip as it is, or moments put together of several."""
     if not settings.mix and settings.mixture is None:
-        return [example(clip, clip.labelled.moment, run, opinions=opinions) for clip in lessons[0].splits["train"]]
-    clips = {id(clip.labelled): clip for lesson in lessons for clip in lesson.splits["train"]}
+        return [example(clip, clip.labelled.moment, run, opinions=opinions) for clip in data[0].splits["train"]]
+    clips = {id(clip.labelled): clip for each in data for clip in each.splits["train"]}
     mixed = settings.mixture or MixtureSettings()
     mixture = Mixture([clip.labelled for clip in clips.values()], mixed)
     rng = random.Random(1000 * settings.seed + epoch)
     examples = []
-    for lesson in lessons:
-        source = lesson.source
+    for each in data:
+        source = each.source
         # Clips of different corpora may have the same id.
-        heard = opinions if lesson is lessons[0] else {}
+        heard = opinions if each is data[0] else {}
         if source.examples is None:
-            drawn = [clip.labelled for clip in lesson.splits["train"]]
+            drawn = [clip.labelled for clip in each.splits["train"]]
         else:
             drawn = mixture.draw(source.teaches, source.examples, rng)
-        examples += [example(clips[id(each)], mixture.mixed(each, rng), run, source.name, heard) for each in drawn]
+        examples += [example(clips[id(one)], mixture.mixed(one, rng), run, source.name, heard) for one in drawn]
     for _ in range(round(mixed.nothing * len(examples))):
         nothing = mixture.nothing(rng)
         examples.append(Example(_prompt((), nothing.moment, run), nothing.label, "nothing"))
@@ -230,19 +226,46 @@ def _prompt(before: Sequence[Moment], moment: Moment, run: Run):
     return render([*before, moment], len(before), run.prompt, id="", labels=run.labels)
 
 
-# ── being judged ─────────────────────────────────────────────────────────────
+# ── being measured ───────────────────────────────────────────────────────────
 
 
-def exam_of(lessons: Sequence[Lesson], run: Run, settings: FinetuneSettings) -> tuple[list[Example], Judge, str]:
-    """The dev prompts, how their scores are measured, and the measure to select on.
+def labelled_prompts(
+    data: Sequence[TrainingData], run: Run, settings: FinetuneSettings, opinions: Opinions
+) -> LabelledPrompts:
+    """What the run learns from epoch by epoch, and the dev prompts with how they are measured.
 
     Of several corpora, each is read by what its labels are about alone, and
     by all it has; selected is on the mean of what each is about.
     """
-    parts: dict[str, tuple[str, list[Example]]] = {}
-    taught = []
-    for lesson in lessons:
-        source, clips = lesson.source, lesson.splits["dev"]
+    parts = _dev_parts(data, run, settings)
+    taught = [f"{each.source.name}[{each.source.teaches}] " for each in data if each.splits["dev"]]
+
+    def metrics(scored: Sequence[Scored]) -> dict[str, float]:
+        answers = iter([each.label for each in scored])
+        measured = {}
+        for name, (_, examples) in parts.items():
+            true = [each.label for each in examples]
+            measures = label_measures(true, [next(answers) for _ in true], run.labels)
+            measured |= {f"{name}{measure}": value for measure, value in measures.items()}
+        if settings.mix:
+            measured["mean"] = fmean(measured[f"{name}{parts[name][0]}"] for name in taught)
+        return measured
+
+    return LabelledPrompts(
+        lambda epoch: examples_of(data, run, settings, epoch, opinions),
+        [each for _, examples in parts.values() for each in examples],
+        metrics,
+        "mean" if settings.mix else data[0].source.corpus.metric,
+    )
+
+
+def _dev_parts(
+    data: Sequence[TrainingData], run: Run, settings: FinetuneSettings
+) -> dict[str, tuple[str, list[Example]]]:
+    """By what its measures begin with, each corpus's own measure and its dev clips, once for each way to read them."""
+    parts = {}
+    for each in data:
+        source, clips = each.source, each.splits["dev"]
         has = "".join(
             letter
             for letter, field in FIELD_OF.items()
@@ -252,23 +275,4 @@ def exam_of(lessons: Sequence[Lesson], run: Run, settings: FinetuneSettings) -> 
             if clips:
                 examples = [example(clip, clip.with_only(letters), run) for clip in clips]
                 parts[f"{source.name}[{letters}] " if settings.mix else ""] = (source.corpus.metric, examples)
-        if clips:
-            taught.append(f"{source.name}[{source.teaches}] ")
-
-    def judge(scored: Sequence[Scored]) -> dict[str, float]:
-        measured, start = {}, 0
-        for name, (_, examples) in parts.items():
-            answers = scored[start : start + len(examples)]
-            start += len(examples)
-            matrix = confusion(
-                np.array([run.labels.index(each.label) for each in examples]),
-                np.array([run.labels.index(each.label) for each in answers]),
-                len(run.labels),
-            )
-            measured |= {f"{name}{metric}": float(METRICS[metric](matrix)) for metric in MEASURED}
-        if settings.mix:
-            measured["mean"] = fmean(measured[f"{name}{parts[name][0]}"] for name in taught)
-        return measured
-
-    dev = [each for _, examples in parts.values() for each in examples]
-    return dev, judge, "mean" if settings.mix else lessons[0].source.corpus.metric
+    return parts

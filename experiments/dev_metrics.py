@@ -1,4 +1,4 @@
-"""How an epoch of the baseline is judged: the measures of its answers to dev."""
+"""What is measured of dev after each epoch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import numpy as np
 
 from ..baseline.deciding import ClipScores
 from ..baseline.settings import Task
-from ..baseline.train import Judge
 from ..core.timeline import Clip
 from ..corpora.corpus import Corpus
 from ..corpora.registry import reader
 from ..evaluation import multilabel, regression
 from ..evaluation.metrics import METRICS, confusion
-from .lessons import MEASURED
+from ..training.progress import Metrics
+
+# Of answers that are one label each.
+MEASURED = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 
 
 def task_of(corpus: Corpus) -> Task:
@@ -24,7 +26,7 @@ def task_of(corpus: Corpus) -> Task:
     return "label-sets" if any(isinstance(clip.target, frozenset) for clip in corpus.clips) else "labels"
 
 
-def judge_of(corpus: Corpus, clips: Sequence[Clip]) -> tuple[Judge, str]:
+def metrics_of(corpus: Corpus, clips: Sequence[Clip]) -> tuple[Metrics[ClipScores], str]:
     """How scores of the clips are measured, and the measure that an epoch is chosen by."""
     task = task_of(corpus)
     if task == "number":
@@ -35,36 +37,38 @@ def judge_of(corpus: Corpus, clips: Sequence[Clip]) -> tuple[Judge, str]:
     return _labels(clips, corpus.label_set.labels), corpus.metric
 
 
-def _labels(clips: Sequence[Clip], labels: Sequence[str]) -> Judge:
-    true = np.array([labels.index(str(clip.target)) for clip in clips])
-
-    def judge(scored: Sequence[ClipScores]) -> dict[str, float]:
-        answered = np.array([labels.index(str(each.answer)) for each in scored])
-        matrix = confusion(true, answered, len(labels))
-        return {name: float(METRICS[name](matrix)) for name in MEASURED}
-
-    return judge
+def label_measures(true: Sequence[str], answered: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
+    """`MEASURED` of answers, beside what is true."""
+    places = {label: place for place, label in enumerate(labels)}
+    indices = [np.array([places[label] for label in each]) for each in (true, answered)]
+    matrix = confusion(indices[0], indices[1], len(labels))
+    return {name: float(METRICS[name](matrix)) for name in MEASURED}
 
 
-def _label_sets(clips: Sequence[Clip], labels: Sequence[str]) -> Judge:
+def _labels(clips: Sequence[Clip], labels: Sequence[str]) -> Metrics[ClipScores]:
+    true = [str(clip.target) for clip in clips]
+    return lambda scored: label_measures(true, [str(each.answer) for each in scored], labels)
+
+
+def _label_sets(clips: Sequence[Clip], labels: Sequence[str]) -> Metrics[ClipScores]:
     def as_rows(sets: Sequence[object]) -> np.ndarray:
         return np.array([[isinstance(each, frozenset) and label in each for label in labels] for each in sets])
 
     true = as_rows([clip.target for clip in clips])
 
-    def judge(scored: Sequence[ClipScores]) -> dict[str, float]:
+    def metrics(scored: Sequence[ClipScores]) -> dict[str, float]:
         of_clips = multilabel.rows(true, as_rows([each.answer for each in scored]))
         sums = multilabel.tallies(of_clips.sum(axis=0))
         return {name: float(metric(sums)) for name, metric in multilabel.METRICS.items()}
 
-    return judge
+    return metrics
 
 
-def _numbers(clips: Sequence[Clip], bounds: tuple[float, float]) -> Judge:
+def _numbers(clips: Sequence[Clip], bounds: tuple[float, float]) -> Metrics[ClipScores]:
     true = np.array([clip.target for clip in clips], dtype=float)
 
-    def judge(scored: Sequence[ClipScores]) -> dict[str, float]:
+    def metrics(scored: Sequence[ClipScores]) -> dict[str, float]:
         sums = regression.rows(true, np.array([each.answer for each in scored], dtype=float), bounds).sum(axis=0)
         return {name: float(metric(sums)) for name, metric in regression.metrics_for(bounds).items()}
 
-    return judge
+    return metrics

@@ -1,0 +1,67 @@
+"""`emoscribe evaluate`: runs on a split of a corpus, and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import CORPUS, CUES, FILE, HOP, OFFLINE, WINDOW, context_of, corpus_request, terminal
+
+# Of what is measured, what is printed: of labels, of sets of labels, of numbers.
+_SHOWN = (
+    *("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1", "micro_f1", "jaccard"),
+    *("mae", "pearson", "accuracy_2_non_negative", "accuracy_7", "accuracy_2", "accuracy_5"),
+)
+_MOST_SHOWN = 4
+
+
+@click.command("evaluate")
+@CORPUS
+@click.option("--split", default="test", show_default=True, help="train, dev or test.")
+@click.option(
+    "--run", "runs", multiple=True, required=True, metavar="RUN", help="A run folder or a shipped adapter; repeatable."
+)
+@click.option("--out", type=FILE, required=True, metavar="REPORT", help="The folder for the report.")
+@CUES
+@click.option("--modalities", metavar="TVA[,T,...]", help="Several sets for an ablation.  [default: the run's]")
+@WINDOW
+@HOP
+@click.option(
+    "--decide", metavar="HOW[,HOW]", help="With windows: vote, mean-probability, mean-logit.  [default: vote]"
+)
+@OFFLINE
+@click.pass_obj
+def command(debug: bool, corpus: str, split: str, runs: tuple[str, ...], out: Path, **given: Any) -> None:
+    """Score runs on a split of CORPUS, and write the report.
+
+    With --window, clips that last are read in windows, and their frames decide.
+    """
+    with terminal(debug) as place:
+        from ..core.files import read_json
+        from ..experiments import EvaluationRequest, evaluate
+
+        modalities, decide = (given[name].split(",") if given[name] else None for name in ("modalities", "decide"))
+        context = context_of(given, place)
+        request = EvaluationRequest(
+            corpus_request(corpus, given),
+            split,
+            runs,
+            modalities=modalities,
+            window_s=given["window"],
+            hop_s=given["hop"],
+            decide=decide,
+        )
+        found = evaluate(request, out, context)
+        measures = read_json(found.files["metrics.json"]) if "metrics.json" in found.files else {}
+        for run, measured in measures.items():
+            shown = [name for name in _SHOWN if measured.get(name) is not None]
+            figures = "  ".join(f"{name.replace('_', ' ')} {measured[name]:.3f}" for name in shown[:_MOST_SHOWN])
+            place.say(f"{run}  {figures}  ({measured['n']} clips)")
+        if not measures:
+            place.say(f"no clip of the {split} split has a label: answers were written, and nothing was measured")
+        place.note(f"→ {found.files['report.html']}")
+        if found.train_overlap:
+            names = ", ".join(found.train_overlap)
+            place.note(f"the {split} split and what {names} was trained with overlap: the report says in what")

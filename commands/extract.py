@@ -1,0 +1,63 @@
+"""`emoscribe extract`: cues ahead of time, into a store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import (
+    FILE,
+    MODALITIES,
+    OFFLINE,
+    PERHAPS_CORPUS,
+    SET,
+    WithEngines,
+    context_of,
+    corpus_request,
+    names_corpus,
+    terminal,
+)
+
+
+@click.command("extract", cls=WithEngines)
+@click.argument("source", metavar="SOURCE")
+@PERHAPS_CORPUS
+@click.option("--split", "splits", multiple=True, help="Of a corpus: train, dev or test; repeatable.  [default: all]")
+@click.option("--out", type=FILE, required=True, metavar="STORE", help="The folder for the cues; it may hold some.")
+@click.option("--config", metavar="NAME|FILE", help="How to perceive.  [default: as for --run]")
+@click.option("--run", metavar="RUN", help="Perceive as this run's data were.  [default: meld-minilm]")
+@MODALITIES
+@SET
+@OFFLINE
+@click.pass_obj
+def command(debug: bool, source: str, splits: tuple[str, ...], **given: Any) -> None:
+    """Perceive SOURCE, a file, a folder or a corpus, and keep the cues in STORE.
+
+    What is there is not perceived again, so an interrupted extraction goes on.
+    """
+    with terminal(debug) as place:
+        from ..core.errors import EmoscribeError
+        from ..experiments import extract, extraction_settings
+
+        out: Path = given["out"]
+        of_corpus = names_corpus(source, given["data"])
+        asked = corpus_request(source, given, splits=splits or None) if of_corpus else Path(source)
+        context = context_of(given, place, "out")
+        how = {name: given[name] for name in ("config", "run", "modalities", "assignments")}
+        settings, choices = extraction_settings(**how, context=context)
+        for choice in choices if given["config"] is not None else ():
+            place.note(choice)
+        done, failed = 0, []
+        for clip, cues in extract(asked, settings, context):
+            if isinstance(cues, EmoscribeError):
+                failed.append(clip.id)
+                place.complain(cues)
+            else:
+                done += 1
+        place.say(f"{done} of {done + len(failed)} perceived" + (f"; failed: {', '.join(failed)}" if failed else ""))
+        place.note(f"→ {out}")
+    if failed:
+        sys.exit(1)

@@ -1,0 +1,58 @@
+"""`emoscribe finetune`: a language model on a corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import (
+    CORPUS,
+    CUES,
+    FILE,
+    MODALITIES,
+    OFFLINE,
+    SET,
+    WithEngines,
+    config_option,
+    context_of,
+    corpus_request,
+    terminal,
+)
+
+
+@click.command("finetune", cls=WithEngines)
+@CORPUS
+@click.option("--out", type=FILE, required=True, metavar="RUN", help="The run's folder.")
+@config_option("minilm")
+@click.option(
+    "--mix",
+    multiple=True,
+    metavar="NAME=DIR",
+    help="Another corpus to learn from, or where the config's lies; repeatable.",
+)
+@CUES
+@MODALITIES
+@click.option("--seed", type=int, metavar="N", help="Of all that is random.  [default: the config's]")
+@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+@SET
+@OFFLINE
+@click.pass_obj
+def command(debug: bool, corpus: str, out: Path, mix: tuple[str, ...], resume: bool, **given: Any) -> None:
+    """Fine-tune a language model on CORPUS: train learns, dev chooses the epoch.
+
+    On several GPUs or processes: accelerate launch -m emoscribe finetune ...
+    """
+    with terminal(debug) as place:
+        from ..core.settings import load
+        from ..experiments import finetune
+        from ..experiments.settings import FinetuneSettings
+        from ..experiments.training_data import mixed_in
+
+        changed = {name: given[name] for name in ("modalities", "seed")}
+        settings = load(FinetuneSettings, given["config"], given["assignments"], **changed)
+        request, context = corpus_request(corpus, given), context_of(given, place)
+        run = finetune(request, out, mixed_in(settings, mix), resume=resume, report=place.say, context=context)
+        select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
+        place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")

@@ -1,0 +1,70 @@
+"""`emoscribe prompt`: the exact text that a model reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import (
+    PERHAPS_CORPUS,
+    READING,
+    Terminal,
+    WithEngines,
+    context_of,
+    corpus_request,
+    names_corpus,
+    plan_of,
+    terminal,
+)
+
+# Of a video; how a corpus is read is the run's to say.
+_OF_VIDEO = {"config": "config", "labels": "labels", "transcript": "transcript", "assignments": "set"}
+
+
+@click.command("prompt", cls=WithEngines)
+@click.argument("source", metavar="VIDEO|CORPUS")
+@READING
+@PERHAPS_CORPUS
+@click.option("--split", default="test", show_default=True, help="Of a corpus: train, dev or test.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Of a corpus: the first N clips.")
+@click.pass_context
+def command(ctx: click.Context, source: str, split: str, limit: int | None, **given: Any) -> None:
+    """Print the exact prompts that the model reads for VIDEO, or for the clips of CORPUS.
+
+    Of a corpus they are those that `evaluate` scores; the run says how they are worded.
+    """
+    with terminal(ctx.obj) as place:
+        if names_corpus(source, given["data"]):
+            for option, name in _OF_VIDEO.items():
+                if ctx.get_parameter_source(option) is not click.core.ParameterSource.DEFAULT:
+                    raise click.UsageError(f"--{name} goes with a video; how a corpus is read is the run's to say")
+            prompts = _of_corpus(source, given, place, split, limit)
+        else:
+            prompts = _of_video(Path(source), given, place)
+        for each in prompts:
+            place.say(f"── {each.id}\n{each.text}\n")
+
+
+def _of_corpus(corpus: str, given: dict[str, Any], place: Terminal, split: str, limit: int | None) -> list[Any]:
+    from ..experiments import prompts
+
+    context = context_of(given, place, "store")
+    return prompts(
+        corpus_request(corpus, given),
+        split,
+        given["run"],
+        modalities=given["modalities"],
+        limit=limit,
+        window_s=given["window"],
+        hop_s=given["hop"],
+        context=context,
+    )
+
+
+def _of_video(video: Path, given: dict[str, Any], place: Terminal) -> list[Any]:
+    from ..pipeline import Session
+
+    with Session(*plan_of(given, place)) as session:
+        return session.prompts(video, transcript=given["transcript"])
