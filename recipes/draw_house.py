@@ -49,7 +49,8 @@ def drawing(places: Mapping[str, int], pairs: set[tuple[str, str]]) -> str:
             at[place] = ((i + 0.5) * WIDTH / len(row), (highest - floor + 0.5) * ROW)
     height = (highest + 1) * ROW
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
+        ' font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{height}" fill="#fcfbf8"/>',
     ]
     for upper, lower in sorted(pairs):
