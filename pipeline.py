@@ -41,7 +41,7 @@ from .textualize.voice import Scope
 from .textualize.windows import clock_bounds, window_at
 
 if TYPE_CHECKING:
-    from .llm.reader import Reader
+    from .llm.predictor import TextPredictor
 
 
 def analyze(video: str | Path, config: str | Path = "default", **given: Any) -> LabelledTranscript:
@@ -106,7 +106,7 @@ class Session:
         self.plan, self.context = plan, context
         self.engines = Engines(context)
         self._lock = threading.Lock()
-        self._loading: Future[Reader] | None = None
+        self._loading: Future[TextPredictor] | None = None
 
     def analyze(
         self, source: FileSource | str | Path, *, transcript: str | Path | Transcript | None = None
@@ -170,19 +170,19 @@ class Session:
             # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
             self._loading.result()
 
-    def _reader(self) -> Reader:
+    def _reader(self) -> TextPredictor:
         assert self._loading is not None
         return self._loading.result()
 
 
-def load_reader_of(plan: Plan, context: Context) -> Reader:
+def load_reader_of(plan: Plan, context: Context) -> TextPredictor:
     """The language model that reads; seconds, most of them imports."""
-    from .llm.reader import load_reader
+    from .llm.predictor import load_predictor
 
-    return load_reader(plan.run, context)
+    return load_predictor(plan.run, context)
 
 
-def label(cues: Cues, plan: Plan, reader: Reader, context: Context) -> LabelledTranscript:
+def label(cues: Cues, plan: Plan, reader: TextPredictor, context: Context) -> LabelledTranscript:
     """Put the cues into words, let the model read them, and keep its scores."""
     began = time.perf_counter()
     moments = moments_from(cues, plan)
@@ -217,7 +217,9 @@ def _norms(plan: Plan) -> PopulationNorms | None:
     return population_norms(plan.run.norms, f"run {plan.run.name}") if plan.run.norms is not None else None
 
 
-def _scores(prompts: Sequence[Prompt], plan: Plan, reader: Reader, context: Context) -> list[Mapping[str, float]]:
+def _scores(
+    prompts: Sequence[Prompt], plan: Plan, reader: TextPredictor, context: Context
+) -> list[Mapping[str, float]]:
     """What the model makes of prompts, in the labels that were asked for."""
     from .llm.score import score
 
@@ -233,7 +235,7 @@ LIVE_WINDOW_S = 2.0
 
 
 def stream_segments(
-    source: LiveSource, plan: Plan, engines: Engines, reader: Callable[[], Reader], context: Context
+    source: LiveSource, plan: Plan, engines: Engines, reader: Callable[[], TextPredictor], context: Context
 ) -> Iterator[Segment]:
     """See `Session.stream`."""
     plan = _for_live(plan)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import SettingsError
-from .frames import Frames
+from .frames import FeatureFrames
 from .scaler import Scaler
 from .windows import Window
 
@@ -33,7 +33,7 @@ def sorted_batches(windows: Sequence[Window], size: int) -> list[np.ndarray]:
 
 
 def collate(
-    clips: Sequence[Frames], windows: Sequence[Window], scaler: Scaler, device: str
+    clips: Sequence[FeatureFrames], windows: Sequence[Window], scaler: Scaler, device: str
 ) -> tuple[dict[str, Tensor], Tensor]:
     """B windows as tensors: by feature (B, T, D) float32, and which of the frames are there, (B, T) bool.
 
@@ -52,7 +52,7 @@ def collate(
     return streams, torch.from_numpy(there).to(device, non_blocking=True)
 
 
-def check_streams(clips: Sequence[Frames], streams: Mapping[str, int]) -> None:
+def check_streams(clips: Sequence[FeatureFrames], streams: Mapping[str, int]) -> None:
     """Raises:
     SettingsError: a clip lacks one of the features, or has it in another width or length.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..evaluation.deciding import DECISIONS, check_decision
-from .run import BaselineRun
+from .run import FusionRun
 
 # From which probability on a label of a set is given, as long as none was tuned.
 THRESHOLD = 0.5
@@ -31,7 +31,7 @@ class ClipScores:
     answer: str | frozenset[str] | float
 
 
-def decided(run: BaselineRun, id: str, logits: np.ndarray, decision: str) -> ClipScores:
+def decided(run: FusionRun, id: str, logits: np.ndarray, decision: str) -> ClipScores:
     """What is said of a clip.
 
     Args:

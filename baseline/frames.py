@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
+class FeatureFrames:
     """A clip's features, frame by frame.
 
     Attributes:

@@ -15,9 +15,9 @@ from ..core.errors import SettingsError
 from ..training.progress import Metrics
 from .batches import check_streams, collate, shuffled_batches
 from .deciding import ClipScores, tuned_thresholds, with_thresholds
-from .frames import Frames
-from .predict import Baseline, predict
-from .run import MODEL, BaselineRun
+from .frames import FeatureFrames
+from .predictor import FusionPredictor
+from .run import MODEL, FusionRun
 from .tasks import objective_of, targets_of
 from .weights import save_tensors
 from .windows import windows_of
@@ -33,8 +33,8 @@ class LabelledFeatures:
         select: the measure that the best epoch is chosen by.
     """
 
-    train: Sequence[Frames]
-    dev: Sequence[Frames]
+    train: Sequence[FeatureFrames]
+    dev: Sequence[FeatureFrames]
     metrics: Metrics[ClipScores]
     select: str
 
@@ -42,17 +42,17 @@ class LabelledFeatures:
 class WindowLearner:
     """A `training.updates.Learner`: a fusion model, on the training clips in windows."""
 
-    def __init__(self, baseline: Baseline, data: LabelledFeatures) -> None:
-        run = baseline.run
-        self.model: torch.nn.Module = baseline.model
-        self.body = list(baseline.model.parameters())
+    def __init__(self, predictor: FusionPredictor, data: LabelledFeatures) -> None:
+        run = predictor.run
+        self.model: torch.nn.Module = predictor.model
+        self.body = list(predictor.model.parameters())
         self.head: list[torch.nn.Parameter] = []
         self.half_range = run.settings.precision == "float16"
-        self._baseline, self._run, self._data = baseline, run, data
+        self._predictor, self._run, self._data = predictor, run, data
         self.windows = windows_of(data.train, run.settings.window_frames, run.settings.hop_frames)
         self.clip_of = np.array([window.clip for window in self.windows])
         self.targets = targets_of(run, data.train)[torch.from_numpy(self.clip_of)]
-        self.objective = objective_of(run, data.train, baseline.device)
+        self.objective = objective_of(run, data.train, predictor.device)
         self.batches_an_epoch = math.ceil(len(self.windows) / run.settings.batch_size)
 
     def state(self) -> dict[str, Tensor]:
@@ -63,9 +63,9 @@ class WindowLearner:
         return shuffled_batches(self.windows, settings.batch_size, settings.seed * 1000 + epoch)
 
     def backward(self, batch: np.ndarray, scale: Callable[[Tensor], Tensor]) -> float:
-        device = self._baseline.device
+        device = self._predictor.device
         windows = [self.windows[place] for place in batch]
-        streams, there = collate(self._data.train, windows, self._baseline.scaler, device)
+        streams, there = collate(self._data.train, windows, self._predictor.scaler, device)
         with _autocast(device, self._run.settings.precision):
             logits = self.model(streams, there)
         loss = self.objective.loss(logits, self.targets[torch.from_numpy(batch)].to(device), there)
@@ -73,14 +73,14 @@ class WindowLearner:
         return float(loss.detach())
 
     def measure(self) -> tuple[Mapping[str, float], dict[str, Any]]:
-        return measured(self._run, predict(self._baseline, self._data.dev), self._data)
+        return measured(self._run, self._predictor.predict(self._data.dev), self._data)
 
     def keep(self) -> None:
         save_tensors(self.model.state_dict(), self._run.folder / MODEL)
 
 
 def measured(
-    run: BaselineRun, scored: Sequence[ClipScores], data: LabelledFeatures
+    run: FusionRun, scored: Sequence[ClipScores], data: LabelledFeatures
 ) -> tuple[Mapping[str, float], dict[str, Any]]:
     """Measures of dev, and the thresholds of label sets that are tuned to it."""
     thresholds = {}
@@ -91,7 +91,7 @@ def measured(
     return data.metrics(scored), {"thresholds": thresholds}
 
 
-def check_data(run: BaselineRun, data: LabelledFeatures) -> None:
+def check_data(run: FusionRun, data: LabelledFeatures) -> None:
     """Raises:
     SettingsError: no clips or too few labels, or a feature or target that is not the run's.
     """

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..core.errors import EmoscribeError
-from .frames import Frames
+from .frames import FeatureFrames
 from .weights import load_tensors, save_tensors
 
 
@@ -32,7 +32,7 @@ class Scaler:
         return normalised
 
 
-def fit_scaler(train: Sequence[Frames], streams: Sequence[str]) -> Scaler:
+def fit_scaler(train: Sequence[FeatureFrames], streams: Sequence[str]) -> Scaler:
     """The scaler of the training clips, and of nothing else: not a number of dev or test must get in.
 
     What never varies keeps its scale, and what was never measured is as if

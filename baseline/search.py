@@ -19,19 +19,19 @@ from ..training.loop import is_whole
 from ..training.progress import quality
 from ..training.updates import Diverged
 from .learner import LabelledFeatures
-from .run import BASELINE, MODEL, SCALER, SEARCH, SVM, TRIALS, BaselineRun, load_baseline, save_baseline
+from .run import BASELINE, MODEL, SCALER, SEARCH, SVM, TRIALS, FusionRun
 from .settings import BaselineSettings, SearchSettings
 from .train import fit
 
 
 def search(
-    run: BaselineRun,
+    run: FusionRun,
     data: LabelledFeatures,
     asked: SearchSettings,
     *,
     resume: bool = False,
-    callback_of: Callable[[BaselineRun], Callback] = lambda trial: Callback(),
-) -> BaselineRun:
+    callback_of: Callable[[FusionRun], Callback] = lambda trial: Callback(),
+) -> FusionRun:
     """Train as often as asked, each time with other settings; returns the best run, written into the run's folder.
 
     `search.json` says what every trial drew and reached.
@@ -59,7 +59,7 @@ def search(
             if not (resume and is_whole(trial.folder, BASELINE)):
                 with callback_of(trial) as callback:
                     fit(trial, data, resume=resume, callback=callback)
-            reached = load_baseline(trial.folder).metrics
+            reached = FusionRun.load(trial.folder).metrics
             trials.append({"trial": number, **drawn, "best_epoch": reached["best_epoch"], "dev": reached["dev"]})
         except Diverged as error:
             trials.append({"trial": number, **drawn, "diverged": str(error)})
@@ -72,7 +72,7 @@ def search(
         )
     best = max(ended, key=lambda each: quality(each["dev"], data.select))
     write_json(folder / SEARCH, {"selected_on": data.select, "best": best["trial"], "trials": trials})
-    return _kept(run, load_baseline(_trial(run, best["trial"], {}).folder), best["trial"])
+    return _kept(run, FusionRun.load(_trial(run, best["trial"], {}).folder), best["trial"])
 
 
 def draw(asked: SearchSettings, seed: int, number: int) -> dict[str, float]:
@@ -87,7 +87,7 @@ def draw(asked: SearchSettings, seed: int, number: int) -> dict[str, float]:
     }
 
 
-def _trial(run: BaselineRun, number: int, drawn: Mapping[str, float]) -> BaselineRun:
+def _trial(run: FusionRun, number: int, drawn: Mapping[str, float]) -> FusionRun:
     optimizer = {name: value for name, value in drawn.items() if name != "dropout"}
     settings: BaselineSettings = run.settings.model_copy(
         update={
@@ -98,11 +98,11 @@ def _trial(run: BaselineRun, number: int, drawn: Mapping[str, float]) -> Baselin
     return run.model_copy(update={"folder": run.folder / TRIALS / f"{number:02d}", "settings": settings})
 
 
-def _kept(run: BaselineRun, best: BaselineRun, number: int) -> BaselineRun:
+def _kept(run: FusionRun, best: FusionRun, number: int) -> FusionRun:
     """The best trial as the run itself."""
     for name in (MODEL, SCALER, *([SVM] if best.settings.svm else [])):
         with atomic_path(run.folder / name) as partial:
             shutil.copyfile(best.folder / name, partial)
     run = best.model_copy(update={"folder": run.folder, "metrics": {**best.metrics, "trial": number}})
-    save_baseline(run)
+    run.save()
     return run

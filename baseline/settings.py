@@ -14,8 +14,6 @@ from ..training.settings import LoopSettings
 
 Fusion = Literal["lfan", "can", "jmt", "bilstm-attention", "tfn", "late-fusion", "crossmodal", "unimodal"]
 FUSIONS: tuple[str, ...] = get_args(Fusion)
-# `labels` is one of them a clip, `label-sets` any number of them, `number` a rating.
-Task = Literal["labels", "label-sets", "number"]
 
 
 class SearchSettings(Settings):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .run import BaselineRun
+from .run import FusionRun
 from .settings import BaselineSettings
 from .tasks import Objective
 from .weights import load_tensors, save_tensors
@@ -39,7 +39,7 @@ class Linear:
         return embedded @ self.weight.T + self.bias
 
 
-def fit_svm(embedded: np.ndarray, clips: np.ndarray, targets: Tensor, objective: Objective, run: BaselineRun) -> Linear:
+def fit_svm(embedded: np.ndarray, clips: np.ndarray, targets: Tensor, objective: Objective, run: FusionRun) -> Linear:
     """The machines of a run's task, as a layer.
 
     Args:

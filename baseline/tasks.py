@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
 
 from ..core.errors import SettingsError
-from .frames import Frames
-from .run import BaselineRun
-from .settings import Task
+from ..training.run import Task
+from .frames import FeatureFrames
+from .run import FusionRun
 
 # The power of the inverse frequency that labels are weighted by.
 _POWERS = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}
@@ -68,7 +68,7 @@ class Objective:
         return (losses / there.sum(dim=1)[window]).sum() / len(logits)
 
 
-def objective_of(run: BaselineRun, train: Sequence[Frames], device: str) -> Objective:
+def objective_of(run: FusionRun, train: Sequence[FeatureFrames], device: str) -> Objective:
     """The task's loss, with the weights that the settings ask for."""
     power = _POWERS[run.settings.class_weights]
     if run.task == "number" or not power:
@@ -83,7 +83,7 @@ def objective_of(run: BaselineRun, train: Sequence[Frames], device: str) -> Obje
     return Objective(run.task, (weights / weights[targets].mean()).to(device))
 
 
-def targets_of(run: BaselineRun, clips: Sequence[Frames]) -> Tensor:
+def targets_of(run: FusionRun, clips: Sequence[FeatureFrames]) -> Tensor:
     """(N,) indices of labels, (N, L) float32 with 1 for a label that is given, or (N, 1) float32 numbers.
 
     Raises:
@@ -104,7 +104,7 @@ def targets_of(run: BaselineRun, clips: Sequence[Frames]) -> Tensor:
     return torch.tensor(given, dtype=torch.float32)
 
 
-def _fits(run: BaselineRun, target: object) -> bool:
+def _fits(run: FusionRun, target: object) -> bool:
     if run.task == "labels":
         return target in run.labels
     if run.task == "label-sets":

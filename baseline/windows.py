@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .frames import Frames
+from .frames import FeatureFrames
 
 
 @dataclass(frozen=True)
 class Window:
-    """Frames of a clip, from `first` up to and without `end`.
+    """FeatureFrames of a clip, from `first` up to and without `end`.
 
     Attributes:
         clip: its place among the clips.
@@ -26,7 +26,7 @@ class Window:
         return self.end - self.first
 
 
-def windows_of(clips: Sequence[Frames], frames: int, hop: int) -> list[Window]:
+def windows_of(clips: Sequence[FeatureFrames], frames: int, hop: int) -> list[Window]:
     """The windows of each clip, in order of time.
 
     A clip that is no longer than a window is one; the last window of a longer

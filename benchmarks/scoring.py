@@ -34,8 +34,7 @@ from emoscribe.core.timeline import Prompt
 from emoscribe.llm.encoder import Encoder
 from emoscribe.llm.heads import Classification, Classifier
 from emoscribe.llm.label_words import LabelWords
-from emoscribe.llm.reader import Reader
-from emoscribe.llm.score import score
+from emoscribe.llm.predictor import TextPredictor
 from emoscribe.llm.tokens import PromptTokenizer
 from results import device_name, report
 
@@ -144,16 +143,16 @@ def main(argv: list[str] | None = None) -> None:
     asked = [Prompt(str(i), each.text, {"target": each.target_characters}) for i, each in enumerate(made)]
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(Path(folder), model.config.to_dict())
-        classifying = Reader(
+        classifying = TextPredictor(
             Classification(Encoder(model.model), head), PromptTokenizer(Path(folder)), LABELS, 1.0, device
         )
         words = PromptTokenizer(Path(folder), LABELS)
-        answering = Reader(LabelWords(model, words.answers).to(device), words, LABELS, 1.0, device)
+        answering = TextPredictor(LabelWords(model, words.answers).to(device), words, LABELS, 1.0, device)
 
     theirs = padded(model, head, made, device)
     worst = max(
         abs(a - b)
-        for one, row in zip(score(classifying, asked), theirs, strict=True)
+        for one, row in zip(classifying.predict(asked), theirs, strict=True)
         for a, b in zip(one.scores.values(), row, strict=True)
     )
     mean = sum(len(each.ids) for each in made) / len(made)
@@ -164,9 +163,9 @@ def main(argv: list[str] | None = None) -> None:
 
     took = seconds(
         {
-            "ours, classification": lambda: score(classifying, asked),
+            "ours, classification": lambda: classifying.predict(asked),
             "padded": lambda: padded(model, head, made, device),
-            "ours, label words": lambda: score(answering, asked),
+            "ours, label words": lambda: answering.predict(asked),
             "generate": lambda: generated(model, made, device),
         },
         args.rounds,

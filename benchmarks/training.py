@@ -28,8 +28,8 @@ from emoscribe.core.timeline import Prompt
 from emoscribe.llm.base import dtype_for
 from emoscribe.llm.batches import Example
 from emoscribe.llm.learner import LabelledPrompts, PromptLearner
-from emoscribe.llm.reader import Reader
-from emoscribe.llm.run import Base, Run
+from emoscribe.llm.predictor import TextPredictor
+from emoscribe.llm.run import Base, TextRun
 from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.tokens import PromptTokenizer, Tokens
 from emoscribe.llm.untrained import adapted
@@ -74,8 +74,8 @@ def settings_of(device: str, micro_batch_tokens: int) -> TrainingSettings:
     )
 
 
-def run_of(labels: tuple[str, ...], settings: TrainingSettings) -> Run:
-    return Run(
+def run_of(labels: tuple[str, ...], settings: TrainingSettings) -> TextRun:
+    return TextRun(
         folder=Path("nowhere"),
         base=Base(id="random", sha256="0" * 64),
         head=settings.head,
@@ -85,7 +85,7 @@ def run_of(labels: tuple[str, ...], settings: TrainingSettings) -> Run:
     )
 
 
-def untrained(shape: str, settings: TrainingSettings, device: str) -> Reader:
+def untrained(shape: str, settings: TrainingSettings, device: str) -> TextPredictor:
     """A base of random weights, made on the device, with a fresh adapter and head."""
     from transformers import AutoModel, LlamaConfig
 
@@ -109,7 +109,7 @@ def examples(count: int) -> list[Example]:
 class Ours:
     """An epoch of `finetune`'s own steps."""
 
-    def __init__(self, reader: Reader, learnt: Sequence[Example], settings: TrainingSettings):
+    def __init__(self, reader: TextPredictor, learnt: Sequence[Example], settings: TrainingSettings):
         data = LabelledPrompts(lambda epoch: learnt, learnt, lambda scored: {}, "")
         learner = PromptLearner(reader, reader.model, run_of(reader.labels, settings), settings, data)
         self._batches = learner.batches(0)
@@ -125,7 +125,9 @@ class Ours:
 class Plain:
     """An epoch of the plain loop."""
 
-    def __init__(self, reader: Reader, learnt: Sequence[Example], tokens: Sequence[Tokens], settings: TrainingSettings):
+    def __init__(
+        self, reader: TextPredictor, learnt: Sequence[Example], tokens: Sequence[Tokens], settings: TrainingSettings
+    ):
         self._model, self._settings = reader.model, settings
         self._parameters = [each for each in reader.model.parameters() if each.requires_grad]
         self._optimizer = optimizer_for(self._parameters, [], settings.optimizer)

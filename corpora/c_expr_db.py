@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import MediaError
-from ..core.files import make_folder
 from ..core.labels import COMPOUND, COMPOUND_OTHER, LabelSet
 from ..core.timeline import Clip
-from ..extractors.trimming import SUFFIXES, cut
 from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, csv_table, read_utf8
 
@@ -28,6 +26,9 @@ CITATION = (
 )
 
 LICENCE = "Videos on request from their owners, for research; annotations as published with arXiv 2407.12927."
+
+# Files that are taken for videos.
+SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v")
 
 LAYOUT = """\
 annotation/NN.csv with begin, end and eight one-hot columns
@@ -65,17 +66,14 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Trimmed:
-    """What `trim` did, by clip id.
+class Cut:
+    """A stretch of a source video that is to be a video of its own."""
 
-    Attributes:
-        written, kept: clips cut now, and clips that were there.
-        failed: why others are not.
-    """
-
-    written: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-    failed: Mapping[str, str] = field(default_factory=dict)
+    id: str
+    source: Path
+    start_s: float
+    end_s: float
+    target: Path
 
 
 def read(request: CorpusRequest) -> Corpus:
@@ -114,40 +112,27 @@ def read(request: CorpusRequest) -> Corpus:
     )
 
 
-def trim(data: str | Path, progress: Callable[[float], None] = lambda done: None) -> Trimmed:
-    """Cut every annotated stretch out of its source video, into `trimmed_videos/`.
-
-    Clips that are there are kept, so that an interrupted trimming goes on
-    where it stopped.
-
-    Args:
-        progress: told how much is done, in 0–1.
+def cuts(data: str | Path) -> list[Cut]:
+    """What has to be cut out of the source videos so that every annotated stretch has one of its own.
 
     Raises:
         MediaError: there are no annotations, or they cannot be read.
-        EmoscribeError: the folder cannot be written.
     """
     data = Path(data)
     stretches = list(annotated(data))
     if not stretches:
         raise MediaError(f"no annotation/01.csv … in {data}; {OBTAIN}")
     sources = videos(data)
-    written, kept, failed = [], [], {}
-    for done, stretch in enumerate(stretches, start=1):
-        target = trimmed_path(data, stretch)
-        if target.exists():
-            kept.append(stretch.id)
-        elif stretch.video not in sources:
-            failed[stretch.id] = f"no source video {data / 'videos' / stretch.video}.mp4"
-        else:
-            make_folder(target.parent)
-            try:
-                cut(sources[stretch.video], stretch.start_s or 0.0, stretch.end_s or 0.0, target)
-                written.append(stretch.id)
-            except MediaError as error:
-                failed[stretch.id] = str(error)
-        progress(done / len(stretches))
-    return Trimmed(tuple(written), tuple(kept), failed)
+    return [
+        Cut(
+            stretch.id,
+            sources.get(stretch.video, data / "videos" / f"{stretch.video}.mp4"),
+            stretch.start_s or 0.0,
+            stretch.end_s or 0.0,
+            trimmed_path(data, stretch),
+        )
+        for stretch in stretches
+    ]
 
 
 def trimmed_path(data: Path, stretch: Stretch) -> Path:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..baseline.run import BaselineRun
-from ..baseline.settings import Task
+from ..baseline.run import FusionRun
 from ..core.context import Context
 from ..core.labels import LabelSet, compound_from_basic
 from ..core.timeline import Clip, Cues, Moment, Prompt, Scored
@@ -24,16 +23,16 @@ from ..evaluation.over_time import Frames, decided
 from ..evaluation.predictions import predictions_of
 from ..evaluation.ratings import numbers_of
 from ..extractors.features.settings import FEATURES
-from ..llm.run import ADAPTER, HEAD, Run
+from ..llm.run import ADAPTER, HEAD, TextRun
 from ..textualize.clips import moments_of_clips
 from ..training import processes
+from ..training.run import Task
 from .clips import norms_of, perceived, prompts_of
 from .over_time import Windows, read_over_time
 
 if TYPE_CHECKING:
     from ..baseline.deciding import ClipScores
-    from ..baseline.frames import Frames as Features
-    from ..llm.reader import Reader
+    from ..llm.predictor import Reader
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +72,7 @@ class Answers:
 # ── in words ─────────────────────────────────────────────────────────────────
 
 
-def answers_of_run(name: str, run: Run, sets: Sequence[str], asked: Asked, failed: dict[str, str]) -> Answers:
+def answers_of_run(name: str, run: TextRun, sets: Sequence[str], asked: Asked, failed: dict[str, str]) -> Answers:
     """What a language model answers, with each set of modalities.
 
     Args:
@@ -82,7 +81,7 @@ def answers_of_run(name: str, run: Run, sets: Sequence[str], asked: Asked, faile
     Raises:
         EmoscribeError: the run cannot be loaded, or an extractor.
     """
-    from ..llm.reader import load_reader
+    from ..llm.predictor import load_predictor
 
     assert asked.labels is not None
     labels, windows = asked.labels, asked.windows
@@ -95,7 +94,7 @@ def answers_of_run(name: str, run: Run, sets: Sequence[str], asked: Asked, faile
         failed,
         timed=windows is not None,
     )
-    language_model = load_reader(run, asked.context)
+    language_model = load_predictor(run, asked.context)
     began, predictions, frames = time.perf_counter(), [], {}
     for letters in sets:
         read = partial(_read, run, language_model, labels, letters, asked.context)
@@ -115,7 +114,7 @@ def answers_of_run(name: str, run: Run, sets: Sequence[str], asked: Asked, faile
 
 
 def prompts_for(
-    run: Run, corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues], modalities: str
+    run: TextRun, corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues], modalities: str
 ) -> list[Prompt]:
     """The prompt of each clip, in the run's own wording."""
     moments: list[Moment] = moments_of_clips(clips, cues, corpus.voice, run.wording, norms_of(run), modalities)
@@ -123,7 +122,7 @@ def prompts_for(
 
 
 def _read(
-    run: Run,
+    run: TextRun,
     language_model: Reader,
     labels: LabelSet,
     modalities: str,
@@ -149,7 +148,7 @@ def _as_asked(scored: Sequence[Scored], given: tuple[str, ...], labels: LabelSet
     return [Scored(one.id, compound_from_basic(one.scores)) for one in scored]
 
 
-def _cost(run: Run, language_model: Reader, seconds_a_clip: float, context: Context) -> dict[str, float]:
+def _cost(run: TextRun, language_model: Reader, seconds_a_clip: float, context: Context) -> dict[str, float]:
     base = find_base(run.base.id, context=context)
     files = [*base.glob("*.safetensors"), *(run.folder / name for name in (ADAPTER, HEAD))]
     return {
@@ -163,7 +162,7 @@ def _cost(run: Run, language_model: Reader, seconds_a_clip: float, context: Cont
 
 
 def answers_of_baseline(
-    name: str, run: BaselineRun, sets: Sequence[str], asked: Asked, failed: dict[str, str]
+    name: str, run: FusionRun, sets: Sequence[str], asked: Asked, failed: dict[str, str]
 ) -> Answers:
     """What a fusion model answers, with each set of modalities; what is left out it takes as not measured.
 
@@ -173,7 +172,7 @@ def answers_of_baseline(
     Raises:
         EmoscribeError: the run cannot be loaded, or a feature's weights are not here.
     """
-    from ..baseline.predict import load, predict
+    from ..baseline.predictor import load, predict
     from .featuring import frames_of
 
     model = load(run, asked.context.device)
@@ -211,7 +210,7 @@ def _with_only(letters: str, clip: Features) -> Features:
 
 def _predictions(
     name: str,
-    run: BaselineRun,
+    run: FusionRun,
     asked: Asked,
     scored: Sequence[ClipScores],
     modalities: str | None,

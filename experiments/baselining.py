@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..baseline.frames import Frames
+from ..baseline.frames import FeatureFrames
 from ..baseline.learner import LabelledFeatures
-from ..baseline.run import BASELINE, BaselineRun, load_baseline
+from ..baseline.run import BASELINE, FusionRun
 from ..baseline.search import search
 from ..baseline.seeds import over_seeds
 from ..baseline.settings import BaselineSettings
@@ -46,7 +46,7 @@ def baseline(
     resume: bool = False,
     report: Callable[[str], None] = lambda line: None,
     context: Context = DEFAULT,
-) -> list[BaselineRun]:
+) -> list[FusionRun]:
     """Train a fusion model on a corpus's features; returns the run, or with several seeds each one's.
 
     Train learns, dev chooses the epoch; what the two share is told first.
@@ -80,7 +80,7 @@ def baseline(
         report(f"{corpus.name}: {doubt}")
 
     begun = [
-        BaselineRun(
+        FusionRun(
             folder=folder / f"seed-{of_seed.seed}" if seeds else folder,
             settings=of_seed.model_copy(update={"offline": False}),
             task=task_of(corpus),
@@ -101,11 +101,11 @@ def baseline(
         )
         for of_seed in chosen
     ]
-    trained: dict[Path, BaselineRun] = {}
+    trained: dict[Path, FusionRun] = {}
     for run in begun if resume else ():
         if is_begun(run.folder, _noted(run)) and is_whole(run.folder, BASELINE):
             report(f"{run.folder} is trained to its end already")
-            trained[run.folder] = load_baseline(run.folder)
+            trained[run.folder] = FusionRun.load(run.folder)
     if len(trained) < len(begun):
         learnt, streams = _features(corpus, splits, settings, report, context)
         for run in begun:
@@ -143,12 +143,12 @@ def _features(
 
 
 def _trained(
-    run: BaselineRun, data: LabelledFeatures, resume: bool, report: Callable[[str], None], context: Context
-) -> BaselineRun:
-    def callback_of(run: BaselineRun) -> Report:
+    run: FusionRun, data: LabelledFeatures, resume: bool, report: Callable[[str], None], context: Context
+) -> FusionRun:
+    def callback_of(run: FusionRun) -> Report:
         return Report(run.folder, run.settings.epochs, data.select, report, context.progress)
 
-    def callback_of_trial(trial: BaselineRun) -> Report:
+    def callback_of_trial(trial: FusionRun) -> Report:
         report(f"{trial.folder.name}: learning rate {trial.settings.optimizer.learning_rate:g}")
         return callback_of(trial)
 
@@ -159,7 +159,7 @@ def _trained(
 
 
 def _streams(
-    corpus: Corpus, settings: BaselineSettings, train: Sequence[Frames], report: Callable[[str], None]
+    corpus: Corpus, settings: BaselineSettings, train: Sequence[FeatureFrames], report: Callable[[str], None]
 ) -> dict[str, int]:
     """The width of each feature that the corpus has anything of."""
     widths = widths_of(train)
@@ -197,6 +197,6 @@ def _distinct(seeds: Sequence[int]) -> Sequence[int]:
     return seeds
 
 
-def _noted(run: BaselineRun) -> dict[str, Any]:
+def _noted(run: FusionRun) -> dict[str, Any]:
     data = {name: run.training[name] for name in ("corpus", "folds", "fold", "clips", "fingerprint")}
     return plain({"settings": run.settings.model_dump(mode="json"), "data": data})

@@ -16,14 +16,14 @@ from ..extractors.batch import cues_of
 from ..extractors.perceive import decide
 from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
 from ..extractors.store import CueStore
-from ..llm.run import Run
+from ..llm.run import TextRun
 from ..llm.settings import AnalyzeSettings
 from ..prompts.render import render
 from ..textualize.levels import population_norms
 from ..training import processes
 
 
-def prompts_of(run: Run, clips: Sequence[Clip], moments: Sequence[Moment]) -> list[Prompt]:
+def prompts_of(run: TextRun, clips: Sequence[Clip], moments: Sequence[Moment]) -> list[Prompt]:
     """A prompt for each clip; what was said before it in its dialogue is its context."""
     return [
         render([*before, moment], len(before), run.prompt, id=clip.id, labels=run.labels)
@@ -45,7 +45,7 @@ def before_each(clips: Sequence[Clip], moments: Sequence[Moment]) -> list[list[M
 def perceived(
     corpus: Corpus,
     clips: Sequence[Clip],
-    run: Run,
+    run: TextRun,
     modalities: str,
     context: Context,
     failed: dict[str, str],
@@ -86,7 +86,7 @@ def unpublished(corpus: Corpus, clips: Sequence[Clip], modalities: str) -> str:
     return "".join(letter for letter in "TVA" if letter in modalities and letter not in published)
 
 
-def as_perceived_for(run: Run, asked: AnalyzeSettings) -> AnalyzeSettings:
+def as_perceived_for(run: TextRun, asked: AnalyzeSettings) -> AnalyzeSettings:
     """What was asked for, by the run's own extractors, or else the embedded ones, in all that was not."""
     own = {
         "speech": run.extractors.speech or SpeechSettings(engine="pocketsphinx"),
@@ -109,5 +109,5 @@ def keeping(context: Context) -> Iterator[Context]:
         yield replace(context, store=CueStore(passing))
 
 
-def norms_of(run: Run) -> Any:
+def norms_of(run: TextRun) -> Any:
     return population_norms(run.norms, f"run {run.name}") if run.norms is not None else None

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..baseline.deciding import ClipScores
-from ..baseline.settings import Task
 from ..core.timeline import Clip
 from ..corpora.corpus import Corpus
 from ..corpora.registry import reader
 from ..evaluation import multilabel, regression
 from ..evaluation.metrics import METRICS, confusion
 from ..training.progress import Metrics
+from ..training.run import Task
 
 # Of answers that are one label each.
 MEASURED = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..baseline.run import BASELINE, BaselineRun, load_baseline
-from ..baseline.settings import Task
+from ..baseline.run import BASELINE, FusionRun
 from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
 from ..core.files import check_folder
@@ -24,14 +23,15 @@ from ..evaluation.pages import MODALITY_NAMES
 from ..evaluation.predictions import unique_names
 from ..evaluation.report import write_report
 from ..extractors.settings import check_modalities
-from ..llm.run import Run, answering, find_run
+from ..llm.run import TextRun, answering, find_run
 from ..training import processes
+from ..training.run import Task
 from ..training.traces import load_traces
 from .answering import Asked, answers_of_baseline, answers_of_run
 from .dev_metrics import task_of
 from .over_time import frame_times, windows_for, write_over_time
 
-AnyRun = Run | BaselineRun
+AnyRun = TextRun | FusionRun
 
 # What clips have and runs answer with, in words.
 _TARGETS: Mapping[Task, str] = {"labels": "a label", "label-sets": "a set of labels", "number": "a number"}
@@ -92,7 +92,7 @@ def evaluate(
     windows = windows_for(corpus_name, window_s, hop_s, decide)
     processes.by_main(lambda: check_folder(out))
     loaded = [load_any(run) for run in runs]
-    for base in dict.fromkeys((run.base.id, run.base.sha256) for run in loaded if isinstance(run, Run)):
+    for base in dict.fromkeys((run.base.id, run.base.sha256) for run in loaded if isinstance(run, TextRun)):
         find_base(*base, context)  # before hours of perceiving, not after
     task = _common_task(loaded)
     labels = common_labels(loaded, corpus_name) if task != "number" else None
@@ -110,7 +110,7 @@ def evaluate(
     labels = labels or corpus.label_set
     clips = corpus.split(split)
     named: dict[str, AnyRun] = {
-        name: answering(run, labels) if isinstance(run, Run) and run.zero_shot and labels is not None else run
+        name: answering(run, labels) if isinstance(run, TextRun) and run.zero_shot and labels is not None else run
         for name, run in zip(unique_names([run.name for run in loaded]), loaded, strict=True)
     }
     known = familiar({name: load_traces(run.folder) for name, run in named.items()}, corpus, split)
@@ -129,7 +129,7 @@ def evaluate(
     answers = []
     for name, run in named.items():
         sets = tuple(modalities or (run.modalities,))
-        if isinstance(run, Run):
+        if isinstance(run, TextRun):
             answers.append(answers_of_run(name, run, sets, asked, failed))
         else:
             answers.append(answers_of_baseline(name, run, sets, asked, failed))
@@ -179,16 +179,16 @@ def load_any(run: str | Path) -> AnyRun:
     Raises:
         SettingsError: there is none, or its description is not one.
     """
-    return load_baseline(run) if (Path(run) / BASELINE).is_file() else find_run(run)
+    return FusionRun.load(run) if (Path(run) / BASELINE).is_file() else find_run(run)
 
 
 def _about(run: AnyRun) -> str:
-    what = run.base.id if isinstance(run, Run) else f"{run.settings.fusion} on {', '.join(run.streams)}"
+    what = run.base.id if isinstance(run, TextRun) else f"{run.settings.fusion} on {', '.join(run.streams)}"
     return f"{what}; {run.licence}"
 
 
 def _common_task(runs: Sequence[AnyRun]) -> Task:
-    tasks: list[Task] = [run.task if isinstance(run, BaselineRun) else "labels" for run in runs]
+    tasks: list[Task] = [run.task if isinstance(run, FusionRun) else "labels" for run in runs]
     if len(set(tasks)) > 1:
         listed = ", ".join(f"{run.name} with {_TARGETS[task]}" for run, task in zip(runs, tasks, strict=True))
         raise SettingsError(f"runs that answer in different kinds cannot be compared ({listed}); evaluate them apart")
@@ -208,7 +208,7 @@ def annotation_for(runs: Sequence[AnyRun], task: Task, corpus_name: str) -> str 
     learnt = {
         run.settings.task or usual
         for run in runs
-        if isinstance(run, BaselineRun) and run.training.get("corpus") == corpus_name
+        if isinstance(run, FusionRun) and run.training.get("corpus") == corpus_name
     }
     named = sorted(name for name in learnt if name is not None)
     if len(named) > 1:
@@ -229,7 +229,7 @@ def common_labels(runs: Sequence[AnyRun], corpus_name: str) -> LabelSet | None:
         SettingsError: the runs differ in their labels.
     """
     asked = list(reader(corpus_name).tasks.values())
-    trained = [run for run in runs if not (isinstance(run, Run) and run.zero_shot)]
+    trained = [run for run in runs if not (isinstance(run, TextRun) and run.zero_shot)]
     if not trained:
         return next((labels for labels in asked if labels is not None), None)
     first = trained[0]
@@ -263,14 +263,14 @@ def _untrained(
 ) -> list[str]:
     """What is asked of a run that it was not trained for."""
     notes = []
-    if isinstance(run, Run) and run.zero_shot:
+    if isinstance(run, TextRun) and run.zero_shot:
         notes.append(f"{name} was asked without any training: its scores are likelihoods of words, and not calibrated")
     if labels is not None and run.labels != labels.labels:
         notes.append(
             f"{name} gives {run.label_set} labels: its score for a {labels.name} one is put together from its two "
             "parts, by a rule that nothing was trained for"
         )
-    if isinstance(run, BaselineRun) and run.task == "number":
+    if isinstance(run, FusionRun) and run.task == "number":
         learnt, asked = (reader(corpus).range for corpus in (run.training.get("corpus", corpus_name), corpus_name))
         if learnt != asked:
             scales = ", its answers brought to ".join(f"{low:g} to {high:g}" for low, high in (learnt, asked))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..baseline.frames import Frames
+from ..baseline.frames import FeatureFrames
 from ..baseline.settings import BaselineSettings
 from ..core.context import Context, unwatched
 from ..core.errors import MediaError
@@ -38,7 +38,7 @@ def frames_of(
     context: Context,
     failed: dict[str, str],
     widths: Mapping[str, int] | None = None,
-) -> list[Frames]:
+) -> list[FeatureFrames]:
     """The features of clips on one clock each, in their order.
 
     What a corpus publishes is taken: its words, and its measurements of the
@@ -67,7 +67,7 @@ def frames_of(
     return [_frames(clip, found[clip.id], corpus, settings, streams, widths) for clip in clips]
 
 
-def widths_of(frames: Sequence[Frames]) -> dict[str, int]:
+def widths_of(frames: Sequence[FeatureFrames]) -> dict[str, int]:
     """Of each feature that any of the clips has a value of, how many there are a frame."""
     return {
         name: values.shape[1]
@@ -153,7 +153,7 @@ def _frames(
     settings: BaselineSettings,
     streams: Sequence[str],
     widths: Mapping[str, int],
-) -> Frames:
+) -> FeatureFrames:
     rate_hz = settings.features.rate_hz
     times_s = next((rows.times_s for rows in found.values()), None)
     if times_s is None:
@@ -172,4 +172,4 @@ def _frames(
     if share < 1 and PICTURE_ENTROPY in found:
         rows = most_informative(found[PICTURE_ENTROPY].values[:, 0], share)
         times_s, values = times_s[rows], {name: each[rows] for name, each in values.items()}
-    return Frames(clip.id, times_s, values, clip.target)
+    return FeatureFrames(clip.id, times_s, values, clip.target)

@@ -19,7 +19,7 @@ from ..corpora.caveats import caveats_of_training
 from ..corpora.identity import fingerprint
 from ..corpora.registry import reader
 from ..llm.card import model_card
-from ..llm.run import DESCRIPTION, Base, Extractors, Run, find_run, load_run
+from ..llm.run import DESCRIPTION, Base, Extractors, TextRun, find_run
 from ..llm.train import fit
 from ..textualize.levels import read_norms
 from ..training import processes
@@ -45,7 +45,7 @@ def finetune(
     resume: bool = False,
     report: Callable[[str], None] = lambda line: None,
     context: Context = DEFAULT,
-) -> Run:
+) -> TextRun:
     """Fine-tune an adapter on a corpus, and on others mixed in; returns the run.
 
     Args:
@@ -68,7 +68,7 @@ def finetune(
     begun = resume and processes.by_main(lambda: is_begun(folder, noted))
     if begun and is_whole(folder, DESCRIPTION):
         report(f"{folder} is trained to its end already")
-        return load_run(folder)
+        return TextRun.load(folder)
 
     learnt = [training_data_of(each, run, settings, context) for each in sources]
     processes.by_main(lambda: note(folder, noted, [(each.name, each.corpus) for each in sources]))
@@ -89,7 +89,7 @@ def finetune(
 # ── the run ──────────────────────────────────────────────────────────────────
 
 
-def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[Source]) -> Run:
+def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[Source]) -> TextRun:
     """The run as it is described before it has learnt anything."""
     labels = sources[0].corpus.label_set
     assert labels is not None
@@ -98,7 +98,7 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
     noted = settings.model_dump(mode="json", exclude=here)
     noted["base"]["id"] = base.name if Path(settings.base.id).is_dir() else settings.base.id
     noted["norms"] = Path(settings.norms).name
-    return Run(
+    return TextRun(
         folder=folder,
         norms=_norms(settings) if "A" in settings.modalities else None,
         base=Base(id=noted["base"]["id"], sha256=weights_sha256(base), quantization=settings.base.quantization),

@@ -10,9 +10,8 @@ from typing import Any
 from ..core.context import Context
 from ..core.errors import SettingsError
 from ..core.files import read_json, write_json
-from ..llm.reader import load_reader
-from ..llm.run import DESCRIPTION, Run, load_run
-from ..llm.score import score
+from ..llm.predictor import load_predictor
+from ..llm.run import DESCRIPTION, TextRun
 from ..llm.train import fit
 from ..training import processes
 from ..training.loop import is_whole
@@ -25,7 +24,7 @@ OPINIONS = "opinions.json"
 
 def opinions_of_teachers(
     data: TrainingData,
-    run: Run,
+    run: TextRun,
     base: Path,
     settings: FinetuneSettings,
     asked: TeacherSettings,
@@ -56,9 +55,9 @@ def opinions_of_teachers(
         report(f"teacher {number + 1} of {asked.count}")
         teacher = _teacher(number, held_out, data, run, base, alone, resume)
         unseen = [clip for clip in clips if clip.group in held_out]
-        reader = replace(load_reader(teacher, replace(context, device=settings.device)), temperature=1.0)
+        reader = replace(load_predictor(teacher, replace(context, device=settings.device)), temperature=1.0)
         prompts = [example(clip, clip.with_only(data.source.teaches), run).prompt for clip in unseen]
-        scored = processes.mapped(lambda share, reader=reader: score(reader, share), prompts)
+        scored = processes.mapped(lambda share, reader=reader: reader.predict(share), prompts)
         # As they are written, so that a resumed training reads the same.
         opinions |= {
             clip.id: {label: round(probability, 4) for label, probability in each.scores.items()}
@@ -73,14 +72,14 @@ def _teacher(
     number: int,
     held_out: set[str],
     data: TrainingData,
-    run: Run,
+    run: TextRun,
     base: Path,
     settings: FinetuneSettings,
     resume: bool,
-) -> Run:
+) -> TextRun:
     folder = run.folder / TEACHERS / str(number)
     if resume and is_whole(folder, DESCRIPTION):
-        return load_run(folder)
+        return TextRun.load(folder)
     splits = {
         split: tuple(
             replace(clip, labelled=replace(clip.labelled, moment=clip.with_only(data.source.teaches)))

@@ -17,7 +17,7 @@ from ..corpora.registry import read_corpus, reader
 from ..evaluation.predictions import unique_names
 from ..llm.batches import Example
 from ..llm.learner import LabelledPrompts
-from ..llm.run import Run
+from ..llm.run import TextRun
 from ..prompts.render import render
 from ..textualize.clips import moments_of_clips
 from ..textualize.mixture import Labelled, Mixture, MixtureSettings, Signal
@@ -139,7 +139,7 @@ def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettin
     return validate(FinetuneSettings, {**settings.model_dump(), "mix": tuple(mix.values())}, "--mix")
 
 
-def training_data_of(source: Source, run: Run, settings: FinetuneSettings, context: Context) -> TrainingData:
+def training_data_of(source: Source, run: TextRun, settings: FinetuneSettings, context: Context) -> TrainingData:
     """The labelled clips of a source in words, as the run perceives and words them.
 
     Raises:
@@ -189,7 +189,7 @@ def _teaches(source: Source, moment: Moment) -> bool:
 
 
 def examples_of(
-    data: Sequence[TrainingData], run: Run, settings: FinetuneSettings, epoch: int, opinions: Opinions
+    data: Sequence[TrainingData], run: TextRun, settings: FinetuneSettings, epoch: int, opinions: Opinions
 ) -> list[Example]:
     """What an epoch learns from: every clip as it is, or moments put together of several."""
     if not settings.mix and settings.mixture is None:
@@ -215,14 +215,14 @@ def examples_of(
 
 
 def example(
-    clip: LabelledClip, moment: Moment, run: Run, source: str = "", opinions: Opinions | None = None
+    clip: LabelledClip, moment: Moment, run: TextRun, source: str = "", opinions: Opinions | None = None
 ) -> Example:
     """`moment`, which is the clip's or made of it, as the run reads it."""
     soft = (opinions or {}).get(clip.id)
     return Example(_prompt(clip.before, moment, run), clip.labelled.label, source, soft)
 
 
-def _prompt(before: Sequence[Moment], moment: Moment, run: Run):
+def _prompt(before: Sequence[Moment], moment: Moment, run: TextRun):
     return render([*before, moment], len(before), run.prompt, id="", labels=run.labels)
 
 
@@ -230,7 +230,7 @@ def _prompt(before: Sequence[Moment], moment: Moment, run: Run):
 
 
 def labelled_prompts(
-    data: Sequence[TrainingData], run: Run, settings: FinetuneSettings, opinions: Opinions
+    data: Sequence[TrainingData], run: TextRun, settings: FinetuneSettings, opinions: Opinions
 ) -> LabelledPrompts:
     """What the run learns from epoch by epoch, and the dev prompts with how they are measured.
 
@@ -260,7 +260,7 @@ def labelled_prompts(
 
 
 def _dev_parts(
-    data: Sequence[TrainingData], run: Run, settings: FinetuneSettings
+    data: Sequence[TrainingData], run: TextRun, settings: FinetuneSettings
 ) -> dict[str, tuple[str, list[Example]]]:
     """By what its measures begin with, each corpus's own measure and its dev clips, once for each way to read them."""
     parts = {}

@@ -15,9 +15,6 @@ from .media import decoded
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-# Files that are taken for videos.
-SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v")
-
 # Fine enough for every frame rate, and MPEG's own.
 _TICKS_PER_S = 90_000
 

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ..training.curves import FIGURE
-from .run import Run
+from .run import TextRun
 
 # What the hub calls licences, of those that adapters and their data have; the rest are "other".
 HUB_LICENCES = (
@@ -38,7 +38,7 @@ SIGNALS = {"T": "what was said", "V": "how the face looked", "A": "how the voice
 RARE = 0.05
 
 
-def model_card(run: Run) -> str:
+def model_card(run: TextRun) -> str:
     """The card in Markdown, with the hub's YAML in front, of a run as `finetune` leaves it."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -77,7 +77,7 @@ def model_card(run: Run) -> str:
     )
 
 
-def _front(run: Run) -> dict[str, Any]:
+def _front(run: TextRun) -> dict[str, Any]:
     """The hub's own fields."""
     front: dict[str, Any] = {"base_model": run.base.id} if HUB_ID.fullmatch(run.base.id) else {}
     front |= {"library_name": "peft", "pipeline_tag": "text-classification"}
@@ -101,7 +101,7 @@ def _lora(lora: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _engines(run: Run) -> list[str]:
+def _engines(run: TextRun) -> list[str]:
     """The extractors of the signals that it reads."""
     engines = {"T": run.extractors.speech, "V": run.extractors.face, "A": run.extractors.voice}
     return [
@@ -109,7 +109,7 @@ def _engines(run: Run) -> list[str]:
     ]
 
 
-def _learnt(run: Run) -> dict[str, int]:
+def _learnt(run: TextRun) -> dict[str, int]:
     """How often each label of the run occurs in the training data."""
     counts: Counter[str] = Counter()
     for part in run.training.get("data", ()):

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.files import atomic_path, write_json
-from .reader import Reader
+from .predictor import TextPredictor
 from .run import ADAPTER, ADAPTER_CONFIG, HEAD
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def save_adapter(reader: Reader, base_id: str, folder: Path) -> None:
+def save_adapter(predictor: TextPredictor, base_id: str, folder: Path) -> None:
     """Write PEFT's two files, and `head.safetensors` where there is a head.
 
     Args:
@@ -25,7 +25,7 @@ def save_adapter(reader: Reader, base_id: str, folder: Path) -> None:
     """
     from peft import PeftModel, get_peft_model_state_dict
 
-    model = next(module for module in reader.model.modules() if isinstance(module, PeftModel))
+    model = next(module for module in predictor.model.modules() if isinstance(module, PeftModel))
     config = model.peft_config["default"].to_dict()
     config.update(base_model_name_or_path=base_id, inference_mode=True, target_modules=sorted(config["target_modules"]))
     write_json(folder / ADAPTER_CONFIG, {key: getattr(value, "value", value) for key, value in config.items()})
@@ -33,8 +33,8 @@ def save_adapter(reader: Reader, base_id: str, folder: Path) -> None:
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     # The base's embeddings are the base's; asked to find out, PEFT would look for it on the hub.
     _save(get_peft_model_state_dict(model, trained, save_embedding_layers=False), folder / ADAPTER)
-    if reader.model.head is not None:
-        _save(reader.model.head.state_dict(), folder / HEAD)
+    if predictor.model.head is not None:
+        _save(predictor.model.head.state_dict(), folder / HEAD)
 
 
 def _save(state: Mapping[str, Tensor], path: Path) -> None:

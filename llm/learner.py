@@ -18,9 +18,8 @@ from ..training.progress import Metrics
 from .batches import Batches, Example
 from .checkpoint import save_adapter
 from .parallel import apart, average_gradients
-from .reader import Reader
-from .run import Run
-from .score import score
+from .predictor import TextPredictor
+from .run import TextRun
 from .settings import TrainingSettings
 from .temperature import fitted_temperature
 from .tokens import micro_batches
@@ -55,29 +54,34 @@ class PromptLearner:
     """A `training.updates.Learner`: an adapter and its head.
 
     Args:
-        reader: an untrained one.
-        model: the reader's, as `parallel.shared` returns it.
+        predictor: an untrained one.
+        model: the predictor's, as `parallel.shared` returns it.
     """
 
     half_range = False
 
     def __init__(
-        self, reader: Reader, model: nn.Module, run: Run, settings: TrainingSettings, data: LabelledPrompts
+        self,
+        predictor: TextPredictor,
+        model: nn.Module,
+        run: TextRun,
+        settings: TrainingSettings,
+        data: LabelledPrompts,
     ) -> None:
         self.model = model
-        self._reader, self._run, self._settings, self._data = reader, run, settings, data
-        self.head = [] if reader.model.head is None else list(reader.model.head.parameters())
+        self._predictor, self._run, self._settings, self._data = predictor, run, settings, data
+        self.head = [] if predictor.model.head is None else list(predictor.model.head.parameters())
         of_head = set(map(id, self.head))
-        self.body = [each for each in reader.model.parameters() if each.requires_grad and id(each) not in of_head]
+        self.body = [each for each in predictor.model.parameters() if each.requires_grad and id(each) not in of_head]
         self.batches_an_epoch = math.ceil(len(data.examples_of(0)) / settings.batch_size)
 
     def state(self) -> dict[str, Tensor]:
-        return {name: each for name, each in self._reader.model.named_parameters() if each.requires_grad}
+        return {name: each for name, each in self._predictor.model.named_parameters() if each.requires_grad}
 
     def batches(self, epoch: int) -> list[Batch]:
         examples = self._data.examples_of(epoch)
         check_examples(self._run, examples)
-        tokenizer = self._reader.tokenizer
+        tokenizer = self._predictor.tokenizer
         batches = Batches(
             examples,
             tokenizer([example.prompt for example in examples]),
@@ -85,7 +89,7 @@ class PromptLearner:
             self._settings,
             epoch,
             padding_id=tokenizer.padding_id,
-            device=self._reader.device,
+            device=self._predictor.device,
         )
         return [Batch(batches, places) for places in batches.indices]
 
@@ -126,15 +130,15 @@ class PromptLearner:
         prompts = [example.prompt for example in self._data.dev]
         # A model that lies in all of them is run by all of them in step.
         scored = (
-            score(self._reader, prompts)
+            self._predictor.predict(prompts)
             if processes.is_sharded()
-            else processes.mapped(lambda some: score(self._reader, some), prompts)
+            else processes.mapped(lambda some: self._predictor.predict(some), prompts)
         )
         labels = [example.label for example in self._data.dev]
         return self._data.metrics(scored), {"temperature": round(fitted_temperature(labels, scored), 3)}
 
     def keep(self) -> None:
-        save_adapter(self._reader, self._run.base.id, self._run.folder)
+        save_adapter(self._predictor, self._run.base.id, self._run.folder)
 
     def _loss(self, batch: Batch, part: Sequence[int], precision: torch.autocast) -> Tensor:
         """What a part of a batch adds to its loss, times the processes, over which gradients are averaged."""
@@ -145,7 +149,7 @@ class PromptLearner:
         return counted * processes.count() * batch.epoch.loss(logits, part) / len(batch.places)
 
 
-def check_examples(run: Run, examples: Sequence[Example]) -> None:
+def check_examples(run: TextRun, examples: Sequence[Example]) -> None:
     """Raises:
     SettingsError: there are none, or one has a label that the run does not have.
     """

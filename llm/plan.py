@@ -12,7 +12,7 @@ from ..core.settings import Settings
 from ..extractors.perceive import decide
 from ..prompts.settings import PromptSettings
 from ..textualize.settings import WordingSettings
-from .run import Run, answering, find_run
+from .run import TextRun, answering, find_run
 from .settings import AnalyzeSettings
 
 
@@ -29,7 +29,7 @@ class Plan:
     """
 
     settings: AnalyzeSettings
-    run: Run
+    run: TextRun
     labels: LabelSet
     wording: WordingSettings
     prompt: PromptSettings
@@ -55,7 +55,7 @@ def make_plan(settings: AnalyzeSettings, context: Context) -> Plan:
     return Plan(settings, run, labels, wording, prompt, tuple(choices))
 
 
-def _labels_from(run: Run, name: str | None) -> LabelSet:
+def _labels_from(run: TextRun, name: str | None) -> LabelSet:
     """The label set asked for, if the run can give it."""
     if name is None or name == run.label_set:
         return LabelSet(run.label_set, run.labels)
@@ -71,7 +71,7 @@ def _labels_from(run: Run, name: str | None) -> LabelSet:
 G = TypeVar("G", bound=Settings)
 
 
-def _modalities_for(run: Run, settings: AnalyzeSettings) -> str:
+def _modalities_for(run: TextRun, settings: AnalyzeSettings) -> str:
     """What was asked for, or else what the run was trained on; it cannot read anything else."""
     if "modalities" not in settings.model_fields_set:
         return run.modalities
@@ -84,7 +84,7 @@ def _modalities_for(run: Run, settings: AnalyzeSettings) -> str:
     return settings.modalities
 
 
-def _as_trained(section: str, asked: G | None, trained: G, run: Run) -> G:
+def _as_trained(section: str, asked: G | None, trained: G, run: TextRun) -> G:
     """The run's own settings; a config that contradicts them is refused by name."""
     for key in asked.model_fields_set if asked is not None else ():
         wanted, fixed = getattr(asked, key), getattr(trained, key)

@@ -17,20 +17,20 @@ from ..training.loop import finish, train
 from ..training.progress import Progress
 from .learner import LabelledPrompts, PromptLearner, check_examples
 from .parallel import joined, shared
-from .run import Run, save_run
+from .run import TextRun
 from .settings import TrainingSettings
 from .untrained import untrained
 
 
 def fit(
-    run: Run,
+    run: TextRun,
     base: Path,
     data: LabelledPrompts,
     settings: TrainingSettings,
     *,
     resume: bool = False,
     callback: Callback | None = None,
-) -> Run:
+) -> TextRun:
     """Train an adapter and its head; returns the run that was written.
 
     Under `accelerate launch` every process calls this; all return the run,
@@ -52,18 +52,18 @@ def fit(
     check_examples(run, data.dev)
     device, accelerator = joined(settings)
     torch.manual_seed(settings.seed)
-    reader = untrained(base, run, settings, device.type, sharded=processes.is_sharded())
-    learner = PromptLearner(reader, shared(reader.model, device, accelerator), run, settings, data)
+    predictor = untrained(base, run, settings, device.type, sharded=processes.is_sharded())
+    learner = PromptLearner(predictor, shared(predictor.model, device, accelerator), run, settings, data)
     trained = run
     for progress in train(learner, settings, folder, data.select, resume, callback or Callback()):
         trained = _described(run, progress, data.select)
         if processes.is_main():
-            save_run(trained)
+            trained.save()
     finish(folder)
     return trained
 
 
-def _described(run: Run, progress: Progress, select: str) -> Run:
+def _described(run: TextRun, progress: Progress, select: str) -> TextRun:
     """The run with what is known after its best epoch."""
     known = {
         **(progress.fitted or {}),

@@ -1,4 +1,4 @@
-"""A reader that has learnt nothing yet: a base under a fresh adapter and head."""
+"""A predictor that has learnt nothing yet: a base under a fresh adapter and head."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .bert import is_plain_bert
 from .encoder import Encoder
 from .heads import Classification, Classifier
 from .label_words import LabelWords
-from .reader import Reader, read_config, tokenizer_for
-from .run import Run
+from .predictor import TextPredictor, read_config, tokenizer_for
+from .run import TextRun
 from .settings import LoraSettings, TrainingSettings
 from .tokens import PromptTokenizer
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def untrained(base: Path, run: Run, settings: TrainingSettings, device: str, *, sharded: bool = False) -> Reader:
-    """A reader whose adapter and head (`reader.model.head`, or `None`) are to be trained; both are float32.
+def untrained(
+    base: Path, run: TextRun, settings: TrainingSettings, device: str, *, sharded: bool = False
+) -> TextPredictor:
+    """A predictor whose adapter and head (`predictor.model.head`, or `None`) are to be trained; both are float32.
 
     Args:
         base: the folder of the base model.
@@ -47,13 +49,15 @@ def untrained(base: Path, run: Run, settings: TrainingSettings, device: str, *, 
     except (OSError, SafetensorError, ValueError, RuntimeError, KeyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
         raise EmoscribeError(f"the base model {run.base.id} cannot be loaded: {reason}") from None
-    reader = adapted(model, run, settings, tokenizer, device)
+    predictor = adapted(model, run, settings, tokenizer, device)
     if not sharded:
-        reader.model.to(device)
-    return reader
+        predictor.model.to(device)
+    return predictor
 
 
-def adapted(model: Any, run: Run, settings: TrainingSettings, tokenizer: PromptTokenizer, device: str) -> Reader:
+def adapted(
+    model: Any, run: TextRun, settings: TrainingSettings, tokenizer: PromptTokenizer, device: str
+) -> TextPredictor:
     """A base model of `transformers` under a fresh adapter and head, where its weights are."""
     from peft import get_peft_model
 
@@ -62,7 +66,7 @@ def adapted(model: Any, run: Run, settings: TrainingSettings, tokenizer: PromptT
         # The weights before the first adapter are frozen: without this, nothing in the first layer is kept track of.
         model.enable_input_require_grads()
     model = get_peft_model(model, _lora(model, settings.lora))
-    return Reader(
+    return TextPredictor(
         model=_with_head(model, run, settings, tokenizer.answers),
         tokenizer=tokenizer,
         labels=run.labels,
@@ -72,7 +76,7 @@ def adapted(model: Any, run: Run, settings: TrainingSettings, tokenizer: PromptT
 
 
 def _with_head(
-    model: nn.Module, run: Run, settings: TrainingSettings, answers: tuple[tuple[int, ...], ...]
+    model: nn.Module, run: TextRun, settings: TrainingSettings, answers: tuple[tuple[int, ...], ...]
 ) -> Classification | LabelWords:
     if settings.head.kind == "label-words":
         return LabelWords(model, answers)

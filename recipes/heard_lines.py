@@ -41,9 +41,8 @@ from emoscribe.evaluation.metrics import confusion, weighted_f1
 from emoscribe.extractors.media import sound
 from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.speech.transcribe import transcribe
-from emoscribe.llm.reader import load_reader
-from emoscribe.llm.run import Run, find_run
-from emoscribe.llm.score import score
+from emoscribe.llm.predictor import load_predictor
+from emoscribe.llm.run import TextRun, find_run
 from emoscribe.prompts.render import render
 from emoscribe.textualize.moments import UNCLEAR, clear_text
 
@@ -211,7 +210,7 @@ def spoken_and_heard(text: str, synthesiser: str, voice: str, folder: Path) -> I
 # ── read ─────────────────────────────────────────────────────────────────────
 
 
-def run_for_meld(name: str) -> Run:
+def run_for_meld(name: str) -> TextRun:
     """Raises:
     SettingsError: there is no such run, or it lacks a label of MELD's.
     """
@@ -221,16 +220,16 @@ def run_for_meld(name: str) -> Run:
     return run
 
 
-def report(run: Run, windows: Sequence[Sequence[Clip]], heard: Mapping[str, Heard], synthesiser: str) -> None:
+def report(run: TextRun, windows: Sequence[Sequence[Clip]], heard: Mapping[str, Heard], synthesiser: str) -> None:
     unclear_below = run.wording.unclear_below
     written = {clip.id: clip.text or "" for window in windows for clip in window}
     # A recogniser writes no punctuation, and no "!" costs something by itself.
     bare = {id: " ".join(words_of(text)) for id, text in written.items()}
     understood = {id: each.text(unclear_below) for id, each in heard.items()}
-    reader = load_reader(run)
+    reader = load_predictor(run)
     true = [str(window[-1].target) for window in windows]
     scores = [
-        f1_of(run, true, score(reader, [prompt(run, window, texts) for window in windows]))
+        f1_of(run, true, reader.predict([prompt(run, window, texts) for window in windows]))
         for texts in (written, bare, understood)
     ]
     lines = [heard[window[-1].id] for window in windows]
@@ -246,12 +245,12 @@ def report(run: Run, windows: Sequence[Sequence[Clip]], heard: Mapping[str, Hear
     print(f"weighted F1, as heard              {scores[2]:.3f}")
 
 
-def prompt(run: Run, window: Sequence[Clip], texts: Mapping[str, str]) -> Prompt:
+def prompt(run: TextRun, window: Sequence[Clip], texts: Mapping[str, str]) -> Prompt:
     moments = [Moment(float(at), at + 1.0, clip.speaker, texts[clip.id]) for at, clip in enumerate(window)]
     return render(moments, len(window) - 1, run.prompt, id=window[-1].id, labels=run.labels)
 
 
-def f1_of(run: Run, true: Sequence[str], scored: Sequence[Scored]) -> float:
+def f1_of(run: TextRun, true: Sequence[str], scored: Sequence[Scored]) -> float:
     truth, answers = ([run.labels.index(label) for label in labels] for labels in (true, [s.label for s in scored]))
     return float(weighted_f1(confusion(np.array(truth), np.array(answers), len(run.labels))))
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from emoscribe.core.errors import EmoscribeError
-from emoscribe.llm.run import Run, find_run
+from emoscribe.llm.run import TextRun, find_run
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     return 0
 
 
-def table(runs: Sequence[Run], *, last: bool = False) -> str:
+def table(runs: Sequence[TextRun], *, last: bool = False) -> str:
     """A row a measure: its mean, its standard deviation over the runs, and each run's."""
     names = [f"seed {', '.join(map(str, run.seeds))}" for run in runs]
     rows = [["measured on dev", "mean ± sd", *names], ["---"] * (len(runs) + 2)]

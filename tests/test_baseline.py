@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import torch
 from emoscribe.baseline.deciding import ClipScores
-from emoscribe.baseline.frames import Frames
+from emoscribe.baseline.frames import FeatureFrames
 from emoscribe.baseline.learner import LabelledFeatures
-from emoscribe.baseline.predict import load, predict
-from emoscribe.baseline.run import BASELINE, MODEL, SCALER, SEARCH, SVM, BaselineRun, load_baseline
+from emoscribe.baseline.run import BASELINE, MODEL, SCALER, SEARCH, SVM, FusionRun
 from emoscribe.baseline.search import draw, search
 from emoscribe.baseline.settings import BaselineSettings, SearchSettings, Task
 from emoscribe.baseline.train import fit
@@ -31,7 +30,7 @@ LABELS = ("anger", "joy", "neutral")
 STREAMS = {"egemaps": 5, "voice-measures": 3}
 
 
-def clips_of(task: Task, count: int, seed: int = 0) -> list[Frames]:
+def clips_of(task: Task, count: int, seed: int = 0) -> list[FeatureFrames]:
     """Clips of 2 to 12 frames, a fifth of them unmeasured, whose voice tells their target."""
     rng = np.random.default_rng(seed)
     clips = []
@@ -44,20 +43,20 @@ def clips_of(task: Task, count: int, seed: int = 0) -> list[Frames]:
         streams["voice-measures"][:] = np.nan if number % 4 == 0 else streams["voice-measures"]
         given = {LABELS[label], *(["neutral"] if label == 0 else [])}
         target = {"labels": LABELS[label], "label-sets": frozenset(given), "number": float(label - 1)}[task]
-        clips.append(Frames(f"clip {number}", np.arange(length) / 5, streams, target))
+        clips.append(FeatureFrames(f"clip {number}", np.arange(length) / 5, streams, target))
     return clips
 
 
-def run_of(folder: Path, task: Task = "labels", **settings: Any) -> BaselineRun:
+def run_of(folder: Path, task: Task = "labels", **settings: Any) -> FusionRun:
     optimizer = {"learning_rate": 0.01, **settings.pop("optimizer", {})}
     features = FeatureSettings(names=tuple(STREAMS))
     given = {"fusion": "bilstm-attention", "modalities": "A", "epochs": 4, "batch_size": 8, "device": "cpu", **settings}
     asked = BaselineSettings.model_validate({"features": features, "optimizer": optimizer, **given})
     labels = () if task == "number" else LABELS
-    return BaselineRun(folder=folder, settings=asked, task=task, labels=labels, streams=STREAMS)
+    return FusionRun(folder=folder, settings=asked, task=task, labels=labels, streams=STREAMS)
 
 
-def metrics_of(dev: Sequence[Frames]) -> Metrics[ClipScores]:
+def metrics_of(dev: Sequence[FeatureFrames]) -> Metrics[ClipScores]:
     """The share of right answers, and of numbers the mean absolute error."""
 
     def metrics(scored: Sequence[ClipScores]) -> Mapping[str, float]:
@@ -70,17 +69,17 @@ def metrics_of(dev: Sequence[Frames]) -> Metrics[ClipScores]:
     return metrics
 
 
-def trained(run: BaselineRun, train: Sequence[Frames], dev: Sequence[Frames], **options: Any) -> BaselineRun:
+def trained(run: FusionRun, train: Sequence[FeatureFrames], dev: Sequence[FeatureFrames], **options: Any) -> FusionRun:
     select = options.pop("select", "mae" if run.task == "number" else "accuracy")
     metrics = options.pop("metrics", metrics_of(dev) if dev else None)
     return fit(run, LabelledFeatures(train, dev, metrics, select), **options)
 
 
-def files(run: BaselineRun) -> dict[str, bytes]:
+def files(run: FusionRun) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in run.folder.glob("*.safetensors")}
 
 
-def without_times(run: BaselineRun) -> list[dict[str, Any]]:
+def without_times(run: FusionRun) -> list[dict[str, Any]]:
     return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in run.metrics["epochs"]]
 
 
@@ -117,8 +116,8 @@ class Counts(Callback):
 def test_what_is_learnt_is_told_of_clips_that_are_new(task: Task, fusion: str, tmp_path: Path) -> None:
     train, dev, test = (clips_of(task, count, seed) for seed, count in enumerate((48, 24, 24)))
     run = trained(run_of(tmp_path / "run", task, fusion=fusion, epochs=8), train, dev)
-    assert is_whole(run.folder, BASELINE) and load_baseline(run.folder) == run
-    scored = predict(load(run), test)
+    assert is_whole(run.folder, BASELINE) and FusionRun.load(run.folder) == run
+    scored = load_predictor(run).predict(test)
     for each, clip in zip(scored, test, strict=True):
         wide = () if task == "number" else (3,)
         assert each.id == clip.id and each.frames.shape == (len(clip.times_s), *wide)
@@ -131,9 +130,9 @@ def test_what_is_learnt_is_told_of_clips_that_are_new(task: Task, fusion: str, t
         assert reached["accuracy"] > 0.8
     assert set(run.thresholds) == (set(LABELS) if task == "label-sets" else set())
     # What was judged at the end is what the files say of dev.
-    assert metrics_of(dev)(predict(load(run), dev)) == pytest.approx(run.metrics["dev"], abs=1e-6)
+    assert metrics_of(dev)(load_predictor(run).predict(dev)) == pytest.approx(run.metrics["dev"], abs=1e-6)
     assert run.sizes["bytes"] == sum(len(data) for data in files(run).values())
-    assert run.sizes["parameters"] == sum(each.numel() for each in load(run).model.parameters())
+    assert run.sizes["parameters"] == sum(each.numel() for each in load_predictor(run).model.parameters())
     assert run.sizes["seconds_a_clip"] > 0
 
 
@@ -144,7 +143,7 @@ def test_dev_cannot_get_into_the_scaler(tmp_path: Path) -> None:
     other = trained(run_of(tmp_path / "other", epochs=1), train, far)
     assert files(one) == files(other)
     voices = np.concatenate([each.streams["egemaps"] for each in train])
-    np.testing.assert_allclose(load(one).scaler.mean["egemaps"], np.nanmean(voices, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(load_predictor(one).scaler.mean["egemaps"], np.nanmean(voices, axis=0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("settings", [{"fusion": "unimodal"}, {"optimizer": {"name": "sgd", "momentum": 0.9}}])
@@ -199,7 +198,7 @@ def test_training_ends_when_patience_does_and_keeps_the_best_epoch(
     # Epochs do not know how many there will be, with a constant rate.
     constant = {"schedule": "constant", "warmup_share": 0.0}
 
-    def stopped_at(folder: str, course: Sequence[float], epochs: int) -> BaselineRun:
+    def stopped_at(folder: str, course: Sequence[float], epochs: int) -> FusionRun:
         values = iter((*course[:epochs], 0.0))
         run = run_of(tmp_path / folder, epochs=epochs, patience=2, optimizer=constant)
         return fit(run, LabelledFeatures(train, dev, lambda scored: {select: next(values)}, select))
@@ -224,8 +223,8 @@ def test_the_rate_rises_and_falls_and_gradients_are_clipped(tmp_path: Path) -> N
     assert any(not torch.equal(after[name], before[name]) for name in before)
 
 
-def _fresh(run: BaselineRun) -> dict[str, torch.Tensor]:
-    from emoscribe.baseline.predict import untrained
+def _fresh(run: FusionRun) -> dict[str, torch.Tensor]:
+    from emoscribe.baseline.predictor import untrained
 
     torch.manual_seed(run.settings.seed)
     return untrained(run).state_dict()
@@ -276,23 +275,23 @@ def test_scores_of_many_clips_are_those_of_each(tmp_path: Path) -> None:
     train, dev = clips_of("labels", 24), clips_of("labels", 9, seed=1)
     for fusion in ("unimodal", "bilstm-attention"):
         settings = {"fusion": fusion, "window_frames": 5, "hop_frames": 3, "epochs": 1}
-        baseline = load(trained(run_of(tmp_path / fusion, **settings), train, dev))
-        together = predict(baseline, dev)
+        baseline = load_predictor(trained(run_of(tmp_path / fusion, **settings), train, dev))
+        together = baseline.predict(dev)
         for clip, each in zip(dev, together, strict=True):
-            (alone,) = predict(baseline, [clip])
+            (alone,) = baseline.predict([clip])
             np.testing.assert_allclose(alone.frames, each.frames, atol=1e-6)
             assert alone.scores == pytest.approx(each.scores, abs=1e-6)
-        (voted,) = predict(baseline, dev[:1], "vote")
+        (voted,) = baseline.predict(dev[:1], "vote")
         assert set(dict(voted.scores).values()) <= {k / len(dev[0].times_s) for k in range(13)}  # pyright: ignore
 
 
 def test_a_run_whose_files_are_not_its_own_is_refused(tmp_path: Path) -> None:
     run = trained(run_of(tmp_path, epochs=1), clips_of("labels", 8), clips_of("labels", 6))
     with pytest.raises(EmoscribeError, match=r"model.safetensors is of another model \(.*\); train the run anew$"):
-        load(run.model_copy(update={"settings": run.settings.model_copy(update={"fusion": "unimodal"})}))
+        load_predictor(run.model_copy(update={"settings": run.settings.model_copy(update={"fusion": "unimodal"})}))
     (tmp_path / MODEL).unlink()
     with pytest.raises(EmoscribeError, match=r"model.safetensors cannot be read \(.*\); train the run anew$"):
-        load(run)
+        load_predictor(run)
 
 
 # ── the support vector machine ───────────────────────────────────────────────
@@ -302,8 +301,8 @@ def test_a_run_whose_files_are_not_its_own_is_refused(tmp_path: Path) -> None:
 def test_a_support_vector_machine_reads_the_embedding(task: Task, tmp_path: Path) -> None:
     train, dev = clips_of(task, 36), clips_of(task, 18, seed=1)
     run = trained(run_of(tmp_path / "svm", task, svm=True, epochs=3), train, dev)
-    baseline = load(run)
-    scored = predict(baseline, dev)
+    baseline = load_predictor(run)
+    scored = baseline.predict(dev)
     assert metrics_of(dev)(scored) == pytest.approx(run.metrics["dev"], abs=1e-6)
     if task == "number":
         assert run.metrics["dev"]["mae"] < 0.5
@@ -314,7 +313,7 @@ def test_a_support_vector_machine_reads_the_embedding(task: Task, tmp_path: Path
     # The model is the one without the machine; its last layer is not what answers.
     without = trained(run_of(tmp_path / "without", task, epochs=3), train, dev)
     assert files(without)[MODEL] == files(run)[MODEL]
-    assert not np.allclose(predict(load(without), dev)[0].frames, scored[0].frames)
+    assert not np.allclose(load_predictor(without).predict(dev)[0].frames, scored[0].frames)
     assert run.sizes["bytes"] == sum(len(data) for data in files(run).values())
 
 
@@ -331,11 +330,11 @@ def test_a_support_vector_machine_sees_the_training_clips_alone(tmp_path: Path) 
 ASKED = SearchSettings(trials=3, learning_rate=(1e-4, 1e-2))
 
 
-def searched(folder: Path, **options: Any) -> tuple[BaselineRun, list[str]]:
+def searched(folder: Path, **options: Any) -> tuple[FusionRun, list[str]]:
     train, dev = clips_of("labels", 24), clips_of("labels", 12, seed=1)
     trials: list[str] = []
 
-    def callback_of(run: BaselineRun) -> Callback:
+    def callback_of(run: FusionRun) -> Callback:
         trials.append(run.name)
         return options.get("callback") or Callback()
 
@@ -355,9 +354,9 @@ def test_a_search_keeps_the_trial_that_is_best_on_dev(tmp_path: Path) -> None:
     drawn = report["trials"][report["best"]]
     assert run.settings.optimizer.learning_rate == drawn["learning_rate"]
     assert (run.settings.dropout, run.settings.optimizer.weight_decay) == (drawn["dropout"], drawn["weight_decay"])
-    assert load_baseline(tmp_path) == run
-    assert files(run) == files(load_baseline(tmp_path / "trials" / f"{report['best']:02d}"))
-    assert predict(load(run), clips_of("labels", 3))[0].answer in LABELS
+    assert FusionRun.load(tmp_path) == run
+    assert files(run) == files(FusionRun.load(tmp_path / "trials" / f"{report['best']:02d}"))
+    assert load_predictor(run).predict(clips_of("labels", 3))[0].answer in LABELS
 
 
 def test_a_search_goes_on_and_can_be_made_longer(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from emoscribe.baseline.batches import check_streams, collate, shuffled_batches, sorted_batches
 from emoscribe.baseline.deciding import decided, tuned_thresholds, with_thresholds
-from emoscribe.baseline.frames import Frames
-from emoscribe.baseline.run import BaselineRun
+from emoscribe.baseline.frames import FeatureFrames
+from emoscribe.baseline.run import FusionRun
 from emoscribe.baseline.scaler import Scaler, fit_scaler, load_scaler, save_scaler
 from emoscribe.baseline.seeds import over_seeds
 from emoscribe.baseline.settings import BaselineSettings, SearchSettings, Task
@@ -25,15 +25,15 @@ NAN = float("nan")
 LABELS = ("anger", "joy", "neutral")
 
 
-def clip(values: object, target: str | frozenset[str] | float | None = None, id: str = "a") -> Frames:
+def clip(values: object, target: str | frozenset[str] | float | None = None, id: str = "a") -> FeatureFrames:
     """With one feature, (T, D)."""
     array = np.array(values, dtype=np.float32)
-    return Frames(id, np.arange(len(array)) / 5, {"egemaps": array}, target)
+    return FeatureFrames(id, np.arange(len(array)) / 5, {"egemaps": array}, target)
 
 
-def run_of(task: Task, labels: tuple[str, ...] = LABELS, **settings: object) -> BaselineRun:
+def run_of(task: Task, labels: tuple[str, ...] = LABELS, **settings: object) -> FusionRun:
     asked = BaselineSettings(modalities="A", features=FeatureSettings(names=("egemaps",)), **settings)  # pyright: ignore
-    return BaselineRun(folder=Path("nowhere"), settings=asked, task=task, labels=labels, streams={"egemaps": 2})
+    return FusionRun(folder=Path("nowhere"), settings=asked, task=task, labels=labels, streams={"egemaps": 2})
 
 
 # ── the scaler ───────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from emoscribe.baseline.run import load_baseline
+from emoscribe.baseline.run import FusionRun
 from emoscribe.baseline.settings import BaselineSettings
 from emoscribe.cli import main
 from emoscribe.core.context import Context
@@ -96,7 +96,7 @@ def test_a_run_learns_from_sound_and_tells_what_is_doubtful(trained: Any) -> Non
     assert lines[0] == "table: 12 clips to train on, 6 to choose by"
     assert any("1 of 6 sources" in line and "flattered" in line for line in lines)
     assert any(line.startswith("epoch 1/8: loss ") for line in lines)
-    described = load_baseline(run.folder)
+    described = FusionRun.load(run.folder)
     assert (described.task, described.streams, described.label_set) == ("labels", {"log-mel": 64}, "basic")
     assert described.training["clips"] == {"train": 12, "dev": 6}
     assert described.training["labels"] == {"anger": 6, "neutral": 6}
@@ -184,7 +184,7 @@ def test_several_seeds_and_their_spread_from_the_command_line(trained: Any, tone
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     spread = read_json(tmp_path / "runs" / "seeds.json")
-    reached = [load_baseline(tmp_path / "runs" / f"seed-{seed}").metrics["dev"]["macro_f1"] for seed in (1, 2)]
+    reached = [FusionRun.load(tmp_path / "runs" / f"seed-{seed}").metrics["dev"]["macro_f1"] for seed in (1, 2)]
     assert spread["dev"]["macro_f1"]["mean"] == pytest.approx(np.mean(reached))
     assert spread["dev"]["macro_f1"]["sd"] == pytest.approx(np.std(reached, ddof=1))
     assert "2 seeds: " in done.output and f"→ {tmp_path / 'runs' / 'seed-2'}: epoch " in done.output

@@ -10,7 +10,7 @@ import yaml
 from emoscribe.experiments.settings import FinetuneSettings
 from emoscribe.extractors.settings import FaceSettings, SpeechSettings
 from emoscribe.llm.card import model_card
-from emoscribe.llm.run import Base, Extractors, Run, find_run, shipped_runs
+from emoscribe.llm.run import Base, Extractors, TextRun, find_run, shipped_runs
 from emoscribe.llm.settings import Head
 from emoscribe.prompts.settings import PromptSettings
 
@@ -18,7 +18,7 @@ EPOCH = {"epoch": 0, "loss": 1.5, "seconds": 3.0}
 LABELS = {"joy": 90, "fear": 2}
 
 
-def run_of(tmp_path: Path, **known: Any) -> Run:
+def run_of(tmp_path: Path, **known: Any) -> TextRun:
     given = {
         "folder": tmp_path / "mine",
         "base": Base(id="some/base-model", sha256="ab" * 32),
@@ -26,11 +26,11 @@ def run_of(tmp_path: Path, **known: Any) -> Run:
         "labels": ("joy", "fear"),
         "prompt": PromptSettings(template="brief", context_turns=2),
     }
-    return Run(**{**given, **known})
+    return TextRun(**{**given, **known})
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Run:
+def full(tmp_path: Path) -> TextRun:
     part = {"corpus": "meld", "licence": "GPL-3.0: research only"}
     return run_of(
         tmp_path,
@@ -65,7 +65,7 @@ def front(card: str) -> dict[str, Any]:
     return yaml.safe_load(card.split("---\n")[1])
 
 
-def test_the_front_matter_is_the_hubs(full: Run, tmp_path: Path) -> None:
+def test_the_front_matter_is_the_hubs(full: TextRun, tmp_path: Path) -> None:
     assert front(model_card(full)) | {"tags": []} == {
         "base_model": "some/base-model",
         "library_name": "peft",
@@ -78,7 +78,7 @@ def test_the_front_matter_is_the_hubs(full: Run, tmp_path: Path) -> None:
     assert free["license"] == "apache-2.0" and "license_name" not in free
 
 
-def test_what_is_known_is_said(full: Run) -> None:
+def test_what_is_known_is_said(full: TextRun) -> None:
     card = model_card(full)
     for said in (
         "# mine\n",
@@ -105,7 +105,7 @@ def test_what_is_known_is_said(full: Run) -> None:
         assert said in card
 
 
-def test_the_curves_are_shown_where_there_are_any(full: Run) -> None:
+def test_the_curves_are_shown_where_there_are_any(full: TextRun) -> None:
     assert "curves.svg" not in model_card(full)
     full.folder.mkdir()
     (full.folder / "curves.svg").touch()
@@ -152,7 +152,7 @@ def test_names_from_data_stay_names(tmp_path: Path) -> None:
     assert "evaluate '; rm -rf ~' --data" in card
 
 
-def test_a_measure_that_was_not_defined_is_a_dash(full: Run) -> None:
+def test_a_measure_that_was_not_defined_is_a_dash(full: TextRun) -> None:
     dev = {"weighted_f1": None}
     undefined = full.metrics | {"dev": dev, "epochs": [EPOCH | {"epoch": 1, "dev": dev}]}
     card = model_card(full.model_copy(update={"metrics": undefined}))

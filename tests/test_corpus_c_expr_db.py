@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, MediaError
 from emoscribe.core.labels import COMPOUND, COMPOUND_OTHER
-from emoscribe.corpora.c_expr_db import trim
 from emoscribe.corpora.c_expr_db_challenge import write_submission
 from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
+from emoscribe.experiments.trimming import trim
 from emoscribe.extractors import media
 from emoscribe.extractors.trimming import cut, frame_times_s
 
@@ -168,7 +168,7 @@ def trimmed(feat_media: Path, tmp_path_factory: pytest.TempPathFactory):
     )
     annotate(data, "02", ("00:00:00.000", "00:00:00.500", "Sadly Angry"))
     annotate(data, "03", ("00:00:00.000", "00:00:00.500", "Sadly Angry"))
-    return data, trim(data)
+    return data, trim("c-expr-db", data)
 
 
 def test_every_clip_is_where_it_belongs(trimmed) -> None:
@@ -209,7 +209,7 @@ def test_trimming_again_keeps_what_is_there_and_mends_what_is_not(trimmed) -> No
     others = {path: path.stat().st_mtime_ns for path in (data / "trimmed_videos").rglob("*.mp4") if path != clip}
     clip.unlink()
     heard: list[float] = []
-    again = trim(data, heard.append)
+    again = trim("c-expr-db", data, heard.append)
     assert again.written == ("02_Sadly-Angry_0",) and set(again.kept) == set(done.written) - {"02_Sadly-Angry_0"}
     assert all(path.stat().st_mtime_ns == time for path, time in others.items())
     assert heard == sorted(heard) and heard[-1] == 1.0
@@ -280,7 +280,7 @@ def test_a_folder_that_is_not_there_is_not_the_source_s_fault(tmp_path: Path, ma
 
 def test_trimming_needs_annotations(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"no annotation/01.csv … in .*; get annotation/ and folds/"):
-        trim(tmp_path)
+        trim("c-expr-db", tmp_path)
 
 
 # ── the challenge ────────────────────────────────────────────────────────────

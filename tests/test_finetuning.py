@@ -23,9 +23,8 @@ from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.experiments import EvaluationRequest, evaluate, finetune
 from emoscribe.experiments.settings import FinetuneSettings
 from emoscribe.experiments.training_data import LabelledClip, Source, TrainingData, examples_of, mixed_in
-from emoscribe.llm.reader import load_reader
-from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, Run, find_run
-from emoscribe.llm.score import score
+from emoscribe.llm.predictor import load_predictor
+from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, TextRun, find_run
 from emoscribe.prompts.render import render
 from emoscribe.textualize.mixture import Labelled
 from emoscribe.training.checkpoints import CHECKPOINT
@@ -163,11 +162,11 @@ def test_a_training_stopped_before_it_was_described(
 ) -> None:
     """Killed between the last checkpoint and the description of the run."""
 
-    def killed(run: Run) -> None:
+    def killed(run: TextRun) -> None:
         raise _Stopped
 
     with monkeypatch.context() as patch, pytest.raises(_Stopped):
-        patch.setattr("emoscribe.llm.train.save_run", killed)
+        patch.setattr("emoscribe.llm.run.TextRun.save", killed)
         finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1))
     resumed = finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1), resume=True)
     assert find_run(resumed.folder) == resumed and not (resumed.folder / CHECKPOINT).exists()
@@ -341,8 +340,8 @@ def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: P
     for adjustment in (0.0, 1.0):
         changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 4}
         run = finetune(CorpusRequest("table", imbalanced), tmp_path / str(adjustment), settings(**changed))
-        reader = load_reader(run, Context(device="cpu", offline=True))
-        scored = score(reader, [render([Moment(0, 1, None, "face voice before")], 0, run.prompt, id="")])[0]
+        reader = load_predictor(run, Context(device="cpu", offline=True))
+        scored = reader.predict([render([Moment(0, 1, None, "face voice before")], 0, run.prompt, id="")])[0]
         answers[adjustment] = scored.scores["neutral"]
     assert answers[1.0] < answers[0.0]
 

@@ -22,7 +22,7 @@ from emoscribe.core.labels import BASIC
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.extractors import media
 from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
-from emoscribe.llm.run import Base, Run, save_run
+from emoscribe.llm.run import Base, TextRun
 from emoscribe.llm.settings import Head, LoraSettings, TrainingSettings
 from emoscribe.prompts.settings import PromptSettings
 
@@ -103,7 +103,7 @@ def runs(hub: Path, tmp_path: Path) -> Callable[[str], Path]:
         torch.manual_seed(0)
         id = f"{ORGANISATION}/tiny-{name}"
         base = hub / "hub" / f"models--{ORGANISATION}--tiny-{name}" / "snapshots" / COMMIT
-        run = Run(
+        run = TextRun(
             folder=tmp_path / f"run-{name}",
             base=Base(id=id, sha256=weights_sha256(base)),
             head=HEADS[name],
@@ -111,7 +111,7 @@ def runs(hub: Path, tmp_path: Path) -> Callable[[str], Path]:
             labels=BASIC.labels,
             prompt=PromptSettings(template="brief" if name == "bert" else "question", context_turns=2),
         )
-        save_run(run)
+        run.save()
         settings = TrainingSettings(head=run.head, device="cpu", lora=LoraSettings(rank=4, alpha=8))
         save_adapter(untrained(base, run, settings, "cpu"), id, run.folder)
         return run.folder

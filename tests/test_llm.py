@@ -16,9 +16,8 @@ from emoscribe.core.timeline import Moment, Prompt, Scored
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
 from emoscribe.llm.batches import Example
 from emoscribe.llm.learner import LabelledPrompts
-from emoscribe.llm.reader import Reader, load_reader
-from emoscribe.llm.run import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run, load_run
-from emoscribe.llm.score import score
+from emoscribe.llm.predictor import TextPredictor, load_predictor
+from emoscribe.llm.run import ADAPTER, ADAPTER_CONFIG, HEAD, Base, TextRun
 from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.temperature import fitted_temperature
 from emoscribe.llm.tokens import PromptTokenizer, batches_by_length, shuffled_batches
@@ -94,8 +93,8 @@ EXAMPLES = [
 ]
 
 
-def described(folder: Path) -> Run:
-    return Run(
+def described(folder: Path) -> TextRun:
+    return TextRun(
         folder=folder,
         base=Base(id="tiny-bert", sha256=weights_sha256(find_base("tiny-bert", context=OFFLINE))),
         label_set="three",
@@ -110,7 +109,7 @@ TWO_EPOCHS = TrainingSettings(
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[list[Scored]]]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TextRun, list[list[Scored]]]:
     """A run, and its scores of `EXAMPLES` while it was still in training."""
     scores: list[list[Scored]] = []
 
@@ -128,8 +127,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[list[Sc
 
 
 @pytest.fixture(scope="module")
-def reader(trained: tuple[Run, list[list[Scored]]]) -> Reader:
-    return load_reader(trained[0], OFFLINE)
+def reader(trained: tuple[TextRun, list[list[Scored]]]) -> TextPredictor:
+    return load_predictor(trained[0], OFFLINE)
 
 
 def rows(scored: list[Scored]) -> np.ndarray:
@@ -142,17 +141,17 @@ PROMPTS = [each.prompt for each in EXAMPLES]
 # ── training, saving, reading ────────────────────────────────────────────────
 
 
-def test_what_is_read_is_what_was_trained(trained: tuple[Run, list[list[Scored]]], reader: Reader) -> None:
+def test_what_is_read_is_what_was_trained(trained: tuple[TextRun, list[list[Scored]]], reader: TextPredictor) -> None:
     """PEFT's model in training and the merged one give the same logits."""
     run, scores = trained
-    assert load_run(run.folder) == run
-    at_one = rows(score(replace(reader, temperature=1.0), PROMPTS))
+    assert TextRun.load(run.folder) == run
+    at_one = rows(replace(reader, temperature=1.0).predict(PROMPTS))
     assert np.abs(at_one - rows(scores[-1])).max() < 1e-5
     assert np.abs(at_one - rows(scores[0])).max() > 1e-3
     assert [epoch["epoch"] for epoch in run.metrics["epochs"]] == [0, 1] and run.metrics["best_epoch"] == 1
 
 
-def test_the_same_seed_gives_the_same_run(trained: tuple[Run, list[list[Scored]]], tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_run(trained: tuple[TextRun, list[list[Scored]]], tmp_path: Path) -> None:
     later = iter(range(2))
     again = fit(
         described(tmp_path),
@@ -164,7 +163,7 @@ def test_the_same_seed_gives_the_same_run(trained: tuple[Run, list[list[Scored]]
         assert (again.folder / name).read_bytes() == (trained[0].folder / name).read_bytes()
 
 
-def test_a_run_names_no_path(trained: tuple[Run, list[list[Scored]]], base: Path) -> None:
+def test_a_run_names_no_path(trained: tuple[TextRun, list[list[Scored]]], base: Path) -> None:
     folder = trained[0].folder
     for name in ("run.json", ADAPTER_CONFIG):
         text = (folder / name).read_text()
@@ -200,7 +199,7 @@ def test_an_adapter_for_another_base_is_refused(trained, tmp_path: Path) -> None
     weights = load_file(folder / ADAPTER)
     save_file({name.replace("layer.1", "layer.7"): tensor for name, tensor in weights.items()}, folder / ADAPTER)
     with pytest.raises(EmoscribeError, match=r"does not fit its base model \(at encoder\.layer\.7"):
-        load_reader(load_run(folder), OFFLINE)
+        load_predictor(TextRun.load(folder), OFFLINE)
 
 
 @pytest.mark.parametrize("damage", [lambda p: p.write_bytes(b"no"), Path.unlink])
@@ -209,14 +208,14 @@ def test_a_damaged_run_ends_in_one_line(trained, tmp_path: Path, name: str, dama
     folder = shutil.copytree(trained[0].folder, tmp_path / "run")
     damage(folder / name)
     with pytest.raises(EmoscribeError, match="cannot be loaded onto tiny-bert") as caught:
-        load_reader(load_run(folder), OFFLINE)
+        load_predictor(TextRun.load(folder), OFFLINE)
     assert "\n" not in str(caught.value)
 
 
 def test_other_weights_under_the_same_name_are_refused(trained) -> None:
     run = trained[0].model_copy(update={"base": Base(id="tiny-bert", sha256="1" * 64)})
     with pytest.raises(EmoscribeError, match="not those that the adapter was trained on"):
-        load_reader(run, OFFLINE)
+        load_predictor(run, OFFLINE)
 
 
 def test_labels_that_the_run_does_not_have_are_refused(tmp_path: Path) -> None:
@@ -235,20 +234,20 @@ def test_labels_that_the_run_does_not_have_are_refused(tmp_path: Path) -> None:
 # ── scoring ──────────────────────────────────────────────────────────────────
 
 
-def test_a_batch_gives_what_one_by_one_gives_in_their_order(reader: Reader) -> None:
+def test_a_batch_gives_what_one_by_one_gives_in_their_order(reader: TextPredictor) -> None:
     many = [replace(prompt, id=f"{i}") for i, prompt in enumerate(PROMPTS * 3)]
     told: list[float] = []
-    batched = score(reader, many, batch_tokens=30, progress=told.append)
-    alone = [score(reader, [prompt])[0] for prompt in many]
+    batched = reader.predict(many, batch_tokens=30, progress=told.append)
+    alone = [reader.predict([prompt])[0] for prompt in many]
     assert [each.id for each in batched] == [prompt.id for prompt in many]
     assert np.abs(rows(batched) - rows(alone)).max() < 1e-5
     assert np.allclose(rows(batched).sum(1), 1.0)
     assert told == sorted(told) and told[-1] == 1.0
-    assert score(reader, []) == []
+    assert reader.predict([]) == []
 
 
-def test_temperature_flattens_without_reordering(reader: Reader) -> None:
-    sharp, flat = (rows(score(replace(reader, temperature=t), PROMPTS)) for t in (0.5, 5.0))
+def test_temperature_flattens_without_reordering(reader: TextPredictor) -> None:
+    sharp, flat = (rows(replace(reader, temperature=t).predict(PROMPTS)) for t in (0.5, 5.0))
     assert (sharp.argmax(1) == flat.argmax(1)).all()
     assert (sharp.max(1) > flat.max(1)).all()
 
@@ -312,8 +311,8 @@ def test_a_target_that_is_too_long_keeps_its_two_ends(base: Path) -> None:
     assert tokens.target[1:-1].all()
 
 
-def test_a_prompt_without_a_known_character_still_gets_scores(reader: Reader) -> None:
-    assert np.isfinite(rows(score(reader, [prompt_of("😀😀"), prompt_of("")]))).all()
+def test_a_prompt_without_a_known_character_still_gets_scores(reader: TextPredictor) -> None:
+    assert np.isfinite(rows(reader.predict([prompt_of("😀😀"), prompt_of("")]))).all()
 
 
 def test_batches_hold_every_prompt_once_within_the_budget() -> None:

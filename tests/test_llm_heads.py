@@ -17,8 +17,8 @@ from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.base import load_base
 from emoscribe.llm.checkpoint import save_adapter
 from emoscribe.llm.label_words import LabelWords
-from emoscribe.llm.reader import Reader, load_reader
-from emoscribe.llm.run import ADAPTER, ADAPTER_CONFIG, HEAD, Base, Run
+from emoscribe.llm.predictor import TextPredictor, load_predictor
+from emoscribe.llm.run import ADAPTER, ADAPTER_CONFIG, HEAD, Base, TextRun
 from emoscribe.llm.settings import BaseSettings, Head, LoraSettings, TrainingSettings
 from emoscribe.llm.tokens import PromptTokenizer, collate
 from emoscribe.llm.untrained import untrained
@@ -106,8 +106,8 @@ def settings_of(head: Head, **changed: Any) -> TrainingSettings:
     return TrainingSettings(head=head, device="cpu", **changed)
 
 
-def run_of(base: Path, settings: TrainingSettings, folder: Path) -> Run:
-    return Run(
+def run_of(base: Path, settings: TrainingSettings, folder: Path) -> TextRun:
+    return TextRun(
         folder=folder,
         base=Base(id=base.name, sha256=weights_sha256(base), quantization=settings.base.quantization),
         head=settings.head,
@@ -117,17 +117,17 @@ def run_of(base: Path, settings: TrainingSettings, folder: Path) -> Run:
     )
 
 
-def fresh(base: Path, settings: TrainingSettings, folder: Path = Path("nowhere")) -> Reader:
+def fresh(base: Path, settings: TrainingSettings, folder: Path = Path("nowhere")) -> TextPredictor:
     torch.manual_seed(0)
     return untrained(base, run_of(base, settings, folder), settings, "cpu")
 
 
-def logits_of(reader: Reader, some: list[Prompt]) -> torch.Tensor:
+def logits_of(reader: TextPredictor, some: list[Prompt]) -> torch.Tensor:
     with torch.no_grad():
         return reader.model(collate(reader.tokenizer(some), reader.tokenizer.padding_id, "cpu"))
 
 
-def train(reader: Reader, steps: int = 6) -> list[float]:
+def train(reader: TextPredictor, steps: int = 6) -> list[float]:
     """A few steps; the losses."""
     reader.model.train()
     parameters = [parameter for parameter in reader.model.parameters() if parameter.requires_grad]
@@ -173,7 +173,7 @@ def test_what_is_read_is_what_was_trained(bases: Path, name: str, head: Head, tm
     assert (tmp_path / HEAD).exists() == (head.kind == "classification") == (reader.model.head is not None)
     description = (tmp_path / ADAPTER_CONFIG).read_text()
     assert json.loads(description)["base_model_name_or_path"] == name and str(bases) not in description
-    read = load_reader(run_of(bases / name, settings_of(head), tmp_path), Context(device="cpu", offline=True))
+    read = load_predictor(run_of(bases / name, settings_of(head), tmp_path), Context(device="cpu", offline=True))
     assert (logits_of(read, prompts()) - trained).abs().max() < 1e-4
     one_by_one = torch.cat([logits_of(read, [prompt]) for prompt in prompts()])
     assert (one_by_one - trained).abs().max() < 1e-4
@@ -235,7 +235,7 @@ def test_bert_under_its_old_names_or_without_a_pooler(bases: Path, tmp_path: Pat
         folder = tmp_path / str(number)
         folder.mkdir()
         save_adapter(reader, "old-bert", folder)
-        read = load_reader(run_of(old, settings_of(Head()), folder), Context(device="cpu", offline=True))
+        read = load_predictor(run_of(old, settings_of(Head()), folder), Context(device="cpu", offline=True))
         assert (logits_of(read, prompts()) - logits_of(reader, prompts())).abs().max() < 1e-4
 
 
@@ -315,7 +315,7 @@ def test_four_bits_need_a_gpu_and_bitsandbytes(bases: Path, tmp_path: Path) -> N
         fresh(bases / "llama", settings)
     save_adapter(fresh(bases / "llama", settings_of(settings.head)), "llama", tmp_path)
     with pytest.raises(UnavailableError, match="nf4 needs a GPU"):
-        load_reader(run_of(bases / "llama", settings, tmp_path), Context(device="cpu", offline=True))
+        load_predictor(run_of(bases / "llama", settings, tmp_path), Context(device="cpu", offline=True))
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_an_adapter_for_another_base_is_refused(bases: Path, tmp_path: Path) -> 
         for trained, read in (("deep-llama", "llama"), ("llama", "deep-llama"), ("llama", "gpt2")):
             save_adapter(fresh(bases / trained, settings_of(head, lora=lora)), trained, tmp_path)
             with pytest.raises(EmoscribeError, match=r"does not fit its base|cannot be loaded onto gpt2") as caught:
-                load_reader(run_of(bases / read, settings_of(head), tmp_path), Context(device="cpu", offline=True))
+                load_predictor(run_of(bases / read, settings_of(head), tmp_path), Context(device="cpu", offline=True))
             assert "\n" not in str(caught.value)
 
 
@@ -353,7 +353,7 @@ def test_a_damaged_run_ends_in_one_line(bases: Path, tmp_path: Path, name: str, 
     save_adapter(fresh(bases / "llama", settings), "llama", tmp_path)
     damage(tmp_path / name)
     with pytest.raises(EmoscribeError, match="cannot be loaded onto llama") as caught:
-        load_reader(run_of(bases / "llama", settings, tmp_path), Context(device="cpu", offline=True))
+        load_predictor(run_of(bases / "llama", settings, tmp_path), Context(device="cpu", offline=True))
     assert "\n" not in str(caught.value)
 
 

@@ -9,7 +9,7 @@ import pytest
 from emoscribe.core.labels import COMPOUND
 from emoscribe.core.settings import load
 from emoscribe.llm.plan import Plan, make_plan
-from emoscribe.llm.run import find_run, save_run
+from emoscribe.llm.run import find_run
 from emoscribe.llm.settings import AnalyzeSettings
 from emoscribe.pipeline import context_for
 
@@ -73,7 +73,7 @@ def test_saying_what_the_run_says_is_no_contradiction() -> None:
 
 def test_a_run_is_given_what_it_was_trained_on_and_nothing_else(tmp_path: Path) -> None:
     run = find_run("meld-minilm").model_copy(update={"folder": tmp_path, "training": {"modalities": "T"}})
-    save_run(run)
+    run.save()
     words_only = f"model.run={tmp_path}"
     assert plan_of(load(AnalyzeSettings, "embedded", [words_only])).settings.modalities == "T"
     with pytest.raises(emoscribe.EmoscribeError, match="trained on T and has not learnt to read V"):

@@ -18,7 +18,7 @@ from emoscribe.core.labels import BASIC
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.predictions import Predictions
-from emoscribe.llm.run import find_run, save_run
+from emoscribe.llm.run import find_run
 from sklearn.metrics import f1_score
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -208,7 +208,7 @@ def test_runs_over_seeds(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureF
     for seed, (best, last) in enumerate(((0.5, 0.4), (0.7, 0.6))):
         epochs = [{"epoch": number, "dev": {"macro_f1": value}} for number, value in enumerate((best, last))]
         metrics = {"dev": epochs[0]["dev"], "epochs": epochs}
-        save_run(find_run("meld-minilm").model_copy(update={"folder": tmp_path / f"{seed}", "metrics": metrics}))
+        find_run("meld-minilm").model_copy(update={"folder": tmp_path / f"{seed}", "metrics": metrics}).save()
     assert recipe("over_seeds.py", tmp_path / "0", tmp_path / "1") == 0
     assert "| macro f1 | .600 ± .141 | .500 | .700 |" in capsys.readouterr().out
     assert recipe("over_seeds.py", "--last", tmp_path / "0", tmp_path / "1") == 0

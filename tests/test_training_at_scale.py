@@ -19,7 +19,7 @@ from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.batches import Example
 from emoscribe.llm.card import model_card
 from emoscribe.llm.learner import LabelledPrompts, PromptLearner
-from emoscribe.llm.run import ADAPTER, HEAD, Base, Run, load_run
+from emoscribe.llm.run import ADAPTER, HEAD, Base, TextRun
 from emoscribe.llm.settings import TrainingSettings
 from emoscribe.llm.tokens import PromptTokenizer, micro_batches
 from emoscribe.llm.train import fit
@@ -102,8 +102,8 @@ def settings_of(**changed: Any) -> TrainingSettings:
     return TrainingSettings.model_validate(plain | changed)
 
 
-def run_of(llama: Path, folder: Path, settings: TrainingSettings) -> Run:
-    return Run(
+def run_of(llama: Path, folder: Path, settings: TrainingSettings) -> TextRun:
+    return TextRun(
         folder=folder,
         base=Base(id=llama.name, sha256=weights_sha256(llama)),
         head=settings.head,
@@ -113,7 +113,7 @@ def run_of(llama: Path, folder: Path, settings: TrainingSettings) -> Run:
     )
 
 
-def train(llama: Path, folder: Path, settings: TrainingSettings, **going: Any) -> Run:
+def train(llama: Path, folder: Path, settings: TrainingSettings, **going: Any) -> TextRun:
     return fit(
         run_of(llama, folder, settings),
         llama,
@@ -199,7 +199,7 @@ def test_seconds_before_it_was_stopped_count(llama: Path, tmp_path: Path) -> Non
     state["progress"]["seconds"] = 5400.0
     torch.save(state, tmp_path / CHECKPOINT)
     run = train(llama, tmp_path, settings, resume=True)
-    assert load_run(tmp_path).training["seconds"] == run.training["seconds"] >= 5400
+    assert TextRun.load(tmp_path).training["seconds"] == run.training["seconds"] >= 5400
     assert run.metrics["epochs"][0]["seconds"] >= 5400
     assert "Trained for 90 minutes." in model_card(run)
 
@@ -275,7 +275,7 @@ def test_two_processes_hold_one_model_and_learn_as_one(llama: Path, tmp_path: Pa
     assert done.returncode == 0, done.stdout + done.stderr
     for name, changed in WAYS.items():
         one = train(llama, tmp_path / "one" / name, settings_of(**changed))
-        two = load_run(tmp_path / "two" / name)
+        two = TextRun.load(tmp_path / "two" / name)
         for here, there in zip(one.metrics["epochs"], two.metrics["epochs"], strict=True):
             assert here["loss"] == pytest.approx(there["loss"], abs=1e-5)
             assert here["dev"] == pytest.approx(there["dev"], abs=1e-5)

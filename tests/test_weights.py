@@ -13,7 +13,7 @@ from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableErro
 from emoscribe.core.labels import BASIC
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
 from emoscribe.llm import run as runs
-from emoscribe.llm.run import Base, Run, find_run, load_run, save_run
+from emoscribe.llm.run import Base, TextRun, find_run
 from emoscribe.prompts.settings import PromptSettings
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -96,8 +96,8 @@ def test_the_wheel_carries_the_weights_of_the_hub() -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    run = Run(
+def run(tmp_path: Path) -> TextRun:
+    run = TextRun(
         folder=tmp_path / "my run",
         norms={"version": 1},
         base=Base(id="someone/tiny", sha256="0" * 64),
@@ -108,11 +108,11 @@ def run(tmp_path: Path) -> Run:
         seeds=(0, 1),
         metrics={"dev": {"weighted_f1": 0.5}},
     )
-    save_run(run)
+    run.save()
     return run
 
 
-def test_a_run_comes_back_as_it_was(run: Run) -> None:
+def test_a_run_comes_back_as_it_was(run: TextRun) -> None:
     again = find_run(run.folder)
     assert again == run
     assert again.name == "my run"
@@ -137,16 +137,16 @@ def test_an_unknown_run_is_answered_with_those_there_are(tmp_path: Path) -> None
         ({"base": {"id": "x", "sha256": "short"}}, "base.sha256"),
     ],
 )
-def test_a_damaged_description_is_refused_by_name(run: Run, change: dict, message: str) -> None:
+def test_a_damaged_description_is_refused_by_name(run: TextRun, change: dict, message: str) -> None:
     path = run.folder / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(SettingsError, match=message) as caught:
-        load_run(run.folder)
+        TextRun.load(run.folder)
     assert "run.json" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_description_that_is_not_json_is_refused(run: Run) -> None:
+def test_a_description_that_is_not_json_is_refused(run: TextRun) -> None:
     for text in ("{", "[]"):
         (run.folder / "run.json").write_text(text)
         with pytest.raises(SettingsError, match=r"run\.json"):
-            load_run(run.folder)
+            TextRun.load(run.folder)

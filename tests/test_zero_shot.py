@@ -16,10 +16,9 @@ from emoscribe.core.settings import load
 from emoscribe.core.timeline import Moment, Prompt
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.chat import chat_frame
+from emoscribe.llm.predictor import TextPredictor, load_predictor
 from emoscribe.llm.prefix import shared_length
-from emoscribe.llm.reader import Reader, load_reader
-from emoscribe.llm.run import Base, Run, answering, find_run
-from emoscribe.llm.score import score
+from emoscribe.llm.run import Base, TextRun, answering, find_run
 from emoscribe.llm.settings import AnalyzeSettings, Head, LoraSettings, TrainingSettings
 from emoscribe.llm.tokens import collate
 from emoscribe.llm.untrained import untrained
@@ -88,9 +87,9 @@ def prompts(labels: tuple[str, ...] = BASIC.labels, said: tuple[str, ...] = SAID
     return [render(moments, i, settings, id=str(i), labels=labels) for i in range(len(moments))]
 
 
-def fresh(base: Path, head: Head, frame: Any = "plain") -> Reader:
+def fresh(base: Path, head: Head, frame: Any = "plain") -> TextPredictor:
     """With an adapter that says something, so that it shows in the scores."""
-    run = Run(
+    run = TextRun(
         folder=Path("nowhere"),
         base=Base(id=base.name, sha256=weights_sha256(base)),
         head=head,
@@ -122,7 +121,7 @@ WORDS, LAST, MEAN = (
 def test_scores_are_the_same_in_a_batch_one_by_one_and_read_ahead(bases: Path, name: str, head: Head) -> None:
     reader = fresh(bases / name, head)
     tokens = reader.tokenizer(prompts())
-    alone = [score(reader, [prompt])[0].scores for prompt in prompts()]
+    alone = [reader.predict([prompt])[0].scores for prompt in prompts()]
     with torch.inference_mode():
         whole = reader.model(collate(tokens, 0, "cpu")).double().softmax(-1)
     for one, row in zip(alone, whole.tolist(), strict=True):
@@ -135,7 +134,7 @@ def test_scores_are_the_same_in_a_batch_one_by_one_and_read_ahead(bases: Path, n
     # A window that slides forgets the beginning: it is then read with each prompt.
     assert (ahead is None) == (name == "mistral")
     for batch_tokens in (64, 100_000):
-        for one, other in zip(alone, score(reader, prompts(), batch_tokens=batch_tokens), strict=True):
+        for one, other in zip(alone, reader.predict(prompts(), batch_tokens=batch_tokens), strict=True):
             assert list(one.values()) == pytest.approx(list(other.scores.values()), abs=1e-5)
 
 
@@ -165,7 +164,7 @@ def test_a_full_memory_is_one_line(bases: Path) -> None:
 
     reader.model.register_forward_pre_hook(full)
     with pytest.raises(EmoscribeError, match=r"the model and 99 tokens at a time; set model\.batch_tokens"):
-        score(reader, prompts(), batch_tokens=99)
+        reader.predict(prompts(), batch_tokens=99)
 
 
 # ── chats ────────────────────────────────────────────────────────────────────
@@ -186,9 +185,9 @@ def test_a_chat_is_what_the_models_own_template_makes(bases: Path) -> None:
     ends = {answer[-1] for answer in reader.tokenizer.answers}
     assert ends == {SPECIAL.index("<|end|>")}
     assert theirs.decode(reader.tokenizer.answers[0][:-1]) == "neutral"
-    together = score(reader, prompts())
+    together = reader.predict(prompts())
     for prompt, both in zip(prompts(), together, strict=True):
-        assert score(reader, [prompt])[0].scores == pytest.approx(dict(both.scores), abs=1e-5)
+        assert reader.predict([prompt])[0].scores == pytest.approx(dict(both.scores), abs=1e-5)
 
 
 def test_a_template_may_put_a_space_before_the_end_and_name_the_date(bases: Path, tmp_path: Path) -> None:
@@ -229,8 +228,8 @@ def test_a_model_answers_without_an_adapter(name: str) -> None:
 
     run = find_run(f"zero-shot:{name}")
     assert (run.name, run.labels) == (f"zero-shot:{name}", BASIC.labels)
-    reader = load_reader(run, device="cpu", offline=True)
-    scored = score(reader, prompts())
+    reader = load_predictor(run, device="cpu", offline=True)
+    scored = reader.predict(prompts())
 
     model = AutoModelForCausalLM.from_pretrained(Path(str(find_base_of(run))))
     for tokens, one in zip(reader.tokenizer(prompts()), scored, strict=True):
@@ -243,7 +242,7 @@ def test_a_model_answers_without_an_adapter(name: str) -> None:
         assert list(one.scores.values()) == pytest.approx(torch.stack(likelihoods).softmax(0).tolist(), abs=1e-4)
 
 
-def find_base_of(run: Run) -> Path:
+def find_base_of(run: TextRun) -> Path:
     from emoscribe.core.weights import find_base
 
     return find_base(run.base.id, offline=True)
@@ -251,8 +250,8 @@ def find_base_of(run: Run) -> Path:
 
 def test_it_can_be_asked_for_any_labels(bases: Path) -> None:
     run = answering(find_run("zero-shot:llama"), COMPOUND)
-    reader = load_reader(run, device="cpu", offline=True)
-    assert tuple(score(reader, prompts(COMPOUND.labels))[0].scores) == COMPOUND.labels
+    reader = load_predictor(run, device="cpu", offline=True)
+    assert tuple(reader.predict(prompts(COMPOUND.labels))[0].scores) == COMPOUND.labels
     settings = load(AnalyzeSettings, None, (), model__run="zero-shot:llama", labels="compound", modalities="T")
     plan = make_plan(settings)
     assert plan.run.labels == plan.labels.labels == COMPOUND.labels
@@ -260,6 +259,6 @@ def test_it_can_be_asked_for_any_labels(bases: Path) -> None:
 
 def test_what_cannot_be_asked_is_refused(bases: Path) -> None:
     with pytest.raises(SettingsError, match="label-words needs a causal base, and a base of type bert is none"):
-        load_reader(find_run("zero-shot:bert"), device="cpu", offline=True)
+        load_predictor(find_run("zero-shot:bert"), device="cpu", offline=True)
     with pytest.raises(SettingsError, match="names no model"):
         find_run("zero-shot:")

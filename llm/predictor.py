@@ -1,0 +1,192 @@
+"""A base model with a run's adapter and head: prompts to a probability for each label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.context import DEFAULT, Context, resolve_device
+from ..core.errors import EmoscribeError, MediaError
+from ..core.files import read_json
+from ..core.timeline import Prompt, Scored
+from ..core.weights import find_base
+from .run import ADAPTER, HEAD, TextRun
+from .tokens import PromptTokenizer, Tokens, batches_by_length, collate
+
+if TYPE_CHECKING:
+    from .heads import Classification
+    from .label_words import LabelWords
+    from .prefix import Prefix
+
+
+# Tokens a batch holds: on a CPU more are no faster; a GPU idles with fewer.
+BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
+
+
+@dataclass(frozen=True, eq=False)
+class TextPredictor:
+    """A `training.predictor.Predictor` of prompts.
+
+    Attributes:
+        model: a batch as `collate` makes it, and what it begins with, to
+            logits (B, L), L as `labels`; its `head` is what was trained beside the adapter, or `None`.
+        temperature: what the logits are divided by.
+        files: where its weights lie.
+    """
+
+    model: Classification | LabelWords
+    tokenizer: PromptTokenizer
+    labels: tuple[str, ...]
+    temperature: float
+    device: str
+    files: tuple[Path, ...] = ()
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """`{"parameters", "bytes"}`, the base included."""
+        return {
+            "parameters": sum(each.numel() for each in self.model.parameters()),
+            "bytes": sum(path.stat().st_size for path in self.files),
+        }
+
+    def predict(
+        self,
+        prompts: Sequence[Prompt],
+        batch_tokens: int | None = None,
+        progress: Callable[[float], None] = lambda done: None,
+    ) -> list[Scored]:
+        """The scores of each prompt, in their order.
+
+        Prompts of similar length share a batch, so that little is padded; what
+        all begin with, an instruction say, is read once where the model allows.
+
+        Args:
+            batch_tokens: tokens a batch holds at most, padding and answers
+                included; by default what suits the device.
+            progress: told how much is done, in 0–1.
+
+        Raises:
+            EmoscribeError: the GPU's memory does not hold a batch.
+        """
+        import torch
+
+        most = batch_tokens or BATCH_TOKENS[self.device]
+        try:
+            with torch.inference_mode():
+                rows = self._probabilities(prompts, most, progress)
+        except torch.OutOfMemoryError:
+            raise EmoscribeError(
+                f"the GPU's memory does not hold the model and {most} tokens at a time; set model.batch_tokens lower, "
+                "or free memory that others use"
+            ) from None
+        return [
+            Scored(prompt.id, dict(zip(self.labels, row, strict=True)))
+            for prompt, row in zip(prompts, rows, strict=True)
+        ]
+
+    def _probabilities(
+        self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]
+    ) -> list[list[float]]:
+        """(N, L)."""
+        import torch
+
+        tokens = self.tokenizer(prompts)
+        rows: list[list[float]] = [[]] * len(prompts)
+        done = 0
+        prefix = self._prefix(tokens)
+        rest = tokens if prefix is None else [each.after(prefix.length) for each in tokens]
+        # The answers' tokens are read with each prompt; keys and values of what is shared lie there for each, too.
+        answers = sum(len(answer) - 1 for answer in self.tokenizer.answers)
+        lengths = [len(each) + answers for each in tokens]
+        for batch in batches_by_length(lengths, batch_tokens):
+            tensors = collate([rest[i] for i in batch], self.tokenizer.padding_id, self.device)
+            logits = self.model(tensors, prefix).double() / self.temperature
+            for index, row in zip(batch, torch.softmax(logits, dim=-1).tolist(), strict=True):
+                rows[index] = row
+            done += len(batch)
+            progress(done / len(prompts))
+        return rows
+
+    def _prefix(self, tokens: Sequence[Tokens]) -> Prefix | None:
+        """What all prompts begin with, read ahead."""
+        import torch
+
+        from .prefix import shared_length
+
+        length = shared_length(tokens)
+        return self.model.read_ahead(torch.from_numpy(tokens[0].ids[:length]).to(self.device)) if length else None
+
+
+def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
+    """The model that a run describes.
+
+    Raises:
+        UnavailableError: the base model, the device or what its weights need is not here.
+        EmoscribeError: the run's files are damaged or do not fit its base.
+    """
+    from safetensors import SafetensorError
+
+    chosen = resolve_device(context.device)
+    folder = find_base(run.base.id, run.base.sha256, context)
+    tokenizer = tokenizer_for(folder, run)
+    try:
+        model = _load_model(run, folder, tokenizer, chosen)
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ImportError, MediaError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EmoscribeError(f"run {run.folder} cannot be loaded onto {run.base.id}: {reason}") from None
+    return TextPredictor(
+        model=model.to(chosen).eval(),
+        tokenizer=tokenizer,
+        labels=run.labels,
+        temperature=run.temperature,
+        device=chosen,
+        files=tuple(
+            path for path in (*folder.glob("*.safetensors"), run.folder / ADAPTER, run.folder / HEAD) if path.is_file()
+        ),
+    )
+
+
+def _load_model(run: TextRun, base: Path, tokenizer: PromptTokenizer, device: str) -> Classification | LabelWords:
+    if run.head.kind == "label-words":
+        from .base import check_fit, dtype_for, load_adapted, load_base
+        from .label_words import LabelWords
+
+        if run.zero_shot:
+            check_fit(read_config(base), run.head)
+            model = load_base(base, run.head, run.base.quantization, device, dtype_for(device))
+        else:
+            model = load_adapted(base, run.folder, run.head, device, run.base.quantization)
+        return LabelWords(model, tokenizer.answers)
+
+    from safetensors.torch import load_file
+
+    from .encoder import Encoder, load_encoder
+    from .heads import Classification, Classifier
+
+    config = read_config(base)
+    encoder = load_encoder(base, run.folder, config, device, run.base.quantization)
+    hidden_size = encoder.hidden_size if isinstance(encoder, Encoder) else config["hidden_size"]
+    head = Classifier(hidden_size, len(run.labels), run.head.pooling)
+    head.load_state_dict({name: tensor.float() for name, tensor in load_file(run.folder / HEAD).items()})
+    return Classification(encoder, head)
+
+
+def tokenizer_for(base: Path, run: TextRun) -> PromptTokenizer:
+    """Label words are prepared together with the prompts that they follow, and these as turns of a chat.
+
+    Raises:
+        UnavailableError: the base has no fast tokenizer.
+        SettingsError: it cannot tell the labels apart, or has no template for chats.
+    """
+    from .chat import chat_frame, has_chat_template
+
+    chat = run.prompt.frame == "chat" or (run.prompt.frame == "auto" and has_chat_template(base))
+    answers = run.labels if run.head.kind == "label-words" else ()
+    return PromptTokenizer(base, answers, chat_frame(base) if chat else None)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A base model's `config.json`."""
+    return read_json(folder / "config.json")
