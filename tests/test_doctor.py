@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
-from emoscribe import doctor, needs
+from emoscribe import doctor
+from emoscribe.doctor import needs
 from emoscribe.cli import main
 from emoscribe.core import downloads
 from emoscribe.core.context import Context, gpu_is_here
