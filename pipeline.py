@@ -221,9 +221,7 @@ def _scores(
     prompts: Sequence[Prompt], plan: Plan, reader: TextPredictor, context: Context
 ) -> list[Mapping[str, float]]:
     """What the model makes of prompts, in the labels that were asked for."""
-    from .llm.score import score
-
-    scored = score(reader, prompts, batch_tokens=plan.settings.model.batch_tokens, progress=context.stage("reading"))
+    scored = reader.predict(prompts, batch_tokens=plan.settings.model.batch_tokens, progress=context.stage("reading"))
     if plan.labels.name == plan.run.label_set:
         return [each.scores for each in scored]
     return [compound_from_basic(each.scores) for each in scored]

@@ -12,7 +12,7 @@ from ..core.settings import Settings
 from ..extractors.perceive import decide
 from ..prompts.settings import PromptSettings
 from ..textualize.settings import WordingSettings
-from .run import TextRun, answering, find_run
+from .run import TextRun, find_run
 from .settings import AnalyzeSettings
 
 
@@ -46,7 +46,7 @@ def make_plan(settings: AnalyzeSettings, context: Context) -> Plan:
     """
     run = find_run(settings.model.run)
     if run.zero_shot and settings.labels is not None:
-        run = answering(run, label_set(settings.labels))
+        run = run.answering(label_set(settings.labels))
     settings = settings.model_copy(update={"modalities": _modalities_for(run, settings)})
     labels = _labels_from(run, settings.labels)
     wording = _as_trained("wording", settings.wording, run.wording, run)

@@ -15,7 +15,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ..core.context import DEFAULT, Context
+from ..core.errors import MediaError, SettingsError
+from ..core.files import make_folder, read_json, write_json
+from ..core.labels import BASIC, LabelSet
 from ..core.settings import Settings
+from ..core.weights import find_base
 from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
 from ..prompts.settings import PromptSettings
 from ..textualize.settings import WordingSettings
@@ -94,3 +99,66 @@ class TextRun(Run):
     @property
     def has_learnt(self) -> bool:
         return not self.zero_shot
+
+    def answering(self, labels: LabelSet) -> TextRun:
+        return self.model_copy(update={"label_set": labels.name, "labels": labels.labels}) if self.zero_shot else self
+
+    def check_here(self, context: Context = DEFAULT) -> None:
+        """Raises:
+        EmoscribeError: the base model is not here, or is another than the adapter was trained on.
+        """
+        find_base(self.base.id, self.base.sha256, context)
+
+    @classmethod
+    def load(cls, folder: str | Path, **beside: Any) -> TextRun:
+        norms = Path(folder) / NORMS
+        try:
+            return super().load(folder, norms=read_json(norms) if norms.is_file() else None, **beside)
+        except MediaError as error:
+            raise SettingsError(str(error)) from None
+
+    def save(self) -> None:
+        """Write the description (and norms) into the run's folder."""
+        if self.norms is not None:
+            write_json(make_folder(self.folder) / NORMS, self.norms)
+        super().save()
+
+
+def shipped_runs() -> list[str]:
+    """Names of the adapters in the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}"))
+
+
+def find_run(run: str | Path) -> TextRun:
+    """The run of that name, or in that folder; `zero-shot:MODEL` is a causal model without an adapter.
+
+    Raises:
+        SettingsError: there is none, or its description is not one.
+    """
+    shipped = shipped_runs()
+    if str(run).startswith(ZERO_SHOT):
+        return _zero_shot(str(run))
+    if str(run) in shipped:
+        return TextRun.load(SHIPPED / str(run))
+    if (Path(run) / DESCRIPTION).is_file():
+        return TextRun.load(run)
+    what = "holds no run.json" if Path(run).is_dir() else "is neither a folder nor an adapter that ships"
+    raise SettingsError(f"run {str(run)!r} {what}; there are: {', '.join(shipped) or 'none'}")
+
+
+def _zero_shot(name: str) -> TextRun:
+    id = name.removeprefix(ZERO_SHOT)
+    if not id:
+        raise SettingsError(f"run {name!r} names no model; give a hub id or a folder, as in {ZERO_SHOT}Qwen/Qwen3-8B")
+    return TextRun(
+        zero_shot=True,
+        folder=Path(ZERO_SHOT + Path(id).name),
+        # What is usual for voices is the same whoever reads of them.
+        norms=TextRun.load(SHIPPED / "meld-minilm").norms,
+        base=Base(id=id),
+        head=Head(kind="label-words"),
+        label_set=BASIC.name,
+        labels=BASIC.labels,
+        prompt=PromptSettings(template="instruct", context_turns=12, frame="auto"),
+        licence=f"that of {id}",
+    )
