@@ -10,7 +10,9 @@ trials, runs of their own, under `trials/`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from pydantic import model_validator
 
 from ..extractors.features.settings import FEATURES
 from ..training.run import Run
@@ -41,6 +43,16 @@ class FusionRun(Run):
     streams: Mapping[str, int]
     thresholds: Mapping[str, float] = {}
     sizes: Mapping[str, float] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_now(cls, described: Any) -> Any:
+        """Earlier descriptions said whether the run was trained offline, which nobody asks of a run."""
+        settings = described.get("settings") if isinstance(described, dict) else None
+        if isinstance(settings, dict) and "offline" in settings:
+            kept = {key: value for key, value in settings.items() if key != "offline"}
+            return {**described, "settings": kept}
+        return described
 
     @property
     def modalities(self) -> str:

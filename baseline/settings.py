@@ -98,8 +98,6 @@ class BaselineSettings(LoopSettings):
     """Label set of a table: a name or the labels themselves; null to take it from the data."""
     task: str | None = None
     """Which of the corpus's annotations, where it has several; null for the usual one."""
-    offline: bool = False
-    """Never try the network."""
 
     @model_validator(mode="after")
     def _consistent(self) -> BaselineSettings:

@@ -48,19 +48,19 @@ def command(ctx: click.Context, source: str, split: str, limit: int | None, **gi
 
 
 def _of_corpus(corpus: str, given: dict[str, Any], place: Terminal, split: str, limit: int | None) -> list[Any]:
-    from ..experiments import prompts
+    from ..experiments import EvaluationRequest, prompts
+    from ..llm.settings import ModelSettings
 
     context = context_of(given, place, "store")
-    return prompts(
+    request = EvaluationRequest(
         corpus_request(corpus, given),
         split,
-        given["run"],
-        modalities=given["modalities"],
-        limit=limit,
+        (given["run"] or ModelSettings().run,),
+        modalities=(given["modalities"],) if given["modalities"] is not None else None,
         window_s=given["window"],
         hop_s=given["hop"],
-        context=context,
     )
+    return prompts(request, limit=limit, context=context)
 
 
 def _of_video(video: Path, given: dict[str, Any], place: Terminal) -> list[Any]:

@@ -11,7 +11,6 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
 
-
 @contextmanager
 def quiet(debug: bool = False) -> Iterator[TextIO]:
     """Turn away what others write to standard error; yields the real one.

@@ -54,7 +54,7 @@ def caveats_of_training(corpus: Corpus) -> list[str]:
 Traces = Mapping[str, Mapping[str, Sequence[str]]]
 
 
-def familiar(learnt: Mapping[str, Traces], corpus: Corpus, split: str) -> dict[str, tuple[str, ...]]:
+def train_overlap(learnt: Mapping[str, Traces], corpus: Corpus, split: str) -> dict[str, tuple[str, ...]]:
     """What of a split runs were trained with, and which runs; nothing where they are strangers to it.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
 from ..core.labels import LabelSet, counterpart, is_emotion
 from ..core.timeline import Clip
@@ -34,7 +35,7 @@ def reader(name: str) -> Reader:
     return READERS[known(name, READERS, "corpus")]
 
 
-def read_corpus(request: CorpusRequest) -> Corpus:
+def read_corpus(request: CorpusRequest, context: Context = DEFAULT) -> Corpus:
     """The labelled clips of a corpus.
 
     Raises:

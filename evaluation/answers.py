@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.files import make_folder, write_text
-from .over_time import Frames
+from .over_time import FrameScores
 from .pages import TEMPLATES, environment
 from .predictions import Predictions, to_csv
 
@@ -40,7 +40,7 @@ def write_answers(
     *,
     corpus: str,
     split: str,
-    frames: Mapping[str, Sequence[Frames]],
+    frames: Mapping[str, Sequence[FrameScores]],
     notes: Sequence[str] = (),
     about: Mapping[str, str] | None = None,
 ) -> dict[str, Path]:
@@ -76,7 +76,7 @@ def write_answers(
     return {name: folder / name for name in files}
 
 
-def _answers(one: Predictions, frames: Sequence[Frames], about: str) -> Answers:
+def _answers(one: Predictions, frames: Sequence[FrameScores], about: str) -> Answers:
     size = len(one.labels)
     clips = np.bincount(one.answers, minlength=size)
     shown = np.zeros(size, dtype=int)

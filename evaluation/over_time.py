@@ -19,7 +19,7 @@ from .predictions import SCORE_PREFIX
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
+class FrameScores:
     """A clip's scores over time.
 
     Attributes:
@@ -34,7 +34,7 @@ class Frames:
     scores: np.ndarray
 
 
-def windows_of(clip: Clip, duration_s: float | None, window_s: float, hop_s: float) -> list[Clip]:
+def window_clips(clip: Clip, duration_s: float | None, window_s: float, hop_s: float) -> list[Clip]:
     """The windows of a clip, in order of time; at least one.
 
     They are turns of one dialogue, so that what comes before a window is its
@@ -57,9 +57,9 @@ def windows_of(clip: Clip, duration_s: float | None, window_s: float, hop_s: flo
     return windows
 
 
-def frames_of(
+def scores_by_frame(
     clip: Clip, windows: Sequence[Clip], scored: Mapping[str, Scored], labels: Sequence[str], times_s: np.ndarray | None
-) -> Frames:
+) -> FrameScores:
     """The scores of a clip's frames, from those of its windows.
 
     Args:
@@ -73,13 +73,13 @@ def frames_of(
             (times_s >= (clip.start_s or 0.0)) & (times_s < (math.inf if clip.end_s is None else clip.end_s))
         ]
     if times_s is None or not len(times_s):
-        return Frames(clip.id, None, scores)
+        return FrameScores(clip.id, None, scores)
     start_s = np.array([window.start_s or 0.0 for window in windows])
     end_s = np.array([math.inf if window.end_s is None else window.end_s for window in windows])
-    return Frames(clip.id, times_s, frame_scores(times_s, start_s, end_s, scores))
+    return FrameScores(clip.id, times_s, frame_scores(times_s, start_s, end_s, scores))
 
 
-def decided(frames: Sequence[Frames], labels: Sequence[str], decision: str) -> list[Scored]:
+def decided(frames: Sequence[FrameScores], labels: Sequence[str], decision: str) -> list[Scored]:
     """The scores of each clip, decided from its frames.
 
     Raises:
@@ -90,7 +90,7 @@ def decided(frames: Sequence[Frames], labels: Sequence[str], decision: str) -> l
     return [Scored(clip, dict(zip(labels, row, strict=True))) for clip, row in zip(clips, scores.tolist(), strict=True)]
 
 
-def write_frames(path: str | Path, read: Mapping[str, Iterable[Frames]], labels: Sequence[str]) -> None:
+def write_frames(path: str | Path, read: Mapping[str, Iterable[FrameScores]], labels: Sequence[str]) -> None:
     """A Parquet table, one row a frame: `run`, `clip`, `frame` from 0, `time_s`, `predicted`, `p_<label>` ….
 
     Args:

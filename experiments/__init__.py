@@ -17,17 +17,28 @@ if TYPE_CHECKING:
     from .extracting import extract, extraction_settings
     from .finetuning import finetune
     from .prompting import prompts
+    from .request import EvaluationRequest
 
 _PLACES = {
     "baseline": "baselining",
     "Evaluation": "evaluating",
+    "EvaluationRequest": "request",
     "evaluate": "evaluating",
     "extract": "extracting",
     "extraction_settings": "extracting",
     "finetune": "finetuning",
     "prompts": "prompting",
 }
-__all__ = ["Evaluation", "baseline", "evaluate", "extract", "extraction_settings", "finetune", "prompts"]
+__all__ = [
+    "Evaluation",
+    "EvaluationRequest",
+    "baseline",
+    "evaluate",
+    "extract",
+    "extraction_settings",
+    "finetune",
+    "prompts",
+]
 
 
 def __getattr__(name: str) -> Any:

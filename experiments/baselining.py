@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from ..baseline.train import fit
 from ..core.context import DEFAULT, Context
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import plain, write_json
+from ..core.labels import label_set
 from ..core.timeline import Clip
 from ..corpora.caveats import caveats_of_training
-from ..corpora.corpus import Corpus
+from ..corpora.corpus import Corpus, CorpusRequest
 from ..corpora.identity import fingerprint
 from ..corpora.registry import read_corpus, reader
 from ..training.callbacks import Report
@@ -34,14 +36,10 @@ from .run_folder import SEEDS, check_free, is_begun, note
 
 
 def baseline(
-    corpus_name: str,
-    data: str | Path,
+    request: CorpusRequest,
     out: str | Path,
     settings: BaselineSettings,
     *,
-    folds: str = "published",
-    fold: int = 0,
-    columns: Mapping[str, str] | None = None,
     seeds: Sequence[int] = (),
     resume: bool = False,
     report: Callable[[str], None] = lambda line: None,
@@ -54,7 +52,6 @@ def baseline(
     Args:
         out: the run's folder: new, or one to resume.  With several seeds,
             runs are in `seed-N` there, and `seeds.json` has means and standard deviations.
-        folds, fold, columns: of the corpus, as `read_corpus` takes them.
         seeds: instead of the one in the settings.
         report: told what is trained on, what is doubtful about it, and how it goes.
 
@@ -65,14 +62,13 @@ def baseline(
     folder = Path(out)
     check_free(folder, resume)
     chosen = [settings.model_copy(update={"seed": seed}) for seed in _distinct(seeds)] or [settings]
-    corpus = read_corpus(
-        corpus_name, data, folds=folds, fold=fold, columns=columns, labels=settings.labels, task=settings.task
-    )
+    labels = label_set(settings.labels) if settings.labels is not None else None
+    corpus = read_corpus(replace(request, labels=labels, task=settings.task or ""), context)
     splits = {split: [clip for clip in corpus.split(split) if clip.target is not None] for split in ("train", "dev")}
     for split, clips in splits.items():
         if not clips:
             raise SettingsError(
-                f"{corpus.name} in {data} has no labelled clips in its {split} split; try --folds source"
+                f"{corpus.name} in {request.data} has no labelled clips in its {split} split; try --folds source"
             )
     report(f"{corpus.name}: {len(splits['train'])} clips to train on, {len(splits['dev'])} to choose by")
     doubts = caveats_of_training(corpus)
@@ -82,7 +78,7 @@ def baseline(
     begun = [
         FusionRun(
             folder=folder / f"seed-{of_seed.seed}" if seeds else folder,
-            settings=of_seed.model_copy(update={"offline": False}),
+            settings=of_seed,
             task=task_of(corpus),
             label_set=corpus.label_set.name if corpus.label_set is not None else "",
             labels=corpus.label_set.labels if corpus.label_set is not None else (),
@@ -132,14 +128,13 @@ def _features(
     context: Context,
 ) -> tuple[LabelledFeatures, dict[str, int]]:
     """What is learnt from and measured on, and the width of each feature that the corpus has anything of."""
-    failed: dict[str, str] = {}
-    told = (context, failed)
-    train = frames_of(corpus, splits["train"], settings, settings.streams, *told)
-    streams = _streams(corpus, settings, train, report)
-    dev = frames_of(corpus, splits["dev"], settings, tuple(streams), *told, streams)
+    train = frames_of(corpus, splits["train"], settings, settings.streams, context)
+    streams = _streams(corpus, settings, train.frames, report)
+    dev = frames_of(corpus, splits["dev"], settings, tuple(streams), context, streams)
+    failed = {**train.failed, **dev.failed}
     for id, why in list(failed.items())[:1]:
         raise EmoscribeError(f"{len(failed)} clips of {corpus.name} cannot be read, the first {id}: {why}")
-    return LabelledFeatures(train, dev, *metrics_of(corpus, splits["dev"])), streams
+    return LabelledFeatures(train.frames, dev.frames, *metrics_of(corpus, splits["dev"])), streams
 
 
 def _trained(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.context import Context
@@ -42,16 +42,23 @@ def before_each(clips: Sequence[Clip], moments: Sequence[Moment]) -> list[list[M
     return before
 
 
+@dataclass(frozen=True, eq=False)
+class Perceived:
+    """By clip id, the cues of a clip's file, or why there are none."""
+
+    cues: Mapping[str, Cues]
+    failed: Mapping[str, str]
+
+
 def perceived(
     corpus: Corpus,
     clips: Sequence[Clip],
     run: TextRun,
     modalities: str,
     context: Context,
-    failed: dict[str, str],
     *,
     timed: bool = False,
-) -> dict[str, Cues]:
+) -> Perceived:
     """The cues of the clips' files, as the run's own extractors perceive them.
 
     Args:
@@ -59,7 +66,7 @@ def perceived(
     """
     wanted = "".join(dict.fromkeys(modalities)) if timed else unpublished(corpus, clips, modalities)
     if not wanted or all(clip.media is None for clip in clips):
-        return {}
+        return Perceived({}, {})
     settings, _ = decide(as_perceived_for(run, AnalyzeSettings(modalities=wanted)), context)
 
     def perceive(share: list[Clip]) -> list[Cues | MediaError]:
@@ -67,13 +74,12 @@ def perceived(
             return [cues for _, cues in cues_of(share, settings, kept)]
 
     with_media = [clip for clip in clips if clip.media is not None]
-    seen: dict[str, Cues] = {}
-    for clip, cues in zip(with_media, processes.mapped(perceive, with_media), strict=True):
-        if isinstance(cues, MediaError):
-            failed[clip.id] = str(cues)
-        else:
-            seen[clip.id] = cues
-    return seen
+    found: list[tuple[Clip, Cues | MediaError]]
+    found = list(zip(with_media, processes.mapped(perceive, with_media), strict=True))
+    return Perceived(
+        {clip.id: cues for clip, cues in found if isinstance(cues, Cues)},
+        {clip.id: str(error) for clip, error in found if isinstance(error, MediaError)},
+    )
 
 
 def unpublished(corpus: Corpus, clips: Sequence[Clip], modalities: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
 from ..core.settings import load
 from ..core.timeline import Clip, Cues
+from ..corpora.corpus import CorpusRequest
 from ..corpora.registry import read_corpus
 from ..extractors.batch import cues_of
 from ..extractors.perceive import decide
@@ -50,15 +51,7 @@ def extraction_settings(
 
 
 def extract(
-    source: str | Path,
-    settings: AnalyzeSettings,
-    context: Context,
-    *,
-    data: str | Path | None = None,
-    splits: Sequence[str] | None = None,
-    folds: str = "published",
-    fold: int = 0,
-    columns: Mapping[str, str] | None = None,
+    source: str | Path | CorpusRequest, settings: AnalyzeSettings, context: Context
 ) -> Iterator[tuple[Clip, Cues | MediaError]]:
     """Perceive each clip that has a file and keep its cues in a store, telling how it went.
 
@@ -66,29 +59,28 @@ def extract(
     extraction goes on where it stopped.
 
     Args:
-        source: a file, a folder of media, or with `data` a corpus's name.
+        source: a file, a folder of media, or a corpus.
         context: with the store to keep them in.
         settings: as `extraction_settings` gives them.
-        splits: of a corpus; `None` for all.
 
     Raises:
         EmoscribeError: the source or the corpus is not as it has to be, or the
             store cannot be written.
     """
-    if data is None:
+    if not isinstance(source, CorpusRequest):
         clips = _files(Path(source))
     else:
-        corpus = read_corpus(str(source), data, splits=splits, folds=folds, fold=fold, columns=columns)
+        corpus = read_corpus(source, context)
         # A clip that is in two splits is perceived once.
         clips = list({clip.id: clip for clip in corpus.clips}.values())
         letters = unpublished(corpus, clips, settings.modalities)
         if not letters:
             raise SettingsError(
-                f"{source} publishes all that modalities {settings.modalities} need: nothing to extract"
+                f"{corpus.name} publishes all that modalities {settings.modalities} need: nothing to extract"
             )
         if all(clip.media is None for clip in clips):
             raise MediaError(
-                f"none of the {len(clips)} clips of {source} in {data} has its media"
+                f"none of the {len(clips)} clips of {corpus.name} in {source.data} has its media"
                 + "".join(f"; no {missing}" for missing in list(corpus.missing.values())[:1])
             )
         settings = settings.model_copy(update={"modalities": letters})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,15 +30,26 @@ SECONDS_A_WORD = 0.35
 _WORDS, _VOICE = "token-embeddings", "voice-measures"
 
 
+@dataclass(frozen=True, eq=False)
+class Featured:
+    """The features of clips, in their order.
+
+    Attributes:
+        failed: by clip id, why its file cannot be read; such a clip has nothing but what is published.
+    """
+
+    frames: Sequence[FeatureFrames]
+    failed: Mapping[str, str]
+
+
 def frames_of(
     corpus: Corpus,
     clips: Sequence[Clip],
     settings: BaselineSettings,
     streams: Sequence[str],
     context: Context,
-    failed: dict[str, str],
     widths: Mapping[str, int] | None = None,
-) -> list[FeatureFrames]:
+) -> Featured:
     """The features of clips on one clock each, in their order.
 
     What a corpus publishes is taken: its words, and its measurements of the
@@ -46,7 +57,6 @@ def frames_of(
 
     Args:
         streams: names of features.
-        failed: told which files cannot be read, and why; such a clip has nothing but what is published.
         widths: how many values of each feature a frame has, where that is known.
 
     Raises:
@@ -54,6 +64,7 @@ def frames_of(
     """
     measured = [name for name in streams if name != _VOICE or not corpus.voice]
     found: dict[str, Mapping[str, Rows]] = {}
+    failed: dict[str, str] = {}
     with keeping(context) as kept:
         for clip, rows in _perceived(clips, settings, measured, kept):
             if isinstance(rows, MediaError):
@@ -64,7 +75,8 @@ def frames_of(
     for clip, rows in zip(without, _spoken(without, settings, streams, context), strict=True):
         found[clip.id] = rows
     widths = {**_widths(corpus, found.values(), streams), **(widths or {})}
-    return [_frames(clip, found[clip.id], corpus, settings, streams, widths) for clip in clips]
+    frames = [_frames(clip, found[clip.id], corpus, settings, streams, widths) for clip in clips]
+    return Featured(frames, failed)
 
 
 def widths_of(frames: Sequence[FeatureFrames]) -> dict[str, int]:

@@ -16,6 +16,7 @@ from ..core.errors import SettingsError
 from ..core.files import plain, read_json, write_text
 from ..core.weights import find_base, weights_sha256
 from ..corpora.caveats import caveats_of_training
+from ..corpora.corpus import CorpusRequest
 from ..corpora.identity import fingerprint
 from ..corpora.registry import reader
 from ..llm.card import model_card
@@ -34,14 +35,10 @@ CARD = "README.md"
 
 
 def finetune(
-    corpus_name: str,
-    data: str | Path,
+    request: CorpusRequest,
     out: str | Path,
     settings: FinetuneSettings,
     *,
-    folds: str = "published",
-    fold: int = 0,
-    columns: Mapping[str, str] | None = None,
     resume: bool = False,
     report: Callable[[str], None] = lambda line: None,
     context: Context = DEFAULT,
@@ -50,7 +47,6 @@ def finetune(
 
     Args:
         out: the run's folder: new, or one to resume.
-        folds, fold, columns: of the corpus, as `read_corpus` takes them.
         report: told what is trained on, what is doubtful about it, and how it goes.
 
     Raises:
@@ -59,7 +55,7 @@ def finetune(
     """
     folder = Path(out)
     processes.by_main(lambda: check_free(folder, resume))
-    sources = read_sources(corpus_name, data, settings, folds=folds, fold=fold, columns=columns or {})
+    sources = read_sources(request, settings, context)
     base = find_base(settings.base.id, context=context)
     run = _untrained(folder, base, settings, sources)
     for line in [*(_summary(each) for each in sources), *run.training["caveats"]]:
@@ -94,7 +90,7 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
     labels = sources[0].corpus.label_set
     assert labels is not None
     # A run says nothing of where things lie on this machine.
-    here = {"mix": {"__all__": {"data"}}, "teachers": {"opinions"}, "offline": True}
+    here = {"mix": {"__all__": {"data"}}, "teachers": {"opinions"}}
     noted = settings.model_dump(mode="json", exclude=here)
     noted["base"]["id"] = base.name if Path(settings.base.id).is_dir() else settings.base.id
     noted["norms"] = Path(settings.norms).name

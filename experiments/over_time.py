@@ -16,29 +16,14 @@ from ..core.timeline import Clip, Cues, Scored
 from ..corpora import c_expr_db_challenge
 from ..corpora.corpus import Corpus
 from ..evaluation.deciding import check_decision
-from ..evaluation.over_time import Frames, frames_of, windows_of, write_frames
+from ..evaluation.over_time import FrameScores, scores_by_frame, window_clips, write_frames
 from ..extractors.trimming import frame_times_s
 from ..textualize.settings import WindowSettings
+from .reading import EvaluationData, Windows
+from .request import EvaluationRequest
 
 # How the challenge is read unless told otherwise: its expressions last seconds.
 _CHALLENGE_WINDOWS = {"window_s": 2.0, "hop_s": 1.0}
-
-
-@dataclass(frozen=True)
-class Windows:
-    """How clips are cut, and how their frames decide."""
-
-    window_s: float
-    hop_s: float
-    decisions: tuple[str, ...]
-
-    @property
-    def in_words(self) -> str:
-        """For the report."""
-        return (
-            f"Clips were read in windows of {self.window_s:g} s every {self.hop_s:g} s; a frame's scores are the mean "
-            f"over the windows it lies in, and frames decide a clip by {', '.join(self.decisions)}"
-        )
 
 
 @dataclass(frozen=True)
@@ -58,35 +43,45 @@ class Pieces:
     cues: Mapping[str, Cues]
 
 
-def windows_for(
-    corpus_name: str, window_s: float | None, hop_s: float | None, decide: Sequence[str] | None
-) -> Windows | None:
+def windows_for(request: EvaluationRequest) -> Windows | None:
     """How to read clips over time; `None` for a moment each.
 
     Raises:
         SettingsError: a window, hop or decision that is none, or that nothing
             is cut for.
     """
-    asked = {name: value for name, value in (("window_s", window_s), ("hop_s", hop_s)) if value is not None}
-    if corpus_name == c_expr_db_challenge.READER.name and window_s is None:
+    given = {"window_s": request.window_s, "hop_s": request.hop_s}
+    asked = {name: value for name, value in given.items() if value is not None}
+    decide = tuple(dict.fromkeys(request.decide or ()))
+    if request.corpus.name == c_expr_db_challenge.READER.name and request.window_s is None:
         asked = _CHALLENGE_WINDOWS | asked
     settings = validate(WindowSettings, asked, "--window and --hop")
-    for decision in decide or ():
+    for decision in decide:
         check_decision(decision)
     if settings.window_s is None:
         if decide:
             raise SettingsError(f"--decide {','.join(decide)} needs --window: without it a clip is one moment")
         return None
-    return Windows(settings.window_s, settings.hop_s or settings.window_s, tuple(dict.fromkeys(decide or ("vote",))))
+    return Windows(settings.window_s, settings.hop_s or settings.window_s, decide or ("vote",))
 
 
-def frame_times(clips: Sequence[Clip], failed: dict[str, str], context: Context) -> dict[str, np.ndarray]:
-    """(F,) seconds at which the frames of each clip's file are shown, by clip id; not of files without picture.
+@dataclass(frozen=True, eq=False)
+class FrameTimes:
+    """When the frames of clips' files are shown.
 
-    Args:
-        failed: told which files cannot be decoded, and why.
+    Attributes:
+        times_s: by clip id, (F,) seconds from the file's start; of files without a picture nothing.
+        failed: by clip id, why its file cannot be decoded.
     """
+
+    times_s: Mapping[str, np.ndarray]
+    failed: Mapping[str, str]
+
+
+def frame_times(clips: Sequence[Clip], context: Context) -> FrameTimes:
+    """Every file is gone through once."""
     times_s: dict[str, np.ndarray] = {}
+    failed: dict[str, str] = {}
     of_file: dict[str, np.ndarray] = {}
     for done, clip in enumerate(clips, 1):
         if clip.media is not None:
@@ -97,7 +92,7 @@ def frame_times(clips: Sequence[Clip], failed: dict[str, str], context: Context)
             except MediaError as error:
                 failed[clip.id] = str(error)
         context.progress("counting frames", done / len(clips))
-    return times_s
+    return FrameTimes(times_s, failed)
 
 
 def cut_into_windows(corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues], windows: Windows) -> Pieces:
@@ -105,7 +100,7 @@ def cut_into_windows(corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, C
     of = []
     for clip in clips:
         duration_s = cues[clip.id].media.duration_s if clip.id in cues else None
-        of.append((clip, tuple(windows_of(clip, duration_s, windows.window_s, windows.hop_s))))
+        of.append((clip, tuple(window_clips(clip, duration_s, windows.window_s, windows.hop_s))))
     pairs = [(clip, window) for clip, its in of for window in its]
     voice = {window.id: corpus.voice[clip.id] for clip, window in pairs if clip.id in corpus.voice}
     return Pieces(
@@ -117,27 +112,26 @@ def cut_into_windows(corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, C
 
 
 def read_over_time(
-    corpus: Corpus,
-    clips: Sequence[Clip],
+    data: EvaluationData,
     cues: Mapping[str, Cues],
     windows: Windows,
     read: Callable[[Corpus, Sequence[Clip], Mapping[str, Cues]], Sequence[Scored]],
-    labels: LabelSet,
-    times_s: Mapping[str, np.ndarray],
-) -> list[Frames]:
+) -> list[FrameScores]:
     """The frames of each clip, from the scores of its windows.
 
     Args:
         read: scores clips, here the windows.
-        times_s: as `frame_times` gives them.
     """
-    pieces = cut_into_windows(corpus, clips, cues, windows)
+    assert data.labels is not None
+    pieces = cut_into_windows(data.corpus, data.clips, cues, windows)
     by_window = {one.id: one for one in read(pieces.corpus, pieces.clips, pieces.cues)}
-    return [frames_of(clip, its, by_window, labels.labels, times_s.get(clip.id)) for clip, its in pieces.of]
+    return [
+        scores_by_frame(clip, its, by_window, data.labels.labels, data.times_s.get(clip.id)) for clip, its in pieces.of
+    ]
 
 
 def write_over_time(
-    out: str | Path, corpus_name: str, frames: Mapping[str, Sequence[Frames]], labels: LabelSet
+    out: str | Path, corpus_name: str, frames: Mapping[str, Sequence[FrameScores]], labels: LabelSet
 ) -> dict[str, Path]:
     """Write `frames.parquet`, and for the challenge the frames' answers in its form.
 

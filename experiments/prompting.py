@@ -2,62 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from ..core.context import DEFAULT, Context
 from ..core.timeline import Clip, Prompt
 from ..extractors.settings import check_modalities
 from ..llm.run import find_run
-from ..llm.settings import ModelSettings
-from .answering import prompts_for
 from .clips import perceived
-from .evaluating import common_labels, corpus_with
+from .from_words import prompts_for
 from .over_time import cut_into_windows, windows_for
+from .request import EvaluationRequest, corpus_for
 
 
-def prompts(
-    corpus_name: str,
-    data: str | Path,
-    split: str,
-    run: str | Path | None = None,
-    *,
-    modalities: str | None = None,
-    limit: int | None = None,
-    folds: str = "published",
-    fold: int = 0,
-    columns: Mapping[str, str] | None = None,
-    window_s: float | None = None,
-    hop_s: float | None = None,
-    context: Context = DEFAULT,
-) -> list[Prompt]:
-    """What `evaluate` lets a run read of the clips of a split; arguments as there.
+def prompts(request: EvaluationRequest, *, limit: int | None = None, context: Context = DEFAULT) -> list[Prompt]:
+    """What `evaluate` lets a run, the first of those asked, read of the clips of a split.
 
     Args:
-        run: `None` for the one that `analyze` takes.
         limit: how many clips, from the first.
 
     Raises:
         EmoscribeError: the run or the corpus is not as it has to be.
     """
-    if modalities is not None:
-        check_modalities(modalities)
-    windows = windows_for(corpus_name, window_s, hop_s, None)
-    reading = find_run(run or ModelSettings().run)
-    labels = common_labels([reading], corpus_name)
-    corpus = corpus_with(split, corpus_name, data, folds=folds, fold=fold, columns=columns, labels=labels)
-    clips = corpus.split(split)
+    run = find_run(request.runs[0])
+    letters = request.modalities[0] if request.modalities else run.modalities
+    check_modalities(letters)
+    windows = windows_for(request)
+    corpus = corpus_for(request, [run], context)
+    clips = corpus.split(request.split)
     wanted = clips if limit is None else clips[:limit]
     clips = _with_company(wanted, clips)
-    letters = modalities or reading.modalities
-    failed: dict[str, str] = {}
-    seen = perceived(corpus, clips, reading, letters, context, failed, timed=windows is not None)
+    seen = perceived(corpus, clips, run, letters, context, timed=windows is not None).cues
     shown = {clip.id for clip in wanted}
     if windows is not None:
         pieces = cut_into_windows(corpus, clips, seen, windows)
         shown = {window.id for clip, its in pieces.of if clip.id in shown for window in its}
         corpus, clips, seen = pieces.corpus, pieces.clips, pieces.cues
-    return [prompt for prompt in prompts_for(reading, corpus, clips, seen, letters) if prompt.id in shown]
+    return [prompt for prompt in prompts_for(run, corpus, clips, seen, letters) if prompt.id in shown]
 
 
 def _with_company(wanted: Sequence[Clip], clips: Sequence[Clip]) -> tuple[Clip, ...]:

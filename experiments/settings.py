@@ -72,8 +72,6 @@ class FinetuneSettings(TrainingSettings):
     teachers: TeacherSettings | None = None
     licence: str | None = None
     """Licence of the run; null for those of its corpora."""
-    offline: bool = False
-    """Never try the network."""
 
     @model_validator(mode="after")
     def _known_modalities(self) -> FinetuneSettings:

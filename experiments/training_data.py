@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean
 
 from ..core.context import Context
 from ..core.errors import EmoscribeError, MediaError, SettingsError
+from ..core.labels import label_set
 from ..core.settings import validate
 from ..core.timeline import Moment, Scored
-from ..corpora.corpus import Corpus
+from ..corpora.corpus import Corpus, CorpusRequest
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.predictions import unique_names
 from ..llm.batches import Example
@@ -72,21 +72,15 @@ class TrainingData:
 # ── reading ──────────────────────────────────────────────────────────────────
 
 
-def read_sources(
-    name: str,
-    data: str | Path,
-    settings: FinetuneSettings,
-    *,
-    folds: str,
-    fold: int,
-    columns: Mapping[str, str],
-) -> list[Source]:
+def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Context) -> list[Source]:
     """The corpus and those mixed in, all with its labels.
 
     Raises:
         EmoscribeError: one cannot be read, or has nothing labelled to learn from or choose by.
     """
-    main = read_corpus(name, data, folds=folds, fold=fold, columns=columns, labels=settings.labels)
+    name, data = request.name, request.data
+    labels = label_set(settings.labels) if settings.labels is not None else None
+    main = read_corpus(replace(request, labels=labels), context)
     if main.label_set is None:
         raise SettingsError(f"{name} has numbers to predict; fine-tuning takes labels")
     if len(main.label_set.labels) == 1:
@@ -103,7 +97,8 @@ def read_sources(
         name = mixed.name or mixed.corpus
         if mixed.data is None:
             raise SettingsError(f"where is {name}? Give it with --mix {name}=DIR, or leave it out of the config's mix")
-        corpus = read_corpus(mixed.corpus, mixed.data, columns=dict(mixed.columns), labels=main.label_set)
+        asked = CorpusRequest(mixed.corpus, mixed.data, columns=mixed.columns, labels=main.label_set)
+        corpus = read_corpus(asked, context)
         if not any(isinstance(clip.target, str) for clip in corpus.split("train")):
             raise SettingsError(f"{name} in {mixed.data} has no clips with one label in its train split")
         sources.append(Source(name, corpus, mixed.teaches, mixed.examples))
@@ -148,12 +143,12 @@ def training_data_of(source: Source, run: TextRun, settings: FinetuneSettings, c
     splits = {}
     for split in ("train", "dev"):
         clips = source.corpus.split(split)
-        failed: dict[str, str] = {}
-        seen = perceived(source.corpus, clips, run, settings.modalities, context, failed)
-        if failed:
-            id, why = next(iter(failed.items()))
-            raise EmoscribeError(f"{len(failed)} clips of {source.name} cannot be perceived, the first {id}: {why}")
-        words = (clips, seen, source.corpus.voice)
+        seen = perceived(source.corpus, clips, run, settings.modalities, context)
+        for id, why in list(seen.failed.items())[:1]:
+            raise EmoscribeError(
+                f"{len(seen.failed)} clips of {source.name} cannot be perceived, the first {id}: {why}"
+            )
+        words = (clips, seen.cues, source.corpus.voice)
         moments = moments_of_clips(*words, run.wording, norms_of(run), settings.modalities)
         voices: list[str | None] = [None] * len(clips)
         if (settings.mix or settings.mixture) and "A" in settings.modalities:

@@ -14,6 +14,7 @@ import torch
 from emoscribe.baseline.deciding import ClipScores
 from emoscribe.baseline.frames import FeatureFrames
 from emoscribe.baseline.learner import LabelledFeatures
+from emoscribe.baseline.predictor import load_predictor
 from emoscribe.baseline.run import BASELINE, MODEL, SCALER, SEARCH, SVM, FusionRun
 from emoscribe.baseline.search import draw, search
 from emoscribe.baseline.settings import BaselineSettings, SearchSettings, Task

@@ -1,0 +1,61 @@
+"""A language model before the clips of a split: perceived, in words, scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..core.context import Context
+from ..core.labels import compound_from_basic
+from ..core.timeline import Clip, Cues, Moment, Prompt, Scored
+from ..corpora.corpus import Corpus
+from ..evaluation.over_time import decided
+from ..llm.run import TextRun
+from ..textualize.clips import moments_of_clips
+from ..training import processes
+from .clips import norms_of, perceived, prompts_of
+from .over_time import read_over_time
+from .reading import EvaluationData, Reading, ReadyRun
+
+
+def ready_for_words(run: TextRun, letters: str, data: EvaluationData, context: Context) -> ReadyRun:
+    """
+    Raises:
+        EmoscribeError: the run cannot be loaded, or an extractor.
+    """
+    from ..llm.predictor import load_predictor
+
+    assert data.labels is not None
+    labels, windows = data.labels, data.windows
+    seen = perceived(data.corpus, data.clips, run, letters, context, timed=windows is not None)
+    predictor = load_predictor(run, context)
+
+    def scored(letters: str, corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues]) -> list[Scored]:
+        prompts = prompts_for(run, corpus, clips, cues, letters)
+        answers: list[Scored] = processes.mapped(
+            lambda share: predictor.predict(share, progress=context.stage("reading")), prompts
+        )
+        if run.labels == labels.labels:
+            return answers
+        # Compound labels by the rule, where the run gives basic ones.
+        return [Scored(one.id, compound_from_basic(one.scores)) for one in answers]
+
+    def read(letters: str) -> Reading:
+        if windows is None:
+            return Reading({"": by_id(scored(letters, data.corpus, data.clips, seen.cues))})
+        frames = read_over_time(data, seen.cues, windows, lambda *pieces: scored(letters, *pieces))
+        ways = {decision: by_id(decided(frames, labels.labels, decision)) for decision in windows.decisions}
+        return Reading(ways, frames)
+
+    return ReadyRun(read, predictor.sizes, seen.failed)
+
+
+def prompts_for(
+    run: TextRun, corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues], modalities: str
+) -> list[Prompt]:
+    """The prompt of each clip, in the run's own wording."""
+    moments: list[Moment] = moments_of_clips(clips, cues, corpus.voice, run.wording, norms_of(run), modalities)
+    return prompts_of(run, clips, moments)
+
+
+def by_id(scored: Sequence[Scored]) -> dict[str, Mapping[str, float]]:
+    return {one.id: one.scores for one in scored}
