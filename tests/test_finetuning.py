@@ -44,7 +44,6 @@ SMALL = {
     "optimizer": {"learning_rate": 0.01, "head_learning_rate": 0.02},
     "weight_average": 0.5,
     "device": "cpu",
-    "offline": True,
 }
 
 
