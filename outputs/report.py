@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..core.text import one_line
 from ..core.timeline import LabelledTranscript, Media
-from .lines import one_line
 from .schema import to_json
 from .tracks import thin
 
 _PAGE = Path(__file__).parent / "page"
 
 # Each module after those it imports from.
-_MODULES = ("dom", "palette", "clock", "chart", "emotions", "faces", "moments", "report", "unpack")
+_MODULES = ("dom", "palette", "clock", "chart", "emotions", "faces", "moments", "report", "unpack", "start")
 
 # Bytes of a page.  Mail and chat take such a file without asking, and it
 # opens at once; tracks are thinned until it fits.

@@ -1,13 +1,6 @@
 """A labelled transcript as one JSON object, and back.
 
-    {"media": {"path", "duration_s", "fps", "width", "height", "sha256"},
-     "labels": [...],
-     "segments": [{"start_s", "end_s", "speaker", "text", "face", "voice",
-                   "faces", "evidence", "label", "scores": {label: probability}}],
-     "tracks": {...},       only where there are any
-     "provenance": {...}}
-
-Times are rounded to the millisecond; scores are left as they are.
+`transcript.schema.json` says what is in it.  Times are rounded to the millisecond; scores are left as they are.
 """
 
 from __future__ import annotations
@@ -21,13 +14,17 @@ from ..core.files import plain, read_json
 from ..core.labels import LABEL_SETS
 from ..core.timeline import LabelledTranscript, Media, Moment, Segment
 
+# Of the JSON object; one that says none is from before there were versions, and has the first one's form.
+VERSION = 1
+
 
 def to_json(transcript: LabelledTranscript) -> dict[str, Any]:
-    """The transcript as a JSON object of the form above."""
+    """The transcript as a JSON object that `transcript.schema.json` describes."""
     media = transcript.media
     tracks = {} if transcript.tracks is None else {"tracks": transcript.tracks}
     return plain(
         {
+            "version": VERSION,
             "media": {
                 "path": media.path,
                 "duration_s": round(media.duration_s, 3),
@@ -54,6 +51,8 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
     Raises:
         KeyError, TypeError, ValueError: the object has another form.
     """
+    if value.get("version", VERSION) != VERSION:
+        raise ValueError(f"its version is {value['version']}, this emoscribe reads version {VERSION}")
     labels = tuple(value["labels"])
     return LabelledTranscript(
         media=Media(**value["media"], has_audio=True),
@@ -65,7 +64,7 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
     )
 
 
-def read_transcript(path: str | Path) -> LabelledTranscript:
+def read_result(path: str | Path) -> LabelledTranscript:
     """A labelled transcript from a JSON file, to be written in other forms.
 
     Raises:

@@ -280,7 +280,7 @@ def test_a_folder_that_is_not_there_is_not_the_source_s_fault(tmp_path: Path, ma
 
 def test_trimming_needs_annotations(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"no annotation/01.csv … in .*; get annotation/ and folds/"):
-        trim(tmp_path)
+        trim("c-expr-db", tmp_path)
 
 
 # ── the challenge ────────────────────────────────────────────────────────────

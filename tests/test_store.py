@@ -66,3 +66,23 @@ def test_a_damaged_shard_and_a_blocked_folder_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EmoscribeError, match="cannot write to the folder"):
         CueStore(tmp_path / "file" / "store")
+
+
+def test_other_tools_read_it_as_it_is(tmp_path: Path) -> None:
+    """The shards are one Parquet data set: a row a part, arrays as little-endian bytes with their type and shape."""
+    import pyarrow.parquet as pq
+    from datasets import load_dataset
+
+    store = CueStore(tmp_path / "store")
+    for part, value in PARTS.items():
+        store.put("abc", part, "s1", value)
+    rows = load_dataset(
+        "parquet", data_files=str(tmp_path / "store" / "*.parquet"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert sorted(rows["part"]) == sorted(PARTS) and set(rows["sha256"]) == {"abc"}
+    (face,) = (row for row in rows if row["part"] == "face")
+    units = next(array for array in face["arrays"] if array["name"] == "action_units")
+    values = np.frombuffer(units["data"], dtype=units["dtype"]).reshape(units["shape"])
+    np.testing.assert_array_equal(values, PARTS["face"].action_units)
+    frame = pq.read_table(tmp_path / "store").to_pandas()
+    assert sorted(frame["kind"]) == sorted(type(value).__name__ for value in PARTS.values())

@@ -131,7 +131,7 @@ def test_what_is_said_about_markup_is_not_markup(read) -> None:
 
 def test_what_would_steer_a_terminal_is_left_out(read) -> None:
     said = [{"start": 0, "end": 1, "text": "so\x1b[2J\n\x00 it\ud800 goes", "speaker": "Cla\x07ra"}]
-    assert read("a.json", json.dumps(said)) == (Utterance(0.0, 1.0, "so[2J it goes", "Clara"),)
+    assert read("a.json", json.dumps(said)) == (Utterance(0.0, 1.0, "so it goes", "Clara"),)
 
 
 def test_an_odd_space_does_not_end_a_line(read) -> None:

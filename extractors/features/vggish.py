@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from ..media import SAMPLE_RATE
 from .weights import fill, read_checkpoint
 
-URL = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"
 BANDS = 64
 SIZE = 128
 # 25 ms every 10 ms, and 96 of them are 0.96 s.

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import MediaError
+from ...core.text import one_line
 from ...core.timeline import Transcript, Utterance, Word
-from .text_files import json_of, name_of, one_line, seconds_of, text_of
+from .text_files import json_of, name_of, seconds_of, text_of
 
 # A cue that gives no end is read at this many characters a second, and takes
 # a second at least.

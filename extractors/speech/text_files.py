@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import MediaError
+from ...core.text import one_line
 
 
 def text_of(path: Path, what: str = "transcript") -> str:
@@ -69,9 +69,3 @@ def seconds_of(where: str, item: Mapping[str, Any], name: str) -> float:
 def name_of(text: str) -> str | None:
     """A speaker's name on one line; `None` where it is blank."""
     return one_line(text) or None
-
-
-def one_line(text: str) -> str:
-    """The text on one line; without what would steer a terminal, and halves of characters."""
-    kept = (char for char in text if char.isspace() or unicodedata.category(char) not in ("Cc", "Cs"))
-    return " ".join("".join(kept).split())

@@ -1,8 +1,6 @@
 // A page holds its transcript packed: rows instead of objects, and words that
 // come again and again only once.
 
-import { drawReport } from "./report.js";
-
 /** The transcript in its JSON form. */
 export function unpack({ media, labels, words, segments, tracks }) {
   const phrase = (i) => (Array.isArray(words[i]) ? words[i].map(phrase).join(", ") : (words[i] ?? null));
@@ -25,5 +23,3 @@ export function unpack({ media, labels, words, segments, tracks }) {
     tracks,
   };
 }
-
-drawReport(document, unpack(JSON.parse(document.getElementById("transcript").textContent)));

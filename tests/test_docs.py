@@ -1,0 +1,31 @@
+"""Documents: what they show runs, and what they link to is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"^### (.*?)\n.*?```python\n(.*?)```", ARCHITECTURE, re.M | re.S)
+
+
+@pytest.mark.parametrize(("title", "code"), SNIPPETS, ids=[title for title, _ in SNIPPETS])
+def test_what_is_shown_runs(title: str, code: str, tmp_path: Path) -> None:
+    """In a process of its own, since each adds to a table."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_is_a_snippet_for_everything_that_is_added() -> None:
+    assert [title for title, _ in SNIPPETS] == ["an engine", "a corpus", "a format", "a fusion", "a label set"]
+
+
+@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
