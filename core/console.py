@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
-from ..training import processes
-
 
 @contextmanager
 def quiet(debug: bool = False) -> Iterator[TextIO]:
@@ -27,7 +25,7 @@ def quiet(debug: bool = False) -> Iterator[TextIO]:
     Args:
         debug: let everything through.
     """
-    if not processes.is_main():
+    if os.environ.get("RANK", "0") != "0":
         with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
             yield nothing
         return

@@ -16,7 +16,8 @@ from ..core.context import Store
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.timeline import Media
 from . import media
-from .media import SAMPLE_RATE, Frame, SamplingGrid, Sound, span
+from .media import SAMPLE_RATE, Frame, Sound, span
+from .sampling import SamplingGrid
 from .store import kept
 
 # What a live source remembers of the sound: longer than anything that is heard or measured at once.

@@ -17,7 +17,7 @@ from emoscribe.baseline.learner import LabelledFeatures
 from emoscribe.baseline.predictor import load_predictor
 from emoscribe.baseline.run import BASELINE, MODEL, SCALER, SEARCH, SVM, FusionRun
 from emoscribe.baseline.search import draw, search
-from emoscribe.baseline.settings import BaselineSettings, SearchSettings, Task
+from emoscribe.baseline.settings import BaselineSettings, SearchSettings
 from emoscribe.baseline.train import fit
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.extractors.features.settings import FeatureSettings
@@ -25,6 +25,7 @@ from emoscribe.training.callbacks import Callback
 from emoscribe.training.checkpoints import CHECKPOINT
 from emoscribe.training.loop import is_whole
 from emoscribe.training.progress import Metrics, Progress
+from emoscribe.training.run import Task
 from safetensors.torch import load_file
 
 LABELS = ("anger", "joy", "neutral")

@@ -13,12 +13,13 @@ from emoscribe.baseline.frames import FeatureFrames
 from emoscribe.baseline.run import FusionRun
 from emoscribe.baseline.scaler import Scaler, fit_scaler, load_scaler, save_scaler
 from emoscribe.baseline.seeds import over_seeds
-from emoscribe.baseline.settings import BaselineSettings, SearchSettings, Task
+from emoscribe.baseline.settings import BaselineSettings, SearchSettings
 from emoscribe.baseline.tasks import Objective, objective_of, targets_of
 from emoscribe.baseline.windows import Window, stitched, windows_of
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.settings import CONFIGS, load, validate
 from emoscribe.extractors.features.settings import FeatureSettings
+from emoscribe.training.run import Task
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 NAN = float("nan")

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
-from emoscribe import doctor, needs
+from emoscribe import doctor
 from emoscribe.cli import main
 from emoscribe.core import downloads
 from emoscribe.core.context import Context, gpu_is_here
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.settings import shipped_configs
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
+from emoscribe.doctor import needs
 from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
 from emoscribe.extractors.registry import choose
 from emoscribe.extractors.settings import SpeechSettings

@@ -7,21 +7,21 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from .baseline.settings import BaselineSettings
-from .core.context import Context, gpu_is_here
-from .core.errors import SettingsError, UnavailableError
-from .core.settings import Settings, load
-from .core.weights import find_base
-from .experiments.settings import FinetuneSettings
-from .extractors.features import heard, seen
-from .extractors.features.settings import FEATURES, FeatureSettings
-from .extractors.features.weights import weights_of
-from .extractors.perceive import modalities_for
-from .extractors.registry import Kind, Need
-from .extractors.registry import needs_of as engine_needs
-from .extractors.settings import PerceiveSettings
-from .llm.run import find_run
-from .llm.settings import AnalyzeSettings
+from ..baseline.settings import BaselineSettings
+from ..core.context import Context, gpu_is_here
+from ..core.errors import SettingsError, UnavailableError
+from ..core.settings import Settings, load
+from ..core.weights import find_base
+from ..experiments.settings import FinetuneSettings
+from ..extractors.features import heard, seen
+from ..extractors.features.settings import FEATURES, FeatureSettings
+from ..extractors.features.weights import weights_of
+from ..extractors.perceive import modalities_for
+from ..extractors.registry import Kind, Need
+from ..extractors.registry import needs_of as engine_needs
+from ..extractors.settings import PerceiveSettings
+from ..llm.run import find_run
+from ..llm.settings import AnalyzeSettings
 
 GPU_EXTRA = "pip install 'emoscribe[gpu]'"
 

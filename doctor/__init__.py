@@ -15,13 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .core.context import Context
-from .core.errors import EmoscribeError
-from .core.settings import shipped_configs
-from .core.weights import find_base
-from .extractors.registry import AUTOMATIC, ENGINES, Kind, Need, choose
-from .extractors.settings import SETTINGS
-from .llm.run import find_run, shipped_runs
+from ..core.context import Context
+from ..core.errors import EmoscribeError
+from ..core.settings import shipped_configs
+from ..core.weights import find_base
+from ..extractors.registry import AUTOMATIC, ENGINES, Kind, Need, choose
+from ..extractors.settings import SETTINGS
+from ..llm.run import find_run, shipped_runs
 from .needs import COMMANDS, needs_of, read_config
 
 READY, MISSING = "✓", "✗"
