@@ -27,14 +27,18 @@ _LINE = 110
 # ── writing ──────────────────────────────────────────────────────────────────
 
 
-def check_folder(folder: str | Path) -> None:
-    """Raises:
-    SettingsError: it can be none, which is better known before hours of work than after.
+def check_folder(folder: str | Path, what: str = "--out") -> None:
+    """
+    Args:
+        what: the option that names it, for the error.
+
+    Raises:
+        SettingsError: it can be none, which is better known before hours of work than after.
     """
     folder = Path(folder)
     there = next((path for path in (folder, *folder.parents) if path.exists()), None)
     if there is not None and not there.is_dir():
-        raise SettingsError(f"--out {folder}: {there} is a file; give a folder")
+        raise SettingsError(f"{what} {folder}: {there} is a file; give a folder")
 
 
 def make_folder(folder: str | Path) -> Path:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..core.context import Store
 from ..core.errors import EmoscribeError
-from ..core.files import atomic_path, make_folder
+from ..core.files import atomic_path, check_folder, make_folder
 from ..core.timeline import FaceTrack, Media, Sequence, Transcript, UnitScale, Utterance, VoiceTrack, Word
 
 Part = Media | Transcript | FaceTrack | VoiceTrack | Sequence
@@ -64,16 +64,17 @@ def kept(
 
 
 class CueStore:
-    """The cues kept in a folder; made if it is not there.
+    """The cues kept in a folder, which is made with the first of them.
 
     Several processes may write to one store: each adds shards of its own.
 
     Raises:
-        EmoscribeError: the folder cannot be made or a shard is damaged.
+        EmoscribeError: it can be no folder, or a shard is damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._folder = make_folder(folder)
+        check_folder(folder, "cue store")
+        self._folder = Path(folder)
         self._places: dict[tuple, tuple[Path, int]] = {}
         for shard in sorted(self._folder.glob("*.parquet")):
             self._index(shard)
@@ -101,6 +102,8 @@ class CueStore:
         key = (sha256, *interval, part, settings)
         row = dict(zip(_KEY_COLUMNS, key, strict=True)) | _to_row(value)
         shard = self._folder / f"{part}-{uuid.uuid4().hex}.parquet"
+        if not self._folder.is_dir():
+            make_folder(self._folder)
         with atomic_path(shard) as partial:
             pq.write_table(pa.Table.from_pylist([row], schema=_schema()), partial)
         self._places[key] = (shard, 0)

@@ -27,14 +27,17 @@ from typing import Any
 
 import numpy as np
 from emoscribe.baseline.settings import BaselineSettings
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.files import make_folder, write_json
 from emoscribe.core.settings import load
+from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.evaluation.metrics import METRICS, RESAMPLES
 from emoscribe.evaluation.predictions import Predictions, read_predictions
 from emoscribe.evaluation.resampling import sampled_sums
-from emoscribe.experiments import baseline, evaluate, finetune
+from emoscribe.experiments import EvaluationRequest, baseline, evaluate, finetune
 from emoscribe.experiments.settings import FinetuneSettings
+from emoscribe.extractors.store import CueStore
 
 MEASURES = ("weighted_f1", "macro_f1")
 
@@ -96,7 +99,7 @@ def main() -> int:
         read = [
             one
             for fold in asked.folds
-            for one in answers(asked, args.corpus, args.data, args.out, fold, args.seeds, args.cues, args.changed)
+            for one in answers(asked, args, CorpusRequest(args.corpus, args.data, folds="source", fold=fold))
         ]
     except EmoscribeError as error:
         print(f"compare_approaches: {error}", file=sys.stderr)
@@ -116,31 +119,23 @@ def key(way: str, letters: str, seed: int) -> str:
     return f"{way}-{letters}-seed{seed}"
 
 
-def answers(
-    asked: Comparison,
-    corpus: str,
-    data: Path,
-    out: Path,
-    fold: int,
-    seeds: Sequence[int],
-    cues: Path | None,
-    changed: Sequence[str],
-) -> list[Predictions]:
+def answers(asked: Comparison, args: argparse.Namespace, corpus: CorpusRequest) -> list[Predictions]:
     """What all runs of a fold answer to its test clips; trained where they are not."""
-    by_source: dict[str, Any] = {"folds": "source", "fold": fold, "cues": cues}
+    place = args.out / f"fold{corpus.fold}"
+    store = CueStore(args.cues) if args.cues is not None else None
     folders = []
     for name, way in asked.ways.items():
         for letters in asked.modalities:
-            for seed in seeds:
-                folder = out / f"fold{fold}" / key(name, letters, seed)
-                settings: Any = load(
-                    way.settings, way.config, changed, **way.changed, modalities=letters, seed=seed, offline=True
-                )
-                print(f"fold {fold}: {folder.name}", file=sys.stderr, flush=True)
+            for seed in args.seeds:
+                folder = place / key(name, letters, seed)
+                changed: dict[str, Any] = {**way.changed, "modalities": letters, "seed": seed}
+                settings: Any = load(way.settings, way.config, args.changed, **changed)
+                print(f"fold {corpus.fold}: {folder.name}", file=sys.stderr, flush=True)
                 train = finetune if way.settings is FinetuneSettings else baseline
-                train(corpus, data, folder, settings, **by_source, resume=True)
+                train(corpus, folder, settings, resume=True, context=Context(offline=True, store=store))
                 folders.append(folder)
-    found = evaluate(corpus, data, "test", folders, out / f"fold{fold}" / "report", **by_source, offline=True)
+    request = EvaluationRequest(corpus, "test", folders)
+    found = evaluate(request, place / "report", Context(offline=True, store=store))
     return read_predictions(found.files["predictions.csv"])
 
 

@@ -36,6 +36,7 @@ from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableErro
 from emoscribe.core.files import make_folder, write_text
 from emoscribe.core.labels import BASIC
 from emoscribe.core.timeline import Clip, Moment, Prompt, Scored, Word
+from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.metrics import confusion, weighted_f1
 from emoscribe.extractors.media import sound
@@ -86,7 +87,7 @@ def main() -> int:
     try:
         run = run_for_meld(args.run)
         synthesiser = find_synthesiser(args.synthesiser)
-        clips = read_corpus("meld", args.meld, splits=(SPLIT,)).clips
+        clips = read_corpus(CorpusRequest("meld", args.meld, splits=(SPLIT,))).clips
         lines = with_turns(chosen(clips, args.lines, args.seed), clips, run.prompt.context_turns)
         heard = hear(lines, voices(clips, synthesiser), synthesiser, make_folder(args.out) / "heard.jsonl")
         report(run, lines, heard, synthesiser)
@@ -226,10 +227,10 @@ def report(run: TextRun, windows: Sequence[Sequence[Clip]], heard: Mapping[str, 
     # A recogniser writes no punctuation, and no "!" costs something by itself.
     bare = {id: " ".join(words_of(text)) for id, text in written.items()}
     understood = {id: each.text(unclear_below) for id, each in heard.items()}
-    reader = load_predictor(run)
+    predictor = load_predictor(run)
     true = [str(window[-1].target) for window in windows]
     scores = [
-        f1_of(run, true, reader.predict([prompt(run, window, texts) for window in windows]))
+        f1_of(run, true, predictor.predict([prompt(run, window, texts) for window in windows]))
         for texts in (written, bare, understood)
     ]
     lines = [heard[window[-1].id] for window in windows]

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from emoscribe.core.timeline import Transcript, Utterance, VoiceTrack
+from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.extractors.media import sound
@@ -52,7 +53,7 @@ def main() -> None:
 
 def read_meld(folder: Path, split: str) -> VoiceTrack:
     """The published measurements of a split, a row an utterance."""
-    corpus = read_corpus("meld", folder, splits=[split])
+    corpus = read_corpus(CorpusRequest("meld", folder, splits=(split,)))
     clips = [clip for clip in corpus.clips if clip.id in corpus.voice]
     zeros = np.zeros(len(clips))
     return VoiceTrack(

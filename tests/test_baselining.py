@@ -120,7 +120,7 @@ def test_it_is_compared_with_a_run_that_reads_words(trained: Any, tones: Path, t
     assert all(0 < measured[name]["cost"]["seconds_a_clip"] < 60 for name in measured)
     (pair,) = read_json(found.files["comparison.json"])["pairs"]
     assert {pair["a"], pair["b"]} == {"pitch", "meld-minilm"}
-    assert found.familiar == ("pitch",)
+    assert found.train_overlap == ("pitch",)
     assert "What each takes" in found.files["report.html"].read_text(encoding="utf-8")
 
 

@@ -41,7 +41,7 @@ def fold(data: Path, number: int = 0, **lines: str) -> None:
 
 
 def read(data: Path, **how) -> Corpus:
-    return read_corpus("c-expr-db", data, **how)
+    return read_corpus(CorpusRequest("c-expr-db", data, **how))
 
 
 # ── the published files ──────────────────────────────────────────────────────
@@ -67,16 +67,16 @@ def test_a_trimmed_clip_goes_before_its_source(tmp_path: Path) -> None:
     for path in (tmp_path / "videos" / "07.mp4", tmp_path / "trimmed_videos" / "Sadly-Angry" / "07_Sadly-Angry_0.mp4"):
         path.parent.mkdir(parents=True)
         path.write_text("a video")
-    (clip,) = read(tmp_path, splits=["train"]).clips
+    (clip,) = read(tmp_path, splits=("train",)).clips
     assert (clip.media, clip.start_s, clip.end_s) == (str(path), None, None)
 
 
 def test_other_is_no_answer_unless_asked_for(tmp_path: Path) -> None:
     fold(tmp_path, train="Other/01_Other_0,7\nSadly-Angry/07_Sadly-Angry_0,6\n")
-    corpus = read(tmp_path, splits=["train"])
+    corpus = read(tmp_path, splits=("train",))
     assert [clip.target for clip in corpus.clips] == [None, "sadly angry"]
     assert (corpus.label_set, corpus.metric) == (COMPOUND, "macro_f1")
-    everything = read(tmp_path, splits=["train"], task="compound-other")
+    everything = read(tmp_path, splits=("train",), task="compound-other")
     assert [clip.target for clip in everything.clips] == ["other", "sadly angry"]
 
 
@@ -226,7 +226,7 @@ def _pool(data: Path):
     lines = {"train": "Other/01_Other_0,7\nSadly-Angry/02_Sadly-Angry_0,6\nSadly-Angry/03_Sadly-Angry_0,6\n"}
     lines["train"] += "".join(f"Happily-Surprised/01_Happily-Surprised_{k},1\n" for k in range(2))
     fold(data, train=lines["train"] + "Fearfully-Surprised/01_Fearfully-Surprised_0,0\n", val="Other/01_Other_0,7\n")
-    return read(data, splits=["train"]).clips
+    return read(data, splits=("train",)).clips
 
 
 def test_sound_is_cut_to_the_sample(tmp_path: Path, make_media) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from emoscribe.core.errors import MediaError
-from emoscribe.corpora.caveats import familiar
+from emoscribe.corpora.caveats import train_overlap
 from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.identity import overlap, traces
 from emoscribe.corpora.registry import read_corpus
@@ -89,7 +89,9 @@ def test_what_meld_has_of_the_same_episode_is_found(tmp_path: Path) -> None:
     learnt, tested = traces(read_corpus(CorpusRequest("meld", meld)), "train"), read(emory, "test")
     found = {each.what: (each.shared, each.of) for each in overlap(learnt, tested, "test", "meld train")}
     assert found["clip"] == (1, 2) and found["source"] == (1, 1) and found["text"] == (1, 2)
-    ((warning, runs),) = familiar({run: {"meld train": learnt} for run in ("mine", "yours")}, tested, "test").items()
+    ((warning, runs),) = train_overlap(
+        {run: {"meld train": learnt} for run in ("mine", "yours")}, tested, "test"
+    ).items()
     assert "1 of 1 sources" in warning and "in meld train, which mine and yours learnt from" in warning
     assert runs == ("mine", "yours")
 

@@ -36,7 +36,7 @@ def write(path: Path, *rows: list[object], columns: list[str] = COLUMNS) -> None
 
 
 def read(data: Path, split: str = "train", **how: str) -> Corpus:
-    return read_corpus("meld", data, splits=[split], **how)
+    return read_corpus(CorpusRequest("meld", data, splits=(split,), **how))
 
 
 def test_turns_are_in_order_and_gaps_in_their_numbers_kept(tmp_path: Path) -> None:

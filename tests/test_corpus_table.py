@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from emoscribe.core.errors import MediaError, SettingsError
-from emoscribe.core.labels import BASIC, LabelSet
-from emoscribe.corpora.corpus import Corpus
+from emoscribe.core.labels import BASIC, LabelSet, label_set
+from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.corpora.table import column_names
 
@@ -21,7 +21,7 @@ def csv_of(data: Path, content: str, split: str = "train") -> Path:
 
 
 def read(data: Path, **how) -> Corpus:
-    return read_corpus("table", data, **how)
+    return read_corpus(CorpusRequest("table", data, **how))
 
 
 ROWS = [
@@ -98,7 +98,7 @@ def test_labels_of_all_splits_read_count(tmp_path: Path) -> None:
 def test_one_label_in_two_cases_is_one_label(tmp_path: Path) -> None:
     csv_of(tmp_path, "label,text\nHappy,x\n happy ,y\n")
     assert [clip.target for clip in read(tmp_path).clips] == ["Happy", "Happy"]
-    assert [clip.target for clip in read(tmp_path, labels=["sad", "happy"]).clips] == ["happy", "happy"]
+    assert [clip.target for clip in read(tmp_path, labels=label_set(["sad", "happy"])).clips] == ["happy", "happy"]
 
 
 def test_labels_that_are_numbers_are_labels(tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ def test_labels_that_are_numbers_are_labels(tmp_path: Path) -> None:
 
 def test_given_labels_stay_possible_answers(tmp_path: Path) -> None:
     csv_of(tmp_path, "label,text\njoy,x\n")
-    assert read(tmp_path, labels="basic").label_set == BASIC
+    assert read(tmp_path, labels=BASIC).label_set == BASIC
 
 
 def test_an_unknown_label_is_named_with_what_may_be_meant(tmp_path: Path) -> None:
     csv_of(tmp_path, "label,text\njoy,x\nhappy,y\n")
     with pytest.raises(MediaError) as error:
-        read(tmp_path, labels="basic")
+        read(tmp_path, labels=BASIC)
     said = str(error.value)
     assert "train.csv, row 2 (line 3), column 'label': unknown label 'happy'; there are: neutral, surprise" in said
     assert said.endswith("did you mean 'joy'?")
@@ -218,4 +218,4 @@ def test_two_files_for_a_split_are_one_too_many(tmp_path: Path) -> None:
 def test_a_missing_split_says_what_there_is(tmp_path: Path) -> None:
     csv_of(tmp_path, "label,text\njoy,x\n")
     with pytest.raises(MediaError, match=r"no test.csv, test.jsonl or test.parquet in .* \(there is train.csv\)"):
-        read(tmp_path, splits=["test"])
+        read(tmp_path, splits=("test",))

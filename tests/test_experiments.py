@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ LINES = [
     ("Ann", "Oh my God! I can't believe it!", "surprise"),
     ("Ben", "Okay, see you on Monday.", "neutral"),
 ]
+
+
+OFFLINE = Context(offline=True)
+
+
+def keeping(store: Path) -> Context:
+    return replace(OFFLINE, store=CueStore(store))
 
 
 def emoscribe(*args: object) -> subprocess.CompletedProcess[str]:
@@ -132,10 +140,10 @@ def run(tmp_path: Path) -> Callable[..., Path]:
 )
 def test_nothing_is_written_when_something_is_wrong(table: Path, tmp_path: Path, how: dict, message: str) -> None:
     (tmp_path / "a file").touch()
-    given: dict[str, Any] = {"split": "test", "runs": ["meld-minilm"], "modalities": ["T"], "offline": True} | how
-    given["out"] = tmp_path / given.get("out", "report")
+    given: dict[str, Any] = {"split": "test", "runs": ["meld-minilm"], "modalities": ["T"]} | how
+    out, corpus = tmp_path / given.pop("out", "report"), CorpusRequest("table", table, columns=given.pop("columns", {}))
     with pytest.raises(EmoscribeError, match=message) as caught:
-        evaluate("table", table, **given)
+        evaluate(EvaluationRequest(corpus, **given), out, OFFLINE)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["a file"]
 
@@ -156,7 +164,7 @@ def test_a_split_that_cannot_be_scored_is_refused(tmp_path: Path, rows: str, mes
         evaluate(
             EvaluationRequest(CorpusRequest("table", tmp_path), "test", ("meld-minilm",)),
             tmp_path / "report",
-            context=Context(offline=True),
+            context=OFFLINE,
         )
     assert not (tmp_path / "report").exists()
 
@@ -173,7 +181,7 @@ def test_runs_that_do_not_fit_are_refused(table: Path, tmp_path: Path, run: Call
             evaluate(
                 EvaluationRequest(CorpusRequest("table", table), "test", runs, modalities=("T",)),
                 tmp_path / "report",
-                context=Context(offline=True),
+                context=OFFLINE,
             )
     with pytest.raises(EmoscribeError, match="c-expr-db-challenge asks for one of fearfully surprised"):
         (tmp_path / "data" / "videos").mkdir(parents=True)
@@ -181,7 +189,7 @@ def test_runs_that_do_not_fit_are_refused(table: Path, tmp_path: Path, run: Call
         evaluate(
             EvaluationRequest(CorpusRequest("c-expr-db-challenge", tmp_path / "data"), "test", (other,)),
             tmp_path / "report",
-            context=Context(offline=True),
+            context=OFFLINE,
         )
     assert not (tmp_path / "report").exists()
 
@@ -212,10 +220,10 @@ def test_a_run_is_read_with_the_signals_it_was_trained_on(table: Path, run: Call
     text = run("text", training={"modalities": "T"})
     own, told = (
         prompts(
-            EvaluationRequest(CorpusRequest("table", table), "test", (text,), modalities=(letters,)),
-            context=Context(offline=True),
+            EvaluationRequest(CorpusRequest("table", table), "test", (text,), modalities=letters),
+            context=OFFLINE,
         )
-        for letters in (None, "T")
+        for letters in (None, ("T",))
     )
     assert [each.text for each in own] == [each.text for each in told]
 
@@ -239,12 +247,12 @@ def test_prompts_of_a_corpus_are_those_it_is_scored_by(table: Path) -> None:
 def test_a_limit_does_not_change_the_words(shared: Path) -> None:
     every = prompts(
         EvaluationRequest(CorpusRequest("meld", shared / "meld"), "dev", ("meld-minilm",), modalities=("TA",)),
-        context=Context(offline=True),
+        context=OFFLINE,
     )
     some = prompts(
         EvaluationRequest(CorpusRequest("meld", shared / "meld"), "dev", ("meld-minilm",), modalities=("TA",)),
         limit=3,
-        context=Context(offline=True),
+        context=OFFLINE,
     )
     assert len(every) == 1109 and [each.text for each in some] == [each.text for each in every[:3]]
 
@@ -265,44 +273,47 @@ def test_extract_goes_on_past_a_bad_file_and_does_nothing_twice(tmp_path: Path, 
     assert "bad.mp4 cannot be decoded" in result.stderr and "Traceback" not in result.stderr
     kept = sorted(path.name for path in (tmp_path / "store").iterdir())
     assert [name.partition("-")[0] for name in kept] == ["face", "media", "media"]
-    settings, _ = extraction_settings(modalities="V", offline=True)
-    assert sum(isinstance(cues, Cues) for _, cues in extract(tmp_path / "media", tmp_path / "store", settings)) == 2
+    settings, _ = extraction_settings(modalities="V", context=OFFLINE)
+    assert (
+        sum(isinstance(cues, Cues) for _, cues in extract(tmp_path / "media", settings, keeping(tmp_path / "store")))
+        == 2
+    )
     assert sorted(path.name for path in (tmp_path / "store").iterdir()) == kept
 
 
 def test_extract_perceives_what_evaluate_looks_up(table: Path, tmp_path: Path) -> None:
-    settings, _ = extraction_settings(modalities="TV", offline=True)
-    ((clip, cues),) = extract("table", tmp_path / "store", settings, data=table, splits=["test"])
+    settings, _ = extraction_settings(modalities="TV", context=OFFLINE)
+    ((clip, cues),) = extract(CorpusRequest("table", table, splits=("test",)), settings, keeping(tmp_path / "store"))
     assert (clip.id, clip.target) == ("test-1", "joy") and isinstance(cues, Cues) and cues.face is not None
     kept = sorted((tmp_path / "store").iterdir())
     prompts(
         EvaluationRequest(CorpusRequest("table", table), "test", ("meld-minilm",), modalities=("TV",)),
-        context=Context(offline=True, store=CueStore(tmp_path / "store")),
+        context=keeping(tmp_path / "store"),
     )
     assert sorted((tmp_path / "store").iterdir()) == kept
 
 
 def test_extract_never_chooses_by_itself() -> None:
-    settings, _ = extraction_settings(offline=True)
+    settings, _ = extraction_settings(context=OFFLINE)
     trained = find_run("meld-minilm").extractors
     assert (settings.speech.engine, settings.face.engine) == ("pocketsphinx", "mediapipe")
     assert (settings.face.sampling_fps, settings.voice) == (5.0, trained.voice)
-    faster, _ = extraction_settings(assignments=["face.sampling_fps=2"], offline=True)
+    faster, _ = extraction_settings(assignments=["face.sampling_fps=2"], context=OFFLINE)
     assert (faster.face.engine, faster.face.sampling_fps) == ("mediapipe", 2)
     with pytest.raises(EmoscribeError, match="--config embedded and --run meld-minilm both say how to perceive"):
         extraction_settings("embedded", "meld-minilm")
 
 
 def test_extract_says_what_it_has_nothing_to_work_on(table: Path, tmp_path: Path) -> None:
-    settings, _ = extraction_settings(modalities="T", offline=True)
+    settings, _ = extraction_settings(modalities="T", context=OFFLINE)
     (tmp_path / "empty").mkdir()
-    for source, more, message in (
-        (tmp_path / "empty", {}, "no video, sound or picture in"),
-        ("table", {"data": table}, "table publishes all that modalities T need: nothing to extract"),
-        ("mould", {"data": table}, "unknown corpus 'mould'"),
+    for source, message in (
+        (tmp_path / "empty", "no video, sound or picture in"),
+        (CorpusRequest("table", table), "table publishes all that modalities T need: nothing to extract"),
+        (CorpusRequest("mould", table), "unknown corpus 'mould'"),
     ):
         with pytest.raises(EmoscribeError, match=message):
-            list(extract(source, tmp_path / "store", settings, **more))
+            list(extract(source, settings, keeping(tmp_path / "store")))
     assert not (tmp_path / "store").exists()
 
 

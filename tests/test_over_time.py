@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from emoscribe.core.context import Context
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.labels import COMPOUND, COMPOUND_OTHER
 from emoscribe.core.timeline import Clip, Scored
-from emoscribe.evaluation.over_time import decided, frames_of, windows_of
-from emoscribe.experiments import evaluate, prompts
+from emoscribe.corpora.corpus import CorpusRequest
+from emoscribe.evaluation.over_time import decided, scores_by_frame, window_clips
+from emoscribe.experiments import EvaluationRequest, evaluate, prompts
+from emoscribe.extractors.store import CueStore
 from emoscribe.extractors.trimming import frame_times_s
 
 HEADER = ["Begin Time - hh:mm:ss.ms", "End Time - hh:mm:ss.ms", *(label.title() for label in COMPOUND_OTHER.labels)]
@@ -55,9 +59,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def seen(corpus: str, data: Path, out: Path, store: Path, **how):
     """Judged by the face alone: the video is silent."""
-    return evaluate(
-        corpus, data, "test", ["meld-minilm"], out, modalities=["V"], cues=store, offline=True, device="cpu", **how
-    )
+    request = EvaluationRequest(CorpusRequest(corpus, data), "test", ("meld-minilm",), modalities=("V",), **how)
+    return evaluate(request, out, Context(device="cpu", offline=True, store=CueStore(store)))
 
 
 # ── windows and frames ───────────────────────────────────────────────────────
@@ -65,33 +68,33 @@ def seen(corpus: str, data: Path, out: Path, store: Path, **how):
 
 def test_windows_cover_a_clip_and_nothing_else() -> None:
     clip = Clip("a", media="a.mp4", start_s=10.0, end_s=13.5, text="words", speaker="Ann")
-    windows = windows_of(clip, 60.0, 2.0, 1.0)
+    windows = window_clips(clip, 60.0, 2.0, 1.0)
     assert [(each.start_s, each.end_s) for each in windows] == [(10, 12), (11, 13), (12, 13.5), (13, 13.5)]
     assert {(each.dialogue, each.text, each.speaker) for each in windows} == {("a", None, "Ann")}
     assert len({each.id for each in windows}) == 4
-    whole = windows_of(Clip("b"), 4.0, 2.0, 2.0)
+    whole = window_clips(Clip("b"), 4.0, 2.0, 2.0)
     assert [(each.start_s, each.end_s) for each in whole] == [(0, 2), (2, 4)]
 
 
 def test_a_clip_without_a_file_is_one_window_with_its_words() -> None:
-    (window,) = windows_of(Clip("a", text="words"), None, 2.0, 1.0)
+    (window,) = window_clips(Clip("a", text="words"), None, 2.0, 1.0)
     assert (window.id, window.text) == ("a", "words")
 
 
 def test_frames_take_the_mean_of_their_windows_and_decide_the_clip() -> None:
     clip = Clip("a", start_s=1.0, end_s=3.0)
-    windows = windows_of(clip, 10.0, 1.0, 1.0)
+    windows = window_clips(clip, 10.0, 1.0, 1.0)
     scores = ({"joy": 0.9, "fear": 0.1}, {"joy": 0.4, "fear": 0.6})
     scored = {each.id: Scored(each.id, row) for each, row in zip(windows, scores, strict=True)}
     times_s = np.array([0.5, 1.0, 1.9, 2.0, 2.5, 2.9, 3.0])
-    frames = frames_of(clip, windows, scored, ("joy", "fear"), times_s)
+    frames = scores_by_frame(clip, windows, scored, ("joy", "fear"), times_s)
     assert frames.times_s is not None and frames.times_s.tolist() == [1.0, 1.9, 2.0, 2.5, 2.9]
     assert frames.scores[:, 0].tolist() == [0.9, 0.9, 0.4, 0.4, 0.4]
     (voted,) = decided([frames], ("joy", "fear"), "vote")
     assert voted.label == "fear" and voted.scores["fear"] == pytest.approx(0.6)
     (mean,) = decided([frames], ("joy", "fear"), "mean-probability")
     assert mean.label == "joy" and mean.scores["joy"] == pytest.approx(0.6)
-    heard = frames_of(clip, windows, scored, ("joy", "fear"), None)
+    heard = scores_by_frame(clip, windows, scored, ("joy", "fear"), None)
     assert heard.times_s is None and len(heard.scores) == 2
 
 
@@ -132,10 +135,11 @@ def test_without_windows_a_clip_is_one_moment(data: Path, store: Path, tmp_path:
 
 
 def test_prompts_are_those_of_the_windows(data: Path, store: Path) -> None:
-    how = {"modalities": "V", "cues": store, "offline": True}
-    whole = prompts("c-expr-db", data, "test", "meld-minilm", **how)
+    request = EvaluationRequest(CorpusRequest("c-expr-db", data), "test", ("meld-minilm",), modalities=("V",))
+    context = Context(offline=True, store=CueStore(store))
+    whole = prompts(request, context=context)
     assert [each.id for each in whole] == [f"01_{dashed(label)}_0" for _, _, label in STRETCHES]
-    cut = prompts("c-expr-db", data, "test", "meld-minilm", window_s=2.0, limit=1, **how)
+    cut = prompts(replace(request, window_s=2.0), limit=1, context=context)
     assert [each.id for each in cut] == [f"01_Sadly-Angry_0 {span}" for span in ("1.00–3.00", "3.00–5.00", "5.00–5.50")]
     assert all("face" in each.text for each in cut)
 

@@ -18,7 +18,7 @@ from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.chat import chat_frame
 from emoscribe.llm.predictor import TextPredictor, load_predictor
 from emoscribe.llm.prefix import shared_length
-from emoscribe.llm.run import Base, TextRun, answering, find_run
+from emoscribe.llm.run import Base, TextRun, find_run
 from emoscribe.llm.settings import AnalyzeSettings, Head, LoraSettings, TrainingSettings
 from emoscribe.llm.tokens import collate
 from emoscribe.llm.untrained import untrained
@@ -249,7 +249,7 @@ def find_base_of(run: TextRun) -> Path:
 
 
 def test_it_can_be_asked_for_any_labels(bases: Path) -> None:
-    run = answering(find_run("zero-shot:llama"), COMPOUND)
+    run = find_run("zero-shot:llama").answering(COMPOUND)
     reader = load_predictor(run, device="cpu", offline=True)
     assert tuple(reader.predict(prompts(COMPOUND.labels))[0].scores) == COMPOUND.labels
     settings = load(AnalyzeSettings, None, (), model__run="zero-shot:llama", labels="compound", modalities="T")
