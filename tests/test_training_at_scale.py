@@ -282,6 +282,7 @@ def test_two_processes_hold_one_model_and_learn_as_one(llama: Path, tmp_path: Pa
                 {} if not (run.folder / file).exists() else load_file(run.folder / file) for run in (one, two)
             )
             assert learnt.keys() == same.keys()
-            assert all(np.allclose(learnt[key], same[key], atol=1e-4) for key in learnt)
+            for key in learnt:
+                np.testing.assert_allclose(learnt[key], same[key], atol=1e-4, err_msg=f"{name} {key}")
     # Not only as well as the other: something was learnt.
     assert two.metrics["epochs"][-1]["loss"] < 0.9 * two.metrics["epochs"][0]["loss"]
