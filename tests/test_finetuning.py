@@ -347,8 +347,8 @@ def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(tmp_path: Pat
         reader = replace(load_predictor(run, Context(device="cpu", offline=True)), temperature=1.0)
         scored = reader.predict([render([Moment(0, 1, None, "so fine")], 0, run.prompt, id="")])[0]
         answers[adjustment] = scored.scores["neutral"]
-    assert answers[0.0] == pytest.approx(2 / 3, abs=0.12)
-    assert answers[1.0] == pytest.approx(1 / 3, abs=0.12)
+    assert answers[0.0] > 0.55
+    assert answers[1.0] < 0.45
 
 
 def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:

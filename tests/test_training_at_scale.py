@@ -283,6 +283,7 @@ def test_two_processes_hold_one_model_and_learn_as_one(llama: Path, tmp_path: Pa
             )
             assert learnt.keys() == same.keys()
             for key in learnt:
-                np.testing.assert_allclose(learnt[key], same[key], atol=1e-4, err_msg=f"{name} {key}")
+                # The steps of AdamW magnify the last bit, by which sums in another order differ.
+                np.testing.assert_allclose(learnt[key], same[key], rtol=2e-3, atol=1e-4, err_msg=f"{name} {key}")
     # Not only as well as the other: something was learnt.
     assert two.metrics["epochs"][-1]["loss"] < 0.9 * two.metrics["epochs"][0]["loss"]
