@@ -20,6 +20,7 @@ setup: .venv/.ready
 
 demo: setup
 	$(BIN)/emoscribe analyze $(CLIP) --config embedded --out out/demo --formats json,srt,html
+	@echo "Next: $(BIN)/emoscribe analyze YOUR-VIDEO --out out, or with emoscribe on the path: uv tool install '.[offline]'"
 
 test: setup
 	$(BIN)/python -m pytest
