@@ -64,7 +64,7 @@ def test_a_damaged_shard_and_a_blocked_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(EmoscribeError, match=r"face-1\.parquet is damaged; delete it"):
         CueStore(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmoscribeError, match="cue store .*file is a file; give a folder"):
+    with pytest.raises(EmoscribeError, match=r"cue store .*file is a file; give a folder"):
         CueStore(tmp_path / "file" / "store")
 
 
