@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,6 @@ SMALL = {
     "optimizer": {"learning_rate": 0.01, "head_learning_rate": 0.02},
     "weight_average": 0.5,
     "device": "cpu",
-    "offline": True,
 }
 
 
@@ -334,16 +334,21 @@ def plain_run(imbalanced: Path, tmp_path_factory: pytest.TempPathFactory) -> byt
     )
 
 
-def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(imbalanced: Path, tmp_path: Path) -> None:
-    """Words that were never said: nothing tells but how frequent labels were."""
+def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(tmp_path: Path) -> None:
+    """Where all lines are the same, nothing tells but how frequent labels are: two thirds are neutral."""
+    for split in ("train", "dev"):
+        labels = ["neutral", "neutral", "neutral", "neutral", "joy", "anger"] * 6
+        (tmp_path / f"{split}.csv").write_text("text,label\n" + "".join(f"so fine,{label}\n" for label in labels))
     answers = {}
     for adjustment in (0.0, 1.0):
-        changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 4}
-        run = finetune(CorpusRequest("table", imbalanced), tmp_path / str(adjustment), settings(**changed))
-        reader = load_predictor(run, Context(device="cpu", offline=True))
-        scored = reader.predict([render([Moment(0, 1, None, "face voice before")], 0, run.prompt, id="")])[0]
+        changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 6}
+        run = finetune(CorpusRequest("table", tmp_path), tmp_path / str(adjustment), settings(**changed))
+        # As it was learnt: the temperature is fitted to dev, where neutral lines are as frequent.
+        reader = replace(load_predictor(run, Context(device="cpu", offline=True)), temperature=1.0)
+        scored = reader.predict([render([Moment(0, 1, None, "so fine")], 0, run.prompt, id="")])[0]
         answers[adjustment] = scored.scores["neutral"]
-    assert answers[1.0] < answers[0.0]
+    assert answers[0.0] > 0.55
+    assert answers[1.0] < 0.45
 
 
 def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ import torch
 from emoscribe.core.timeline import Prompt, Scored
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.batches import Example
-from emoscribe.llm.card import model_card
 from emoscribe.llm.learner import LabelledPrompts, PromptLearner
 from emoscribe.llm.run import ADAPTER, HEAD, Base, TextRun
 from emoscribe.llm.settings import TrainingSettings
@@ -201,7 +200,6 @@ def test_seconds_before_it_was_stopped_count(llama: Path, tmp_path: Path) -> Non
     run = train(llama, tmp_path, settings, resume=True)
     assert TextRun.load(tmp_path).training["seconds"] == run.training["seconds"] >= 5400
     assert run.metrics["epochs"][0]["seconds"] >= 5400
-    assert "Trained for 90 minutes." in model_card(run)
 
 
 # ── how fast ─────────────────────────────────────────────────────────────────
@@ -284,6 +282,8 @@ def test_two_processes_hold_one_model_and_learn_as_one(llama: Path, tmp_path: Pa
                 {} if not (run.folder / file).exists() else load_file(run.folder / file) for run in (one, two)
             )
             assert learnt.keys() == same.keys()
-            assert all(np.allclose(learnt[key], same[key], atol=1e-4) for key in learnt)
+            for key in learnt:
+                # The steps of AdamW magnify the last bit, by which sums in another order differ.
+                np.testing.assert_allclose(learnt[key], same[key], rtol=2e-3, atol=1e-4, err_msg=f"{name} {key}")
     # Not only as well as the other: something was learnt.
     assert two.metrics["epochs"][-1]["loss"] < 0.9 * two.metrics["epochs"][0]["loss"]
