@@ -75,7 +75,8 @@ class CorpusRequest:
 
     Attributes:
         name: the corpus, as its reader is called.
-        data: the folder that holds it, laid out as published.
+        data: the folder that holds it, laid out as published; of a table also
+            `hf:NAME[:CONFIG]`, see `hub`.
         splits: those that have to be there; `None` for all that are.
         folds: `published`, or `source`: what is there is divided anew, and no
             source is in two splits.

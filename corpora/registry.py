@@ -10,7 +10,7 @@ from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
 from ..core.labels import LabelSet, counterpart, is_emotion
 from ..core.timeline import Clip
-from . import c_expr_db, c_expr_db_challenge, ch_sims, cmu_mosei, emorynlp, iemocap, meld, ravdess, table
+from . import c_expr_db, c_expr_db_challenge, ch_sims, cmu_mosei, emorynlp, hub, iemocap, meld, ravdess, table
 from .corpus import FOLDS, SPLITS, Corpus, CorpusRequest, Reader, known
 from .folds import grouped_by_source
 
@@ -48,7 +48,8 @@ def read_corpus(request: CorpusRequest, context: Context = DEFAULT) -> Corpus:
     task = known(request.task or _task(source, request.labels), source.tasks, f"task of {source.name}")
     wanted = request.splits
     pooled = replace(request, task=task, splits=wanted if request.folds == "published" else None)
-    corpus = replace(source.read(pooled), fold=request.fold)
+    clips = hub.read(pooled, context) if hub.is_hub(request.data) else source.read(pooled)
+    corpus = replace(clips, fold=request.fold)
     if request.folds == "source":
         corpus = grouped_by_source(corpus, request.fold)
         corpus = replace(corpus, clips=tuple(clip for clip in corpus.clips if wanted is None or clip.split in wanted))
@@ -72,7 +73,10 @@ def _checked(request: CorpusRequest) -> Reader:
         )
     if request.columns and source is not table.READER:
         raise SettingsError(f"--column goes with table: the columns of {source.name} are known")
-    if not Path(request.data).is_dir():
+    if hub.is_hub(request.data):
+        if source is not table.READER:
+            raise SettingsError(f"--data {request.data} goes with table: {source.name} is read as it was published")
+    elif not Path(request.data).is_dir():
         raise MediaError(f"no folder {request.data}; {source.obtain}")
     return source
 

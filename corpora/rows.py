@@ -26,7 +26,7 @@ class Row:
         line: the line of the file it starts on, where it is a text.
     """
 
-    file: Path
+    file: Path | str
     number: int
     line: int | None
     cells: Mapping[str, Any]
@@ -81,7 +81,7 @@ class Row:
 class Table:
     """What a file holds: its columns, in order, and its rows."""
 
-    file: Path
+    file: Path | str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 

@@ -23,6 +23,7 @@ LICENCE = "your own"
 LAYOUT = """\
 {train,dev,test}.{csv,jsonl,parquet}, with the columns
 label, and text or video or both; relative paths are relative to the folder
+or hf:NAME[:CONFIG], a data set of the Hugging Face hub, or a folder that `datasets` reads
 speaker, dialogue, source, start_s, end_s (optional)"""
 
 OBTAIN = "write one with the columns label, and text or video"
@@ -57,14 +58,25 @@ def read(request: CorpusRequest) -> Corpus:
         lambda split: bool(_files(data, split)),
         lambda split: f"no {split}.csv, {split}.jsonl or {split}.parquet in {data}{_what_there_is(data)}; {OBTAIN}",
     )
-    tables = {split: _table(data, split) for split in splits}
+    return corpus_of({split: _table(data, split) for split in splits}, request, data)
+
+
+def corpus_of(tables: Mapping[str, Table], request: CorpusRequest, folder: Path) -> Corpus:
+    """The clips of a table a split.
+
+    Args:
+        folder: what paths in them are relative to.
+
+    Raises:
+        MediaError: a column is missing, or a cell is not as it should be.
+    """
     roles = {split: _roles(table, request.columns) for split, table in tables.items()}
-    labels = request.labels or _labels_in((tables[split].rows, roles[split]["label"]) for split in splits)
+    labels = request.labels or _labels_in((tables[split].rows, roles[split]["label"]) for split in tables)
     clips = []
     missing = {}
-    for split in splits:
-        for row in tables[split].rows:
-            clip, video = _clip(data, row, roles[split], split, labels)
+    for split, table in tables.items():
+        for row in table.rows:
+            clip, video = _clip(folder, row, roles[split], split, labels)
             clips.append(clip)
             if video is not None and clip.media is None:
                 missing[clip.id] = video
@@ -153,7 +165,7 @@ def _label(row: Row, column: str) -> str:
 # ── rows ─────────────────────────────────────────────────────────────────────
 
 
-def _clip(data: Path, row: Row, roles: Mapping[str, str], split: str, labels: LabelSet) -> tuple[Clip, str | None]:
+def _clip(folder: Path, row: Row, roles: Mapping[str, str], split: str, labels: LabelSet) -> tuple[Clip, str | None]:
     """The clip, and the file that the row names."""
 
     def cell(role: str) -> str | None:
@@ -163,7 +175,7 @@ def _clip(data: Path, row: Row, roles: Mapping[str, str], split: str, labels: La
     if end_s is not None and end_s <= (start_s or 0.0):
         raise row.wrong(roles["end_s"], f"{end_s:g} s is not after the start, {start_s or 0.0:g} s")
     named = cell("video")
-    video = os.path.join(data, named) if named is not None else None
+    video = os.path.join(folder, named) if named is not None else None
     clip = Clip(
         id=f"{split}-{row.number}",
         media=video if video is not None and os.path.isfile(video) else None,

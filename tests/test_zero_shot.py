@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.labels import BASIC, COMPOUND
 from emoscribe.core.settings import load
@@ -37,6 +38,8 @@ CHAT = (
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 COMMON = {"vocab_size": 300, "initializer_range": 0.3, "pad_token_id": None, "bos_token_id": 0, "eos_token_id": 1}
 CAUSAL = {"num_key_value_heads": 2, "max_position_embeddings": 2048, **SIZES, **COMMON}
+
+OFFLINE = Context(device="cpu", offline=True)
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +231,7 @@ def test_a_model_answers_without_an_adapter(name: str) -> None:
 
     run = find_run(f"zero-shot:{name}")
     assert (run.name, run.labels) == (f"zero-shot:{name}", BASIC.labels)
-    reader = load_predictor(run, device="cpu", offline=True)
+    reader = load_predictor(run, OFFLINE)
     scored = reader.predict(prompts())
 
     model = AutoModelForCausalLM.from_pretrained(Path(str(find_base_of(run))))
@@ -245,20 +248,20 @@ def test_a_model_answers_without_an_adapter(name: str) -> None:
 def find_base_of(run: TextRun) -> Path:
     from emoscribe.core.weights import find_base
 
-    return find_base(run.base.id, offline=True)
+    return find_base(run.base.id, context=OFFLINE)
 
 
 def test_it_can_be_asked_for_any_labels(bases: Path) -> None:
     run = find_run("zero-shot:llama").answering(COMPOUND)
-    reader = load_predictor(run, device="cpu", offline=True)
+    reader = load_predictor(run, OFFLINE)
     assert tuple(reader.predict(prompts(COMPOUND.labels))[0].scores) == COMPOUND.labels
     settings = load(AnalyzeSettings, None, (), model__run="zero-shot:llama", labels="compound", modalities="T")
-    plan = make_plan(settings)
+    plan = make_plan(settings, OFFLINE)
     assert plan.run.labels == plan.labels.labels == COMPOUND.labels
 
 
 def test_what_cannot_be_asked_is_refused(bases: Path) -> None:
     with pytest.raises(SettingsError, match="label-words needs a causal base, and a base of type bert is none"):
-        load_predictor(find_run("zero-shot:bert"), device="cpu", offline=True)
+        load_predictor(find_run("zero-shot:bert"), OFFLINE)
     with pytest.raises(SettingsError, match="names no model"):
         find_run("zero-shot:")
