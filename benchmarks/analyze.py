@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,10 @@ def loop(source: Path, target: Path, seconds: float) -> None:
 
 def ours(video: Path) -> dict[str, float]:
     """The pipeline as it ships: looking and listening side by side."""
-    from emoscribe.core.settings import load
-    from emoscribe.llm.settings import AnalyzeSettings
-    from emoscribe.pipeline import analyze_each, make_plan
+    import emoscribe
 
     start = time.perf_counter()
-    ((_, result),) = analyze_each([video], make_plan(load(AnalyzeSettings, "embedded")))
-    if isinstance(result, Exception):
-        raise result
+    result = emoscribe.analyze(video, "embedded")
     all_s = time.perf_counter() - start
     stages = {"listening": "speech", "measuring voices": "voice", "looking": "face", "reading": "model"}
     return {"all": all_s, **{stage: result.provenance[part]["seconds"] for stage, part in stages.items()}}
@@ -79,9 +76,12 @@ def ours(video: Path) -> dict[str, float]:
 def plain(video: Path) -> dict[str, float]:
     """The same stages, one after another."""
     from emoscribe.core.settings import load
-    from emoscribe.extractors.perceive import identify, perceive
+    from emoscribe.extractors.engines import Engines
+    from emoscribe.extractors.perceive import perceive
+    from emoscribe.extractors.sources import FileSource
+    from emoscribe.llm.plan import make_plan
     from emoscribe.llm.settings import AnalyzeSettings
-    from emoscribe.pipeline import label, load_model, make_plan
+    from emoscribe.pipeline import context_for, label, predictor_of
 
     start = time.perf_counter()
     seconds: dict[str, float] = {}
@@ -92,15 +92,16 @@ def plain(video: Path) -> dict[str, float]:
         seconds[stage] = time.perf_counter() - began
         return result
 
-    def plan(modalities: str) -> Any:
-        return make_plan(load(AnalyzeSettings, "embedded", modalities=modalities))
-
-    heard = timed("listening", lambda: perceive(identify(video), plan("TA").settings))
-    seen = timed("looking", lambda: perceive(identify(video), plan("V").settings))
-    reader = timed("loading", lambda: load_model(plan("TVA")))
-    from dataclasses import replace
-
-    timed("reading", lambda: label(replace(heard, face=seen.face), plan("TVA"), reader))
+    settings = load(AnalyzeSettings, "embedded")
+    context = context_for(settings)
+    heard_only, seen_only, whole = (
+        make_plan(settings.model_copy(update={"modalities": letters}), context) for letters in ("TA", "V", "TVA")
+    )
+    with Engines(context) as engines:
+        heard = timed("listening", lambda: perceive(FileSource(video), heard_only.settings, engines))
+        seen = timed("looking", lambda: perceive(FileSource(video), seen_only.settings, engines))
+    predictor = timed("loading", lambda: predictor_of(whole, context))
+    timed("reading", lambda: label(replace(heard, face=seen.face), whole, predictor, context))
     return {"all": time.perf_counter() - start, **seconds}
 
 

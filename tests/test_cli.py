@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -206,18 +205,6 @@ def test_usage_errors_are_clicks(tmp_path: Path) -> None:
 
 
 # ── quick, and documented ────────────────────────────────────────────────────
-
-
-def seconds(*command: str) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, capture_output=True, check=True)
-    return time.perf_counter() - start
-
-
-def test_help_is_instant() -> None:
-    bare = min(seconds(sys.executable, "-c", "import click") for _ in range(5))
-    ours = min(seconds(sys.executable, "-m", "emoscribe", "--help") for _ in range(5))
-    assert ours < max(0.5, bare) and ours < 5 * bare
 
 
 @pytest.mark.parametrize("command", ["analyze", "prompt", "doctor", "corpus", "evaluate"])
