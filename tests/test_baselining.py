@@ -33,7 +33,6 @@ SMALL: dict[str, Any] = {
     "batch_size": 4,
     "optimizer": {"learning_rate": 0.003},
     "device": "cpu",
-    "offline": True,
 }
 
 

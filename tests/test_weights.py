@@ -37,7 +37,7 @@ def test_found_by_id_and_by_folder(models: Path) -> None:
     sha256 = hashlib.sha256(b"weights").hexdigest()
     assert find_base("someone/tiny", sha256, context=OFFLINE) == models
     assert find_base("tiny", context=OFFLINE) == models
-    assert find_base(str(models), sha256, offline=True) == models
+    assert find_base(str(models), sha256, context=OFFLINE) == models
 
 
 def test_found_in_the_hub_cache(models: Path, tmp_path: Path) -> None:
