@@ -1,8 +1,8 @@
 """Corpora, read as prose: extract their cues, read their prompts, train a run on one, evaluate runs on one.
 
-corpus ─ cues_of ─▶ cues ─ moments_of_clips ─▶ moments ─ render ─▶ prompts ─ score ─▶ predictions ─▶ report
+corpus ─ cues_of ─▶ cues ─ moments_of_clips ─▶ moments ─ render ─▶ prompts ─ predict ─▶ predictions ─▶ report
                     │                                                      └ fit ───▶ run
-                    └ sequences_of ──▶ frames ─ fit ──▶ run of the baseline
+                    └ frames_of ──▶ features ─ fit ──▶ run of the baseline
                                               └ predict ──▶ predictions
 """
 
