@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from .core.context import Context, Progress, Store, gpu_is_here, unwatched
+from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
 from .core.errors import SettingsError
 from .core.labels import compound_from_basic
 from .core.settings import load
@@ -84,7 +84,7 @@ def open_session(config: str | Path = "default", **given: Any) -> Session:
     return Session(make_plan(settings, context), context)
 
 
-def context_for(settings: AnalyzeSettings, store: Store | None = None, progress: Progress = unwatched) -> Context:
+def context_for(settings: AnalyzeSettings, store: Store | None = None, progress: StageProgress = unwatched) -> Context:
     """The circumstances that the settings describe."""
     return Context(settings.model.device, settings.offline, progress, store)
 

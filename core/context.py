@@ -16,11 +16,11 @@ from .errors import UnavailableError
 from .settings import Device
 
 # Told the name of a stage and how much of it is done, in 0–1.
-Progress = Callable[[str, float], None]
+StageProgress = Callable[[str, float], None]
 
 
 def unwatched(stage: str, done: float) -> None:
-    """Progress that nobody watches."""
+    """A `StageProgress` that nobody watches."""
 
 
 class Store(Protocol):
@@ -44,11 +44,11 @@ class Context:
 
     device: Device = "auto"
     offline: bool = False
-    progress: Progress = unwatched
+    progress: StageProgress = unwatched
     store: Store | None = None
 
     def stage(self, name: str) -> Callable[[float], None]:
-        """Progress of one stage, in 0–1."""
+        """To be told how much of one stage is done, in 0–1."""
         return partial(self.progress, name)
 
 

@@ -29,12 +29,12 @@ TIMEOUT_S = 3.0
 # A transfer from which nothing has come for so long has ended.
 _STALLED_S = 30.0
 
-# Told how much is done, in 0–1.
-Progress = Callable[[float], None]
+# Told how much has arrived, in 0–1.
+DownloadProgress = Callable[[float], None]
 
 
 def unwatched(done: float) -> None:
-    """Progress that nobody watches."""
+    """A `DownloadProgress` that nobody watches."""
 
 
 def status(url: str) -> int | None:
@@ -62,7 +62,7 @@ def sha256_of(path: str | Path) -> str:
 # ── one file ─────────────────────────────────────────────────────────────────
 
 
-def fetch_file(url: str, path: Path, sha256: str, progress: Progress = unwatched) -> None:
+def fetch_file(url: str, path: Path, sha256: str, progress: DownloadProgress = unwatched) -> None:
     """Download a file to `path`, which is replaced only by what has this SHA-256.
 
     Raises:
@@ -136,7 +136,7 @@ def fetch_model(
     patterns: Sequence[str],
     *,
     cache_dir: str | Path | None = None,
-    progress: Progress = unwatched,
+    progress: DownloadProgress = unwatched,
 ) -> Path:
     """Download the files of a repository that fit `patterns` into the hub's cache; the folder they lie in.
 
@@ -192,7 +192,7 @@ def _refused(repository: str, error: Any) -> UnavailableError:
     )
 
 
-def _reporting(progress: Progress, arrived: int, size: int) -> type:
+def _reporting(progress: DownloadProgress, arrived: int, size: int) -> type:
     """The hub's progress bars, which draw nothing and tell `progress` instead, after so many bytes of all."""
     from tqdm import tqdm
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..core.context import Context, gpu_is_here, resolve_device
-from ..core.downloads import Progress
+from ..core.downloads import DownloadProgress
 from ..core.errors import SettingsError, UnavailableError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Need:
     name: str
     missing: str | None = None
     command: str | None = None
-    fetch: Callable[[Progress], object] | None = None
+    fetch: Callable[[DownloadProgress], object] | None = None
     instead: str | None = None
 
     @property

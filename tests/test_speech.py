@@ -231,7 +231,7 @@ def test_torch_keeps_its_number_of_threads(two_lines: Path, checkpoint: Path) ->
 def test_whisper_reads_neighbours_together() -> None:
     """It takes as long for a second as for half a minute."""
     found = [vad.Stretch(0, 2), vad.Stretch(3, 12), vad.Stretch(20, 27.5), vad.Stretch(27.6, 29), vad.Stretch(90, 95)]
-    assert [len(window) for window in speech_whisper.windows_of(iter(found))] == [3, 1, 1]
+    assert [len(window) for window in speech_whisper.fitted(iter(found))] == [3, 1, 1]
 
 
 def test_batched_or_not_the_transcript_is_the_same(

@@ -10,7 +10,7 @@ from .curves import Curves
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..core.context import Progress as Watched
+    from ..core.context import StageProgress
     from .progress import Progress
 
 
@@ -40,7 +40,9 @@ class Report(Callback):
         watched: told how much is done.
     """
 
-    def __init__(self, folder: Path, epochs: int, select: str, report: Callable[[str], None], watched: Watched) -> None:
+    def __init__(
+        self, folder: Path, epochs: int, select: str, report: Callable[[str], None], watched: StageProgress
+    ) -> None:
         self._epochs, self._select = epochs, select
         self._report, self._watched = report, watched
         self._curves = Curves(folder)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.context import Context
-from ...core.downloads import Progress, ask_hub, fetch_model, sha256_of, unwatched
+from ...core.downloads import DownloadProgress, ask_hub, fetch_model, sha256_of, unwatched
 from ...core.errors import UnavailableError
 from ...core.weights import MODELS
 
@@ -60,7 +60,7 @@ def on_disk() -> bool:
     return _cached_weights() is not None
 
 
-def find_weights(progress: Progress = unwatched) -> Weights:
+def find_weights(progress: DownloadProgress = unwatched) -> Weights:
     """The weights on disk; fetched first where they are not.
 
     Raises:

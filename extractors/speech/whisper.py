@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...core.context import Context, gpu_is_here, resolve_device
-from ...core.downloads import Progress, fetch_file, sha256_of, status, unwatched
+from ...core.downloads import DownloadProgress, fetch_file, sha256_of, status, unwatched
 from ...core.errors import SettingsError, UnavailableError
 from ...core.timeline import Utterance, Word
 from ..media import Sound
@@ -89,7 +89,7 @@ def is_size(model: str) -> bool:
     return model in whisper.available_models()
 
 
-def fetch(size: str, progress: Progress = unwatched) -> None:
+def fetch(size: str, progress: DownloadProgress = unwatched) -> None:
     """Download the weights of a size to where whisper looks for them, unless they are there and whole.
 
     Raises:
@@ -194,7 +194,7 @@ class Whisper:
         decoded as soon as it has ended.
         """
         self.language = self._asked_language
-        windows = ([stretch] for stretch in stretches) if sound.growing else windows_of(stretches)
+        windows = ([stretch] for stretch in stretches) if sound.growing else fitted(stretches)
         at_once = 1 if sound.growing else self._batch_size
         # Which language it is shows in the first window; the others need it.
         while batch := list(itertools.islice(windows, at_once if self.language else 1)):
@@ -287,7 +287,7 @@ class _Decoded:
     result: Any
 
 
-def windows_of(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
+def fitted(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
     """Neighbouring stretches that together, pauses included, fit into one window."""
     window: list[Stretch] = []
     for stretch in stretches:
