@@ -336,12 +336,13 @@ def plain_run(imbalanced: Path, tmp_path_factory: pytest.TempPathFactory) -> byt
 
 def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(tmp_path: Path) -> None:
     """Where all lines are the same, nothing tells but how frequent labels are: two thirds are neutral."""
-    for split in ("train", "dev"):
-        labels = ["neutral", "neutral", "neutral", "neutral", "joy", "anger"] * 6
+    for split, times in (("train", 24), ("dev", 2)):
+        labels = ["neutral", "neutral", "neutral", "neutral", "joy", "anger"] * times
         (tmp_path / f"{split}.csv").write_text("text,label\n" + "".join(f"so fine,{label}\n" for label in labels))
     answers = {}
     for adjustment in (0.0, 1.0):
-        changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 6}
+        # One epoch: to dev all are equally good, and of those the first is kept.
+        changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 1}
         run = finetune(CorpusRequest("table", tmp_path), tmp_path / str(adjustment), settings(**changed))
         # As it was learnt: the temperature is fitted to dev, where neutral lines are as frequent.
         reader = replace(load_predictor(run, Context(device="cpu", offline=True)), temperature=1.0)
