@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 SCRIPT = """
-from emoscribe.core import processes
+from emoscribe.training import processes
 from emoscribe.core.errors import MediaError
 
 assert processes.count() == 2

@@ -67,7 +67,7 @@ def test_json(under: str | None, tmp_path: Path) -> None:
     ]
     path = tmp_path / "a.json"
     path.write_text(json.dumps(turns if under is None else {under: turns}))
-    assert read_turns(path, "a") == (Turn(0.0, 2.0, "Monica"), Turn(3.0, 4.5, "Jo[2Jey"))
+    assert read_turns(path, "a") == (Turn(0.0, 2.0, "Monica"), Turn(3.0, 4.5, "Joey"))
 
 
 def test_json_of_several_recordings(tmp_path: Path) -> None:
