@@ -257,10 +257,13 @@ for name, changed in json.loads(ways.read_text()).items():
     train(llama, out / name, settings_of(**changed))
 """
 
+# AdamW divides by the gradient's size, and so magnifies the last bit, by which
+# sums in another order differ; these steps are as long as the gradient.
+STEADY = {"optimizer": {"name": "sgd", "learning_rate": 0.3, "head_learning_rate": 0.3}}
 WAYS: dict[str, dict[str, Any]] = {
     # Batches of 8 and at last 5; the two shares are cut into different numbers of parts.
-    "classification": {"weight_average": 0.5, "checkpoint_steps": 2, "micro_batch_tokens": 60},
-    "label-words": {"head": {"kind": "label-words"}, "base": {"activation_checkpointing": True}},
+    "classification": STEADY | {"weight_average": 0.5, "checkpoint_steps": 2, "micro_batch_tokens": 60},
+    "label-words": STEADY | {"head": {"kind": "label-words"}, "base": {"activation_checkpointing": True}},
 }
 
 
@@ -283,7 +286,6 @@ def test_two_processes_hold_one_model_and_learn_as_one(llama: Path, tmp_path: Pa
             )
             assert learnt.keys() == same.keys()
             for key in learnt:
-                # The steps of AdamW magnify the last bit, by which sums in another order differ.
-                np.testing.assert_allclose(learnt[key], same[key], rtol=2e-3, atol=1e-4, err_msg=f"{name} {key}")
+                np.testing.assert_allclose(learnt[key], same[key], rtol=1e-5, atol=1e-4, err_msg=f"{name} {key}")
     # Not only as well as the other: something was learnt.
     assert two.metrics["epochs"][-1]["loss"] < 0.9 * two.metrics["epochs"][0]["loss"]
