@@ -29,7 +29,7 @@ from ..training.loop import is_whole
 from .run_folder import check_free, is_begun, note
 from .settings import FinetuneSettings
 from .teachers import opinions_of_teachers
-from .training_data import Source, labelled_prompts, read_sources, training_data_of
+from .training_data import TrainingCorpus, labelled_prompts, read_sources, training_data_of
 
 CARD = "README.md"
 
@@ -85,7 +85,7 @@ def finetune(
 # ── the run ──────────────────────────────────────────────────────────────────
 
 
-def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[Source]) -> TextRun:
+def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[TrainingCorpus]) -> TextRun:
     """The run as it is described before it has learnt anything."""
     labels = sources[0].corpus.label_set
     assert labels is not None
@@ -126,7 +126,7 @@ def _norms(settings: FinetuneSettings) -> Mapping[str, Any]:
     return norms
 
 
-def _described(source: Source, split: str) -> dict[str, Any]:
+def _described(source: TrainingCorpus, split: str) -> dict[str, Any]:
     """What is remembered of a split that was learnt from, or chosen by."""
     clips = source.corpus.split(split)
     counts = Counter(clip.target for clip in clips if isinstance(clip.target, str))
@@ -144,6 +144,6 @@ def _described(source: Source, split: str) -> dict[str, Any]:
 # ── what is said of it ───────────────────────────────────────────────────────
 
 
-def _summary(source: Source) -> str:
+def _summary(source: TrainingCorpus) -> str:
     train, dev = (len([clip for clip in source.corpus.split(split) if clip.target]) for split in ("train", "dev"))
     return f"{source.name}: {train} clips to train on, {dev} to choose by"

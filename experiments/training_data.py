@@ -32,7 +32,7 @@ Opinions = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingCorpus:
     """A corpus, what its labels are about, and how much of it an epoch draws (`None`: all)."""
 
     name: str
@@ -65,14 +65,14 @@ class LabelledClip:
 class TrainingData:
     """A source's labelled clips by split."""
 
-    source: Source
+    source: TrainingCorpus
     splits: Mapping[str, Sequence[LabelledClip]]
 
 
 # ── reading ──────────────────────────────────────────────────────────────────
 
 
-def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Context) -> list[Source]:
+def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Context) -> list[TrainingCorpus]:
     """The corpus and those mixed in, all with its labels.
 
     Raises:
@@ -92,7 +92,7 @@ def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Co
             raise SettingsError(
                 f"{name} in {data} has no clips with one label in its {split} split; try --folds source"
             )
-    sources = [Source(name, main, settings.teaches)]
+    sources = [TrainingCorpus(name, main, settings.teaches)]
     for mixed in settings.mix:
         name = mixed.name or mixed.corpus
         if mixed.data is None:
@@ -101,7 +101,7 @@ def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Co
         corpus = read_corpus(asked, context)
         if not any(isinstance(clip.target, str) for clip in corpus.split("train")):
             raise SettingsError(f"{name} in {mixed.data} has no clips with one label in its train split")
-        sources.append(Source(name, corpus, mixed.teaches, mixed.examples))
+        sources.append(TrainingCorpus(name, corpus, mixed.teaches, mixed.examples))
     # What is remembered of two tables, and measured on each, stays apart.
     names = unique_names([source.name for source in sources])
     return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
@@ -134,7 +134,9 @@ def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettin
     return validate(FinetuneSettings, {**settings.model_dump(), "mix": tuple(mix.values())}, "--mix")
 
 
-def training_data_of(source: Source, run: TextRun, settings: FinetuneSettings, context: Context) -> TrainingData:
+def training_data_of(
+    source: TrainingCorpus, run: TextRun, settings: FinetuneSettings, context: Context
+) -> TrainingData:
     """The labelled clips of a source in words, as the run perceives and words them.
 
     Raises:
@@ -173,7 +175,7 @@ def training_data_of(source: Source, run: TextRun, settings: FinetuneSettings, c
     return TrainingData(source, splits)
 
 
-def _teaches(source: Source, moment: Moment) -> bool:
+def _teaches(source: TrainingCorpus, moment: Moment) -> bool:
     """Whether there is anything to learn from: not from a still in which no face was found, say."""
     if source.teaches == "V":
         return bool(moment.faces)

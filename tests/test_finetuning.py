@@ -23,7 +23,7 @@ from emoscribe.core.weights import FOLDERS_VARIABLE
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.experiments import EvaluationRequest, evaluate, finetune
 from emoscribe.experiments.settings import FinetuneSettings
-from emoscribe.experiments.training_data import LabelledClip, Source, TrainingData, examples_of, mixed_in
+from emoscribe.experiments.training_data import LabelledClip, TrainingCorpus, TrainingData, examples_of, mixed_in
 from emoscribe.llm.predictor import load_predictor
 from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, TextRun, find_run
 from emoscribe.prompts.render import render
@@ -411,7 +411,7 @@ def test_teachers_are_heard_on_their_own_corpus_alone(table: Path, tmp_path: Pat
     """Rows of two tables are called the same."""
     mixed = settings(mix=[{"corpus": "table", "teaches": "T", "data": table}])
     data = [
-        TrainingData(Source(name, None, "T"), {"train": (clip,)})  # pyright: ignore[reportArgumentType]
+        TrainingData(TrainingCorpus(name, None, "T"), {"train": (clip,)})  # pyright: ignore[reportArgumentType]
         for name, clip in (("table", line("a day", "neutral")), ("table-2", line("get out", "anger")))
     ]
     opinions = {"train-1": {"joy": 0.2, "anger": 0.2, "neutral": 0.6}}
