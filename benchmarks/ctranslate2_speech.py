@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from emoscribe.core.context import resolve_device
 from results import device_name, report
-
 from speech import SHAPES
 
 WINDOW_S = 30.0

