@@ -12,6 +12,7 @@ import io
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from .downloads import require_room, sha256_of
 from .errors import EmoscribeError
@@ -68,7 +69,7 @@ def _write(file: Path, folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
         model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     tokenizer.save_pretrained(folder)
-    config = model.config
+    config: Any = model.config
     # Nothing in the folder is quantized any more.
     del config.quantization_config
     config.dtype = torch.float16
