@@ -315,5 +315,5 @@ def test_the_challenge_has_only_a_test_split(tmp_path: Path, make_media) -> None
     make_media(tmp_path / "videos" / "01.mp4", frame_times_s=np.arange(2) / 30)
     with pytest.raises(MediaError, match="the challenge has no dev split, only test"):
         read_corpus(CorpusRequest("c-expr-db-challenge", tmp_path, splits=("dev",)))
-    with pytest.raises(MediaError, match="no file .*02.mp4"):
+    with pytest.raises(MediaError, match=r"no file .*02\.mp4"):
         frame_times_s(tmp_path / "videos" / "02.mp4")
