@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,13 +78,13 @@ def _recordings(path: Path) -> dict[str | None, list[Turn]]:
 
 def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
     turns: dict[str | None, list[Turn]] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        fields = line.split()
+    for number, line in enumerate(re.split(r"\r\n?|\n", text), start=1):
         # Other types of line describe the speakers, not their turns.
-        if not fields or fields[0] != "SPEAKER":
+        if line.split(maxsplit=1)[:1] != ["SPEAKER"]:
             continue
         where = f"{path}, line {number}"
-        if len(fields) < 8:
+        fields = _rttm_fields(line)
+        if fields is None:
             raise MediaError(f"{where}: not as in 'SPEAKER file 1 start duration <NA> <NA> name <NA> <NA>'")
         try:
             times = {"start": float(fields[3]), "duration": float(fields[4])}
@@ -95,6 +96,26 @@ def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
     if not turns:
         raise MediaError(f"{path} names no speakers: no line begins with SPEAKER")
     return turns
+
+
+# With spaces in names fields shift, and a channel would be taken for a time: they are found from what
+# surrounds them.  Neither of the two before the name is ever given for a turn.
+_RTTM_SPACED = re.compile(
+    r"(SPEAKER)\s+(\S.*?)\s+(\S+)\s+([\d.+-]+)\s+([\d.+-]+)\s+(<NA>)\s+(<NA>)\s+(\S.*?)"
+    r"(?:\s+(<NA>|[\d.]+))?(?:\s+(<NA>|[\d.]+))?\s*"
+)
+
+
+def _rttm_fields(line: str) -> Sequence[str] | None:
+    """The fields of a line, eight at least; `None` where they cannot be told apart."""
+    fields = line.strip().split("\t") if line.count("\t") >= 7 else line.split()
+    if 8 <= len(fields) <= 10 and fields[5:7] == ["<NA>", "<NA>"]:
+        return fields
+    spaced = _RTTM_SPACED.fullmatch(line.strip())
+    if spaced is not None:
+        return spaced.groups()
+    # Others write nothing for what they do not know; a line of the right length is taken as it is.
+    return fields if len(fields) == 10 else None
 
 
 def _read_json(path: Path, text: str) -> dict[str | None, list[Turn]]:
