@@ -35,27 +35,8 @@ SUFFIXES = (".csv", ".jsonl", ".parquet")
 
 # How pandas, R and spreadsheets write that there is none (`pandas.read_csv` takes these for missing).
 _MISSING = frozenset(
-    [
-        "#N/A",
-        "#N/A N/A",
-        "#NA",
-        "-1.#IND",
-        "-1.#QNAN",
-        "-NaN",
-        "-nan",
-        "1.#IND",
-        "1.#QNAN",
-        "<NA>",
-        "N/A",
-        "NA",
-        "NULL",
-        "NaN",
-        "NaT",
-        "None",
-        "n/a",
-        "nan",
-        "null",
-    ]
+    ("#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "n/a", "NULL", "null", "None", "NaT")
+    + ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
 )
 
 # What readers make of whole numbers where some are missing.

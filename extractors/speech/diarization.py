@@ -46,6 +46,8 @@ def read_turns(path: str | Path, recording: str) -> tuple[Turn, ...]:
         (turns,) = recordings.values()
     elif recording in recordings:
         turns = recordings[recording]
+    elif (spelled := re.sub(r"\s+", "_", recording)) in recordings:  # as those write it who know of the spaces
+        turns = recordings[spelled]
     else:
         raise MediaError(f"{path} is about {', '.join(map(str, list(recordings)[:3]))} …, not about {recording!r}")
     return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)))
@@ -99,23 +101,22 @@ def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
 
 
 # With spaces in names fields shift, and a channel would be taken for a time: they are found from what
-# surrounds them.  Neither of the two before the name is ever given for a turn.
-_RTTM_SPACED = re.compile(
+# surrounds them.  The two before the name are never given for a turn; of the two after it, a confidence may be.
+_RTTM = re.compile(
     r"(SPEAKER)\s+(\S.*?)\s+(\S+)\s+([\d.+-]+)\s+([\d.+-]+)\s+(<NA>)\s+(<NA>)\s+(\S.*?)"
-    r"(?:\s+(<NA>|[\d.]+))?(?:\s+(<NA>|[\d.]+))?\s*"
+    r"(?:\s+(?:<NA>|\d*\.\d+))?(?:\s+(?:<NA>|\d*\.\d+))?"
 )
 
 
 def _rttm_fields(line: str) -> Sequence[str] | None:
     """The fields of a line, eight at least; `None` where they cannot be told apart."""
-    fields = line.strip().split("\t") if line.count("\t") >= 7 else line.split()
-    if 8 <= len(fields) <= 10 and fields[5:7] == ["<NA>", "<NA>"]:
-        return fields
-    spaced = _RTTM_SPACED.fullmatch(line.strip())
-    if spaced is not None:
-        return spaced.groups()
-    # Others write nothing for what they do not know; a line of the right length is taken as it is.
-    return fields if len(fields) == 10 else None
+    if line.count("\t") >= 7:
+        return line.strip().split("\t")
+    if found := _RTTM.fullmatch(line.strip()):
+        return found.groups()
+    # Where something else is given, a line of the right length with a channel in its place.
+    fields = line.split()
+    return fields if len(fields) == 10 and fields[2].isdecimal() else None
 
 
 def _read_json(path: Path, text: str) -> dict[str | None, list[Turn]]:
