@@ -38,7 +38,7 @@ from .textualize.face import UNIT_WORDS
 from .textualize.levels import PopulationNorms, population_norms
 from .textualize.moments import moment_in, moments_of
 from .textualize.voice import Scope
-from .textualize.windows import clock_bounds, window_at
+from .textualize.windows import clock_bounds, shortest_s, window_at
 
 if TYPE_CHECKING:
     from .llm.predictor import TextPredictor
@@ -252,6 +252,8 @@ def stream_segments(
             end_s = min(end_s, cues.media.duration_s)
         utterances = cues.transcript.utterances if cues.transcript is not None else ()
         window = window_at(utterances, start_s, end_s)
+        if start_s > 0 and end_s - start_s < shortest_s(hop_s or window_s) and not window.words:
+            return  # of a file it would belong to the window before, which is given already
         moment = moment_in(window, cues, plan.wording, _norms(plan), plan.settings.modalities)
         prompt = _prompt([*before, moment], len(before), plan)
         before.append(moment)

@@ -34,10 +34,8 @@ ROLES = ("label", "text", "video", "speaker", "dialogue", "source", "start_s", "
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 
 # How pandas, R and spreadsheets write that there is none (`pandas.read_csv` takes these for missing).
-_MISSING = frozenset(
-    ("#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "n/a", "NULL", "null", "None", "NaT")
-    + ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
-)
+_MISSING = {"#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "n/a", "NULL", "null", "None", "NaT"}
+_MISSING |= {"NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
 
 # What readers make of whole numbers where some are missing.
 _WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)\.0+")
