@@ -12,7 +12,6 @@ import numpy as np
 from ..core.timeline import Cues, FaceTrack, Utterance, Word, timed_words
 from .settings import WindowSettings
 
-
 # What is left at the end is no window of its own if it is shorter, or than half of those before: a
 # voice is not measured below that, and a single frame is no evidence.
 SHORTEST_S = 0.5
