@@ -1,0 +1,67 @@
+"""The faces of a picture as meshes: found in the whole of it, then looked at enlarged."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from .crop import Crop
+from .detector import Detections, Detector, overlap
+from .landmarks import Landmarker, Mesh
+
+# Two meshes that share more than this are of the same face: a crop may hold a
+# neighbour, and the mesh may have taken to that one.
+_SAME_FACE_OVERLAP = 0.4
+# A face is where one was a moment ago if they share more than this.
+_EXPECTED_OVERLAP = 0.2
+# Below this many pixels from side to side there is no face to be read.
+_SMALLEST_CROP_PX = 16
+
+
+class Finder:
+    """Finds meshes.  Each picture is looked at by itself.
+
+    The full-range detector finds faces of a few dozen pixels and misses
+    those that fill the picture or are half covered; the short-range one finds
+    these, and is asked where the first sees nobody.
+    """
+
+    def __init__(self, full_range: Detector, short_range: Detector, landmarker: Landmarker) -> None:
+        self._detectors = (full_range, short_range)
+        self._landmarker = landmarker
+
+    def meshes(self, image: np.ndarray, max_faces: int, expected: np.ndarray | None = None) -> list[Mesh]:
+        """Meshes of the largest faces, those at an expected place first.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            max_faces: at most so many.
+            expected: (K, 4) boxes where faces were a moment ago; among more
+                than `max_faces`, these stay rather than be swapped for others.
+        """
+        for detector in self._detectors:
+            crops = _crops(detector.detect(image), expected)
+            found: list[Mesh] = []
+            # Some crops hold no face, or another's: then the next are tried.
+            while len(found) < max_faces and (batch := list(itertools.islice(crops, max_faces - len(found)))):
+                for mesh in self._landmarker.meshes(image, batch):
+                    if mesh and all(overlap(mesh.box, other.box) < _SAME_FACE_OVERLAP for other in found):
+                        found.append(mesh)
+            if found:
+                return found
+        return []
+
+
+def _crops(detections: Detections, expected: np.ndarray | None) -> Iterator[Crop]:
+    """What to look at, the most prominent first."""
+    boxes = detections.boxes
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    known = np.zeros(len(boxes), dtype=bool)
+    if expected is not None:
+        known = np.array([any(overlap(box, place) > _EXPECTED_OVERLAP for place in expected) for box in boxes], bool)
+    for index in np.lexsort((-area, ~known)):
+        crop = detections.crop(int(index))
+        if min(crop.size) >= _SMALLEST_CROP_PX:
+            yield crop
