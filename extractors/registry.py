@@ -29,7 +29,7 @@ Kind = Literal["speech", "face", "voice"]
 # Where each engine's `SPEC` is; loaded when it is asked for, since libraries take seconds to import.
 ENGINES: Mapping[Kind, dict[str, str]] = {
     "speech": {"whisper": ".speech.whisper", "pocketsphinx": ".speech.pocketsphinx"},
-    "face": {"py-feat": ".face.pyfeat", "mediapipe": ".face.mediapipe"},
+    "face": {"py-feat": ".face.pyfeat", "landmarker": ".face.landmarker", "mediapipe": ".face.mediapipe"},
     "voice": {"opensmile": ".voice.opensmile"},
 }
 
@@ -38,7 +38,7 @@ ENGINES: Mapping[Kind, dict[str, str]] = {
 # where py-feat needs a second a face.
 AUTO: Mapping[Kind, tuple[tuple[str, Literal["auto", "cpu", "cuda"]], ...]] = {
     "speech": (("whisper", "auto"), ("pocketsphinx", "cpu")),
-    "face": (("py-feat", "cuda"), ("mediapipe", "cpu"), ("py-feat", "cpu")),
+    "face": (("py-feat", "cuda"), ("landmarker", "cpu"), ("py-feat", "cpu")),
     "voice": (("opensmile", "cpu"),),
 }
 

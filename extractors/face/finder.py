@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -26,10 +26,13 @@ class Finder:
     The full-range detector finds faces of a few dozen pixels and misses
     those that fill the picture or are half covered; the short-range one finds
     these, and is asked where the first sees nobody.
+
+    Args:
+        detectors: each is asked where those before it see nobody.
     """
 
-    def __init__(self, full_range: Detector, short_range: Detector, landmarker: Landmarker) -> None:
-        self._detectors = (full_range, short_range)
+    def __init__(self, detectors: Sequence[Detector], landmarker: Landmarker) -> None:
+        self._detectors = detectors
         self._landmarker = landmarker
 
     def meshes(self, image: np.ndarray, max_faces: int, expected: np.ndarray | None = None) -> list[Mesh]:

@@ -17,21 +17,9 @@ from .litert import Network
 # Of the network's own certainty that there is a face.
 LEAST_PRESENCE = 0.5
 
-# The coefficients in the network's order (ARKit's names).  Three pairs of them
-# never leave zero, and the first is no movement; `None` leaves them out.
-_COEFFICIENTS = (
-    *(None, "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-    *(None, None, None, "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight"),
-    *("eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight"),
-    *("eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen"),
-    *("jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight"),
-    *("mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight"),
-    *("mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
-    *("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight"),
-    *("mouthUpperUpLeft", "mouthUpperUpRight", None, None),
-)
-BLENDSHAPES = tuple(name for name in _COEFFICIENTS if name is not None)
-_KEPT = np.array([name is not None for name in _COEFFICIENTS])
+# The network gives 52 coefficients, in the order of their names.  The
+# first is no movement; cheekPuff, cheekSquint and noseSneer never leave zero.
+_UNTOLD = (0, 6, 7, 8, 50, 51)
 
 # The points that the blendshapes are read from (the model card of Blendshape
 # V2): brows, lids, irises, lips, nose bridge, jaw.
@@ -78,9 +66,9 @@ class Landmarker:
         return [_placed(*each) if so else None for *each, so in zip(places, crops, there, strict=True)]
 
     def blendshapes(self, mesh: Mesh) -> np.ndarray:
-        """(B,) in 0–1, as `BLENDSHAPES`."""
+        """(B,) in 0–1, in the order of `measures.BLENDSHAPES`."""
         (values,) = self._blendshapes(mesh.points[None, _READ_FROM, :2] * (1.0, -1.0))
-        return values.reshape(-1)[_KEPT].astype(float)
+        return np.delete(values.astype(float), _UNTOLD)
 
 
 def _placed(places: np.ndarray, crop: Crop) -> Mesh:

@@ -1,0 +1,31 @@
+"""What a face looks like to a small classifier trained on FER2013 (Goodfellow et al., 2013; arXiv 1307.0414)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .crop import Crop
+from .litert import Network
+
+# In the order of FER2013, by the names of our labels.
+EMOTIONS = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
+
+# Of the mesh's box, so that forehead and chin are all there.
+CROP_SCALE = 1.2
+
+
+class ExpressionClassifier:
+    """A network for one grey face at a time."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._side_px = network.shape[1]
+
+    def rate(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
+        """(7,) probabilities, as `EMOTIONS`, of the face in a box (4,) in pixels of (H, W, 3) uint8 RGB."""
+        import cv2
+
+        crop = Crop((box[:2] + box[2:]) / 2, CROP_SCALE * (box[2:] - box[:2]))
+        grey = cv2.cvtColor(crop.cut(image, self._side_px), cv2.COLOR_RGB2GRAY)
+        (rated,) = self._network(grey[None, :, :, None].astype(np.float32) / 127.5 - 1.0)
+        return rated[0].astype(float)
