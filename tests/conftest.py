@@ -37,6 +37,17 @@ def example() -> Path:
     return next((Path(__file__).resolve().parents[1] / "examples").glob("*.mp4"))
 
 
+@pytest.fixture(scope="session")
+def landmarker_models() -> None:
+    """What the engine `landmarker` sees with; `make setup` brings it."""
+    from emoscribe.core import carried
+    from emoscribe.extractors.face.landmarker_models import INSTEAD, LANDMARKER
+
+    for model in (LANDMARKER, *INSTEAD):
+        if carried.on_disk(model) is None:
+            pytest.skip(f"{model} is not on this machine")
+
+
 def write_media(
     path: Path,
     *,

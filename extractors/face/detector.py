@@ -20,7 +20,7 @@ SHORT_RANGE = ((16, 2), (8, 6))
 
 LEAST_SCORE = 0.5
 # Intersection over union from which on two guesses are of one face.
-SAME_FACE_OVERLAP = 0.3
+SAME_FACE_OVERLAP = 0.5
 # The box ends at the eyebrows and the chin; the mesh wants all of the head.
 CROP_SCALE = 1.5
 
@@ -56,10 +56,14 @@ class Detector:
         self._side_px = network.shape[1]
         self._cells = np.concatenate([np.repeat(_centres(cells), guesses, axis=0) for cells, guesses in grids])
 
-    def detect(self, image: np.ndarray) -> Detections:
-        """The faces in (H, W, 3) uint8 RGB."""
+    def detect(self, image: np.ndarray, margin: float = 0.0) -> Detections:
+        """The faces in (H, W, 3) uint8 RGB.
+
+        Args:
+            margin: black on each side, in sides of the picture: a face that fills it is found then.
+        """
         height, width = image.shape[:2]
-        whole = Crop(np.array([width, height]) / 2, np.full(2, float(max(width, height))))
+        whole = Crop(np.array([width, height]) / 2, np.full(2, (1.0 + 2.0 * margin) * max(width, height)))
         square = whole.cut(image, self._side_px, zero_border=True)
         shapes, logits = self._network(square[None].astype(np.float32) / 127.5 - 1.0)
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits.reshape(-1), -80.0, 80.0)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,24 +17,26 @@ from .landmarks import Landmarker, Mesh
 _SAME_FACE_OVERLAP = 0.4
 # A face is where one was a moment ago if they share more than this.
 _EXPECTED_OVERLAP = 0.2
+# In sides of the picture; of the stills in which no face is found without one, it shows more than half.
+_MARGIN = 0.25
 # Below this many pixels from side to side there is no face to be read.
 _SMALLEST_CROP_PX = 16
 
 
+@dataclass(frozen=True, eq=False)
 class Finder:
     """Finds meshes.  Each picture is looked at by itself.
 
     The full-range detector finds faces of a few dozen pixels and misses
-    those that fill the picture or are half covered; the short-range one finds
-    these, and is asked where the first sees nobody.
+    those that are close or half covered; the short-range one finds these.
 
-    Args:
-        detectors: each is asked where those before it see nobody.
+    Attributes:
+        detectors: each is asked where those before it see nobody, the last
+            one once more with a margin: a face may fill the picture.
     """
 
-    def __init__(self, detectors: Sequence[Detector], landmarker: Landmarker) -> None:
-        self._detectors = detectors
-        self._landmarker = landmarker
+    detectors: Sequence[Detector]
+    landmarker: Landmarker
 
     def meshes(self, image: np.ndarray, max_faces: int, expected: np.ndarray | None = None) -> list[Mesh]:
         """Meshes of the largest faces, those at an expected place first.
@@ -44,12 +47,12 @@ class Finder:
             expected: (K, 4) boxes where faces were a moment ago; among more
                 than `max_faces`, these stay rather than be swapped for others.
         """
-        for detector in self._detectors:
-            crops = _crops(detector.detect(image), expected)
+        for detector, margin in (*((each, 0.0) for each in self.detectors), (self.detectors[-1], _MARGIN)):
+            crops = _crops(detector.detect(image, margin), expected)
             found: list[Mesh] = []
             # Some crops hold no face, or another's: then the next are tried.
             while len(found) < max_faces and (batch := list(itertools.islice(crops, max_faces - len(found)))):
-                for mesh in self._landmarker.meshes(image, batch):
+                for mesh in self.landmarker.meshes(image, batch):
                     if mesh and all(overlap(mesh.box, other.box) < _SAME_FACE_OVERLAP for other in found):
                         found.append(mesh)
             if found:
