@@ -32,7 +32,7 @@ class Finder:
 
     Attributes:
         detectors: each is asked where those before it see nobody, the last
-            one once more with a margin: a face may fill the picture.
+            one once more with a black margin: a face may fill the picture.
     """
 
     detectors: Sequence[Detector]
@@ -52,7 +52,7 @@ class Finder:
             found: list[Mesh] = []
             # Some crops hold no face, or another's: then the next are tried.
             while len(found) < max_faces and (batch := list(itertools.islice(crops, max_faces - len(found)))):
-                for mesh in self.landmarker.meshes(image, batch):
+                for mesh in self.landmarker.meshes(image, batch, zero_border=margin > 0):
                     if mesh and all(overlap(mesh.box, other.box) < _SAME_FACE_OVERLAP for other in found):
                         found.append(mesh)
             if found:

@@ -56,11 +56,15 @@ class Landmarker:
         self._mesh, self._blendshapes = mesh, blendshapes
         self._side_px = mesh.shape[1]
 
-    def meshes(self, image: np.ndarray, crops: Sequence[Crop]) -> list[Mesh | None]:
-        """The mesh in each crop of (H, W, 3) uint8 RGB; `None` where no face is."""
+    def meshes(self, image: np.ndarray, crops: Sequence[Crop], *, zero_border: bool = False) -> list[Mesh | None]:
+        """The mesh in each crop of (H, W, 3) uint8 RGB; `None` where no face is.
+
+        Args:
+            zero_border: whether all is black beyond the picture; see `Crop.cut`.
+        """
         if not crops:
             return []
-        faces = np.stack([crop.cut(image, self._side_px) for crop in crops])
+        faces = np.stack([crop.cut(image, self._side_px, zero_border=zero_border) for crop in crops])
         points, presence, _ = self._mesh(faces.astype(np.float32) / 255.0)
         places = points.reshape(len(crops), -1, 3).astype(float) / self._side_px
         # The logit is that much at the least presence.
