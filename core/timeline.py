@@ -107,7 +107,7 @@ class UnitScale:
 
     Attributes:
         grades: from which value on a unit is slight, plain, strong.
-        unspoken: units that it cannot be trusted on, and that are not put into words.
+        unspoken: units and emotions that it cannot be trusted on, and that are not put into words.
         shut_is_read: whether the value 0 of parting lips means that they are closed.
     """
 
