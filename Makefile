@@ -4,6 +4,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c '$(VERSION_F
 BIN := .venv/bin
 CLIP := examples/tears-to-laughter.mp4
 
+# Where an environment forbids compiled modules to be kept, as containers often
+# do, every process would compile ten seconds' worth of libraries anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup demo test lint clean
 
 setup: .venv/.ready

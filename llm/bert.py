@@ -48,14 +48,23 @@ class _Embeddings(nn.Module):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         size = config["hidden_size"]
-        self.word_embeddings = nn.Embedding(config["vocab_size"], size)
-        self.position_embeddings = nn.Embedding(config["max_position_embeddings"], size)
-        self.token_type_embeddings = nn.Embedding(config["type_vocab_size"], size)
+        self.word_embeddings = _table(config["vocab_size"], size)
+        self.position_embeddings = _table(config["max_position_embeddings"], size)
+        self.token_type_embeddings = _table(config["type_vocab_size"], size)
         self.LayerNorm = nn.LayerNorm(size, eps=config["layer_norm_eps"])
 
     def forward(self, ids: Tensor) -> Tensor:
         positions = self.position_embeddings.weight[: ids.shape[1]]
         return self.LayerNorm(self.word_embeddings(ids) + positions + self.token_type_embeddings.weight[0])
+
+
+def _table(rows: int, size: int) -> nn.Embedding:
+    """An embedding whose weights are still to be loaded.
+
+    `nn.Embedding` draws its own; without memory to draw them in, torch does so
+    by its compiler, and importing that takes seconds.
+    """
+    return nn.Embedding.from_pretrained(torch.empty(rows, size), freeze=False)
 
 
 class _Layer(nn.Module):

@@ -9,8 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from emoscribe.cli import main
 
 EMBEDDED = ("--config", "embedded")
 
@@ -24,6 +27,12 @@ def emoscribe(*args: object, cwd: Path | None = None, **env: str) -> subprocess.
         cwd=cwd,
         env=os.environ | {"PYTHONIOENCODING": "utf-8"} | env,
     )
+
+
+def here(*args: object) -> subprocess.CompletedProcess[str]:
+    """The same command line in this process, where nothing has to be imported anew: for what is refused."""
+    result = CliRunner().invoke(main, [str(arg) for arg in args])
+    return subprocess.CompletedProcess(args, result.exit_code, result.stdout, result.stderr)
 
 
 def one_line_error(result: subprocess.CompletedProcess[str]) -> str:
@@ -156,6 +165,22 @@ def test_a_still_picture(feat_media: Path, segments_of) -> None:
     assert segment["face"] not in (None, "no face seen")
 
 
+def test_export_writes_what_analyze_would_have_written(analysed, example: Path, tmp_path: Path) -> None:
+    out, _ = analysed
+    result = here("export", out / f"{example.stem}.json", "--formats", "srt,vtt,csv,html", "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [
+        str(tmp_path / f"{example.stem}.{suffix}") for suffix in ("srt", "vtt", "csv", "html")
+    ]
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (out / path.name).read_bytes(), path.name
+
+
+def test_export_of_what_is_no_result_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text('{"segments": 3}')
+    assert "other.json" in one_line_error(here("export", tmp_path / "other.json"))
+
+
 # ── what is wrong is said in a line ──────────────────────────────────────────
 
 
@@ -179,15 +204,22 @@ def test_a_still_picture(feat_media: Path, segments_of) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_gets_one_line(tmp_path: Path, make_media, args: tuple[str, ...], message: str) -> None:
+def test_bad_input_gets_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_media, args: tuple[str, ...], message: str
+) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("dear diary\n" * 100)
     (tmp_path / "broken.srt").write_text("this is\nno subtitle\n")
     make_media(tmp_path / "clip.mp4", frame_times_s=np.arange(6) / 30)
     before = sorted(tmp_path.rglob("*"))
-    result = emoscribe("analyze", "--config", "embedded", *args, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result = here("analyze", *EMBEDDED, *args)
     assert message in one_line_error(result)
     assert sorted(tmp_path.rglob("*")) in (before, sorted([*before, tmp_path / "o"]))
+
+
+def test_no_traceback_leaves_the_process(tmp_path: Path) -> None:
+    assert "no file gone.mp4" in one_line_error(emoscribe("analyze", "gone.mp4", *EMBEDDED, cwd=tmp_path))
 
 
 def test_one_bad_video_does_not_stop_the_others(tmp_path: Path, make_media) -> None:
@@ -199,7 +231,7 @@ def test_one_bad_video_does_not_stop_the_others(tmp_path: Path, make_media) -> N
 
 
 def test_usage_errors_are_clicks(tmp_path: Path) -> None:
-    result = emoscribe("analyze", "a.mp4", "b.mp4", "--transcript", "c.srt")
+    result = here("analyze", "a.mp4", "b.mp4", "--transcript", "c.srt")
     assert result.returncode == 2
     assert "--transcript goes with one video" in result.stderr
 
@@ -207,9 +239,9 @@ def test_usage_errors_are_clicks(tmp_path: Path) -> None:
 # ── quick, and documented ────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("command", ["analyze", "prompt", "doctor", "corpus", "evaluate"])
+@pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
 def test_every_command_has_help_and_is_in_the_readme(command: str) -> None:
-    assert emoscribe(command, "--help").returncode == 0
+    assert here(command, "--help").returncode == 0
     assert f"emoscribe {command}" in (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
 
