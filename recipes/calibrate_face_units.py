@@ -29,8 +29,7 @@ from typing import Any
 
 import numpy as np
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face.expression import EMOTIONS
-from emoscribe.extractors.face.landmarker import SCALE, SOURCE, read_mesh
+from emoscribe.extractors.face.landmarker import SOURCE, read_mesh
 from emoscribe.extractors.face.landmarker_models import load_networks
 from emoscribe.extractors.face.units import CALIBRATION, LARGEST_DEVIATION, Calibration, action_units, pose_terms
 from emoscribe.extractors.media import frames

@@ -201,7 +201,13 @@ def test_every_config_that_ships_has_a_line(machine: Path) -> None:
 
 def test_embedded_needs_nothing_that_is_not_installed(machine: Path) -> None:
     assert doctor.examine_config("embedded") == (
-        ["✓ PocketSphinx", "✓ MediaPipe", "✓ openSMILE", "✓ sentence-transformers/all-MiniLM-L6-v2"],
+        [
+            "✓ PocketSphinx",
+            "✓ LiteRT",
+            "✓ mediapipe/face_landmarker",
+            "✓ openSMILE",
+            "✓ sentence-transformers/all-MiniLM-L6-v2",
+        ],
         True,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face import mediapipe, pyfeat
+from emoscribe.extractors.face import landmarker, pyfeat
 from emoscribe.extractors.settings import FaceSettings
 from emoscribe.textualize.face import (
     AT_REST,
@@ -23,13 +23,13 @@ from emoscribe.textualize.face import (
 )
 from emoscribe.textualize.settings import WordingSettings
 
-SCALES = {"mediapipe-mesh": mediapipe.SCALE, "py-feat": pyfeat.SCALE}
+SCALES = {"landmarker": landmarker.SCALE, "py-feat": pyfeat.SCALE}
 
-MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+MESH = FaceSettings(engine="landmarker", device="cpu", sampling_fps=5.0)
 
 
 def track_of(
-    units: Mapping[str, np.ndarray | list[float]], *, source: str = "mediapipe-mesh", width_px: float = 200.0, **more
+    units: Mapping[str, np.ndarray | list[float]], *, source: str = "landmarker", width_px: float = 200.0, **more
 ) -> FaceTrack:
     """One face for as many frames as there are values, five a second."""
     values = np.stack([np.asarray(v, dtype=float) for v in units.values()], axis=1)
@@ -169,14 +169,14 @@ def test_the_head() -> None:
 def test_the_most_prominent_first() -> None:
     times_s = np.array([0.0, 0.0, 0.2, 0.2, 0.4, 0.4])
     track = FaceTrack(
-        source="mediapipe-mesh",
+        source="landmarker",
         names=("AU12",),
         times_s=times_s,
         person=np.array([0, 1, 0, 1, 0, 1]),
         boxes=np.array([[0, 0, 100, 100], [200, 0, 500, 300]] * 3, dtype=float),
         action_units=np.array([[0.9], [0.0]] * 3),
         frame_times_s=np.unique(times_s),
-        scale=mediapipe.SCALE,
+        scale=landmarker.SCALE,
     )
     words = face_words(track, 0.0, 1.0)
     assert list(words.items()) == [(1, AT_REST), (0, "strong lip corner puller (smile)")]

@@ -93,7 +93,7 @@ def merged(scores: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarra
         best = faces[left[0], :2].reshape(4)
         same = np.array([overlap(best, faces[index, :2].reshape(4)) > SAME_FACE_OVERLAP for index in left])
         same[0] = True
-        found.append((scores[left[0]], np.average(faces[left[same]], axis=0, weights=scores[left[same]])))
+        found.append((float(scores[left[0]]), np.average(faces[left[same]], axis=0, weights=scores[left[same]])))
         left = left[~same]
     return np.array([score for score, _ in found]), np.array([face for _, face in found]).reshape(-1, *faces.shape[1:])
 

@@ -26,7 +26,7 @@ class ExpressionClassifier:
         self._side_px = network.shape[1]
 
     def rate(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
-        """(7,) probabilities, as `EMOTIONS` and softened, of the face in a box (4,) in pixels of (H, W, 3) uint8 RGB."""
+        """(7,) softened probabilities, as `EMOTIONS`, of the face in a box (4,) in pixels of (H, W, 3) uint8 RGB."""
         import cv2
 
         side_px = CROP_SCALE * float(max(box[2:] - box[:2]))

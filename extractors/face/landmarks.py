@@ -69,7 +69,7 @@ class Landmarker:
         places = points.reshape(len(crops), -1, 3).astype(float) / self._side_px
         # The logit is that much at the least presence.
         there = presence.reshape(-1) >= np.log(LEAST_PRESENCE / (1.0 - LEAST_PRESENCE))
-        return [_placed(*each) if so else None for *each, so in zip(places, crops, there, strict=True)]
+        return [_placed(*each) if so else None for each, so in zip(zip(places, crops, strict=True), there, strict=True)]
 
     def blendshapes(self, mesh: Mesh) -> np.ndarray:
         """(B,) in 0–1, in the order of `measures.BLENDSHAPES`."""
