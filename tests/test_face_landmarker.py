@@ -176,6 +176,15 @@ def test_what_a_laughing_face_looks_like(networks: Networks, pictures: dict[str,
         assert EMOTIONS[int(rated.argmax())] == emotion
 
 
+def test_a_letter_is_no_face(networks: Networks, feat_media: Path) -> None:
+    """Each network by itself takes one in the titles of this clip for a face."""
+    titles = next(frame.image for frame in frames(feat_media / "noface_face.mov") if frame.time_s >= 3.63)
+    seen = networks.finder.detectors[0].detect(titles)
+    (mesh,) = networks.landmarker.meshes(titles, [seen.crop(0)])
+    assert mesh is not None
+    assert networks.finder.meshes(titles, 4) == []
+
+
 # ── the arithmetic ───────────────────────────────────────────────────────────
 
 

@@ -40,7 +40,7 @@ def test_the_most_prominent_face_at_the_nearest_picture(face_track: FaceTrack) -
 def test_what_is_measured_does_not_depend_on_a_face(feat_media: Path, track_faces) -> None:
     smiling = track_faces(feat_media / "single_face.jpg", MESH)
     names = faces.measure_names(smiling.source)
-    assert names == (*smiling.names, *faces.POSE, *smiling.geometry_names)
+    assert names == (*smiling.names, *faces.POSE, *smiling.geometry_names, *smiling.blendshape_names)
     values = faces.measures(smiling)
     assert values[:, : len(smiling.names)] == pytest.approx(smiling.action_units)
     nobody = FaceTrack(
