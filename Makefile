@@ -1,6 +1,6 @@
 # Everything runs in .venv, built once from pyproject.toml and constraints.txt.
-VERSION_FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
-PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c '$(VERSION_FITS)' 2>/dev/null && echo $$p && break; done)
+VERSION_FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do $$p -c '$(VERSION_FITS)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 CLIP := examples/tears-to-laughter.mp4
 
@@ -16,7 +16,7 @@ setup: .venv/.ready
 # install keeps one copy of the code: this one.
 .venv/.ready: pyproject.toml constraints.txt models.txt
 	@$(PYTHON) -c '$(VERSION_FITS)' 2>/dev/null || \
-		{ echo "emoscribe needs Python 3.11 or 3.12: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+		{ echo "emoscribe needs Python 3.11 to 3.13: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip install --quiet --constraint constraints.txt --editable '.[offline,dev]'

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.context import DEFAULT, Context
-from ..core.errors import SettingsError
+from ..core.errors import SettingsError, UnavailableError
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import registry
 from .engines import Engines
@@ -45,7 +45,7 @@ def decide(settings: P, context: Context) -> tuple[P, list[str]]:
         settings = settings.model_copy(update={"speech": speech})
         choices.append(f"speech: {why}")
     if "V" in settings.modalities:
-        face, why = registry.choose("face", settings.face, context)
+        face, why = _who_looks(settings, context)
         settings = settings.model_copy(update={"face": face})
         choices.append(f"face: {why}")
     if "A" in settings.modalities:
@@ -54,6 +54,16 @@ def decide(settings: P, context: Context) -> tuple[P, list[str]]:
     if settings.speech.speakers == SEEN:
         _require_sight(settings)
     return settings, choices
+
+
+def _who_looks(settings: PerceiveSettings, context: Context) -> tuple[FaceSettings, str]:
+    """Nobody, where no engine is here and none was asked for: a recording can still be heard."""
+    try:
+        return registry.choose("face", settings.face, context)
+    except UnavailableError as error:
+        if settings.face.engine != registry.AUTOMATIC or settings.modalities == "V":
+            raise
+        return settings.face.model_copy(update={"engine": registry.SWITCHED_OFF}), f"nobody looks ({error})"
 
 
 def _require_sight(settings: PerceiveSettings) -> None:

@@ -29,16 +29,16 @@ Kind = Literal["speech", "face", "voice"]
 # Where each engine's `SPEC` is; loaded when it is asked for, since libraries take seconds to import.
 ENGINES: Mapping[Kind, dict[str, str]] = {
     "speech": {"whisper": ".speech.whisper", "pocketsphinx": ".speech.pocketsphinx"},
-    "face": {"py-feat": ".face.pyfeat", "mediapipe": ".face.mediapipe"},
+    "face": {"py-feat": ".face.pyfeat", "landmarker": ".face.landmarker"},
     "voice": {"opensmile": ".voice.opensmile"},
 }
 
 # What `auto` tries, the best first: an engine, and the device that makes it
-# affordable (`auto` for any).  MediaPipe sees 80 frames a second on two cores,
+# affordable (`auto` for any).  The landmarker sees 40 frames a second on a core,
 # where py-feat needs a second a face.
 AUTO: Mapping[Kind, tuple[tuple[str, Literal["auto", "cpu", "cuda"]], ...]] = {
     "speech": (("whisper", "auto"), ("pocketsphinx", "cpu")),
-    "face": (("py-feat", "cuda"), ("mediapipe", "cpu"), ("py-feat", "cpu")),
+    "face": (("py-feat", "cuda"), ("landmarker", "cpu"), ("py-feat", "cpu")),
     "voice": (("opensmile", "cpu"),),
 }
 

@@ -199,9 +199,17 @@ def test_every_config_that_ships_has_a_line(machine: Path) -> None:
         assert "ready" in line or "lacks" in line
 
 
-def test_embedded_needs_nothing_that_is_not_installed(machine: Path) -> None:
+def test_embedded_needs_nothing_that_is_not_installed(machine: Path, landmarker_models: None) -> None:
     assert doctor.examine_config("embedded") == (
-        ["✓ PocketSphinx", "✓ MediaPipe", "✓ openSMILE", "✓ sentence-transformers/all-MiniLM-L6-v2"],
+        [
+            "✓ PocketSphinx",
+            "✓ LiteRT",
+            "✓ mediapipe/face_landmarker",
+            "✓ mediapipe/face_detection_full_range_sparse",
+            "✓ fer/emotion_model",
+            "✓ openSMILE",
+            "✓ sentence-transformers/all-MiniLM-L6-v2",
+        ],
         True,
     )
 

@@ -23,7 +23,7 @@ from emoscribe.extractors.store import CueStore
 from emoscribe.llm.settings import AnalyzeSettings
 
 RATE = 16_000
-MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+MESH = FaceSettings(engine="landmarker", device="cpu", sampling_fps=5.0)
 
 OFFLINE = Context(offline=True)
 

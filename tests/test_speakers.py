@@ -206,7 +206,7 @@ def test_speakers_from_a_file_reach_voices_and_provenance(example: Path, tmp_pat
 # ── who is seen talking ──────────────────────────────────────────────────────
 
 SEEN = SpeechSettings(engine="pocketsphinx", speakers="seen")
-FIVE_FPS = FaceSettings(engine="mediapipe", sampling_fps=5.0)
+FIVE_FPS = FaceSettings(engine="landmarker", sampling_fps=5.0)
 ONE_LINE = Utterance(0.0, 8.0, "what she says")
 
 
@@ -321,7 +321,10 @@ def test_seen_talking_from_file_to_cues(talking_head: Path, tmp_path: Path, engi
     [
         ({"modalities": "TA"}, "speech.speakers: seen needs the faces, which are not looked at"),
         ({"face": FaceSettings(engine="none")}, "speech.speakers: seen needs the faces"),
-        ({"face": FaceSettings(engine="mediapipe", sampling_fps=2)}, "seen needs 5 frames a second or more, mediapipe"),
+        (
+            {"face": FaceSettings(engine="landmarker", sampling_fps=2)},
+            "seen needs 5 frames a second or more, landmarker",
+        ),
     ],
 )
 def test_seen_needs_to_look(given: dict, message: str) -> None:

@@ -14,7 +14,7 @@ from emoscribe.textualize.windows import cut
 def face_at(*times_s: float) -> FaceTrack:
     n = len(times_s)
     return FaceTrack(
-        source="mediapipe",
+        source="landmarker",
         names=("AU12",),
         times_s=np.array(times_s),
         person=np.zeros(n, int),

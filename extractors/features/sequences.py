@@ -11,7 +11,6 @@ import numpy as np
 from ...core.context import DEFAULT, Context
 from ...core.timeline import Cues, Media
 from ...core.timeline import Sequence as Rows
-from ..face.mediapipe import SOURCE as MESH
 from ..sources import FileSource
 from ..store import settings_hash
 from ..voice import opensmile as voice
@@ -33,7 +32,7 @@ def sequences_of(
     names: Sequence[str] | None = None,
     *,
     interval: tuple[float | None, float | None] = (None, None),
-    face_engine: str = "mediapipe",
+    face_engine: str = "landmarker",
 ) -> dict[str, Rows]:
     """Features over time, by name, all on the clock of the file or of a stretch of it.
 
@@ -78,7 +77,7 @@ def sequences_of(
 
 
 def columns(
-    name: str, features: FeatureSettings, context: Context, *, face_engine: str = "mediapipe"
+    name: str, features: FeatureSettings, context: Context, *, face_engine: str = "landmarker"
 ) -> tuple[str, ...]:
     """The names of a feature's values, D of them, whatever a clip holds.
 
@@ -86,7 +85,7 @@ def columns(
         UnavailableError: a model that says so is not here.
     """
     if name == "face-measures":
-        return faces.measure_names(MESH if face_engine == "mediapipe" else face_engine)
+        return faces.measure_names(face_engine)
     if name == "voice-measures":
         return voice.MEASURES
     if name == said.NAME:
