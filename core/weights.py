@@ -237,21 +237,31 @@ def _in_wheel(base: str) -> Path | None:
     return _if_model(dequantized(file, quantized.sha256)) if file.is_file() and can_dequantize() else None
 
 
-def _in_named_folders(base: str) -> Path | None:
+def named_folders(model: str) -> list[Path]:
+    """Where a model may lie in the folders named by `EMOSCRIBE_MODELS`."""
     parents = [Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name]
-    names = (base, base.rpartition("/")[2])
-    return next((found for p in parents for name in names if (found := _if_model(p / name)) is not None), None)
+    return [parent / name for parent in parents for name in (model, model.rpartition("/")[2])]
 
 
-def _in_hub_cache(base: str) -> Path | None:
+def _in_named_folders(base: str) -> Path | None:
+    return next((found for folder in named_folders(base) if (found := _if_model(folder)) is not None), None)
+
+
+def hub_cache(model: str) -> Path | None:
+    """The folder of a model in the hub's cache, however much of it is there."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        config = try_to_load_from_cache(base, "config.json")
+        config = try_to_load_from_cache(model, "config.json")
     except HFValidationError:
         return None
-    return _if_model(Path(config).parent) if isinstance(config, str) else None
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def _in_hub_cache(base: str) -> Path | None:
+    folder = hub_cache(base)
+    return None if folder is None else _if_model(folder)
 
 
 def _as_folder(base: str) -> Path | None:
