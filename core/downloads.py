@@ -135,6 +135,7 @@ def fetch_model(
     repository: str,
     patterns: Sequence[str],
     *,
+    weights: str = "*.safetensors",
     cache_dir: str | Path | None = None,
     progress: DownloadProgress = unwatched,
 ) -> Path:
@@ -152,9 +153,9 @@ def fetch_model(
 
     told = ask_hub(repository)
     files = [each for each in told.siblings or [] if any(fnmatch(each.rfilename, pattern) for pattern in patterns)]
-    weights = [each for each in files if each.rfilename.endswith(".safetensors")]
-    if not weights:
-        raise UnavailableError(f"{repository} has no *.safetensors weights on the hub, and other formats are not read")
+    heavy = [each for each in files if fnmatch(each.rfilename, weights)]
+    if not heavy:
+        raise UnavailableError(f"{repository} has no {weights} weights on the hub, and other formats are not read")
     cache = Path(cache_dir or constants.HF_HUB_CACHE)
 
     def is_here(name: str) -> bool:
@@ -163,13 +164,13 @@ def fetch_model(
     wanted = [each for each in files if not is_here(each.rfilename)]
     size = sum(each.size or 0 for each in wanted)
     require_room(cache, size)
-    before = sum(each.size or 0 for each in wanted if each not in weights)
-    others = [each.rfilename for each in files if each not in weights]
+    before = sum(each.size or 0 for each in wanted if each not in heavy)
+    others = [each.rfilename for each in files if each not in heavy]
     download = partial(snapshot_download, repository, cache_dir=cache, etag_timeout=TIMEOUT_S)
     try:
         if others:
             download(allow_patterns=others, tqdm_class=_reporting(progress, 0, size))
-        names = [each.rfilename for each in weights]
+        names = [each.rfilename for each in heavy]
         folder = Path(download(allow_patterns=names, tqdm_class=_reporting(progress, before, size)))
     except HfHubHTTPError as error:
         raise _refused(repository, error) from None

@@ -31,6 +31,8 @@ class Media:
 
     Attributes:
         start_s, end_s: the stretch of it that is meant; all of it, unless said.
+        video_track, audio_track: which of the file's tracks is seen and which is heard, by number.
+        tracks: the pictures and sounds that the file holds, a line each.
     """
 
     path: str
@@ -42,6 +44,9 @@ class Media:
     has_audio: bool = False
     start_s: float = 0.0
     end_s: float | None = None
+    video_track: int | None = None
+    audio_track: int | None = None
+    tracks: tuple[str, ...] = ()
 
     @property
     def until_s(self) -> float:

@@ -14,7 +14,7 @@ from ..core.timeline import Clip, Cues, Moment, Prompt
 from ..corpora.corpus import Corpus
 from ..extractors.batch import cues_of
 from ..extractors.perceive import decide
-from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
+from ..extractors.settings import EMBEDDED_SPEECH, FaceSettings, VoiceSettings
 from ..extractors.store import CueStore
 from ..llm.run import TextRun
 from ..llm.settings import AnalyzeSettings
@@ -95,7 +95,7 @@ def unpublished(corpus: Corpus, clips: Sequence[Clip], modalities: str) -> str:
 def as_perceived_for(run: TextRun, asked: AnalyzeSettings) -> AnalyzeSettings:
     """What was asked for, by the run's own extractors, or else the embedded ones, in all that was not."""
     own = {
-        "speech": run.extractors.speech or SpeechSettings(engine="pocketsphinx"),
+        "speech": run.extractors.speech or EMBEDDED_SPEECH,
         "face": run.extractors.face or FaceSettings(engine="landmarker"),
         "voice": run.extractors.voice or VoiceSettings(),
     }

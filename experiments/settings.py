@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..core.settings import Settings
-from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings, check_modalities
+from ..extractors.settings import EMBEDDED_SPEECH, FaceSettings, SpeechSettings, VoiceSettings, check_modalities
 from ..llm.settings import TrainingSettings
 from ..prompts.settings import PromptSettings
 from ..textualize.mixture import MixtureSettings
@@ -57,7 +57,7 @@ class FinetuneSettings(TrainingSettings):
     """What is read: letters of TVA, T what is said, V the face, A the voice."""
     prompt: PromptSettings = PromptSettings()
     wording: WordingSettings = WordingSettings()
-    speech: SpeechSettings = SpeechSettings(engine="pocketsphinx")
+    speech: SpeechSettings = EMBEDDED_SPEECH
     face: FaceSettings = FaceSettings(engine="landmarker")
     voice: VoiceSettings = VoiceSettings()
     norms: str = "meld-minilm"

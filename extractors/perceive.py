@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError, UnavailableError
-from ..core.timeline import Cues, FaceTrack, Transcript, VoiceTrack
+from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import registry
 from .engines import Engines
 from .face.track import FaceTracker
@@ -111,7 +111,16 @@ def perceive(
         looking = pool.submit(_look, source, settings, engines, context)
         said, voices, heard = _listen(source, settings, engines, context, transcript, looking)
         faces, seen = looking.result()
-    return Cues(source.media, said, faces, voices, provenance=heard | seen)
+    return Cues(source.media, said, faces, voices, provenance=_tracks_of(source.media) | heard | seen)
+
+
+def _tracks_of(media: Media) -> dict[str, Any]:
+    """Which of the file's tracks were read, and what else there is in it."""
+    lines = {int(line.partition(":")[0]): line for line in media.tracks}
+    chosen = {"picture": media.video_track, "sound": media.audio_track}
+    read = {what: lines[track] for what, track in chosen.items() if track in lines}
+    others = [line for track, line in lines.items() if track not in chosen.values()]
+    return {"media": read | ({"not read": others} if others else {})} if lines else {}
 
 
 def perceive_over_time(
@@ -174,7 +183,7 @@ def _look(source: FileSource, settings: PerceiveSettings, engines: Engines, cont
         context.store,
         source.media.sha256,
         "face",
-        about,
+        about | source.read_as("video"),
         lambda: follow_faces(source, settings.face, engines, context),
         source.interval,
     )
@@ -232,7 +241,7 @@ def _listen(
         source.media.sha256,
         "voice",
         # Voices are measured where somebody speaks, so they hang on the words.
-        about | {"transcript": asdict(said)},
+        about | {"transcript": asdict(said)} | source.read_as("audio"),
         lambda: engines.voice(settings.voice).measure(source.sound(), said),
         source.interval,
     )
@@ -259,7 +268,7 @@ def _heard(
             context.store,
             source.media.sha256,
             "transcript",
-            about,
+            about | source.read_as("audio"),
             lambda: transcribe(source.sound(), engines.speech(settings.speech), context.stage("listening")),
             source.interval,
         )
@@ -284,7 +293,7 @@ def _seen_talking(said: Transcript, source: FileSource, faces: FaceTrack | None,
         context.store,
         source.media.sha256,
         "loudness",
-        about,
+        about | source.read_as("audio"),
         lambda: talking.loudness(source.sound()),
         source.interval,
     )

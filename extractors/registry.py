@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from ..core import carried
 from ..core.context import Context, gpu_is_here, resolve_device
 from ..core.downloads import DownloadProgress
 from ..core.errors import SettingsError, UnavailableError
+from ..core.settings import Device
 
 if TYPE_CHECKING:
     from ..core.timeline import Transcript, Utterance, VoiceTrack
@@ -28,21 +29,60 @@ Kind = Literal["speech", "face", "voice"]
 
 # Where each engine's `SPEC` is; loaded when it is asked for, since libraries take seconds to import.
 ENGINES: Mapping[Kind, dict[str, str]] = {
-    "speech": {"whisper": ".speech.whisper", "pocketsphinx": ".speech.pocketsphinx"},
+    "speech": {
+        "faster-whisper": ".speech.faster_whisper",
+        "whisper": ".speech.whisper",
+        "pocketsphinx": ".speech.pocketsphinx",
+    },
     "face": {"py-feat": ".face.pyfeat", "landmarker": ".face.landmarker"},
     "voice": {"opensmile": ".voice.opensmile"},
 }
 
-# What `auto` tries, the best first: an engine, and the device that makes it
-# affordable (`auto` for any).  The landmarker sees 40 frames a second on a core,
-# where py-feat needs a second a face.
-AUTO: Mapping[Kind, tuple[tuple[str, Literal["auto", "cpu", "cuda"]], ...]] = {
-    "speech": (("whisper", "auto"), ("pocketsphinx", "cpu")),
-    "face": (("py-feat", "cuda"), ("landmarker", "cpu"), ("py-feat", "cpu")),
-    "voice": (("opensmile", "cpu"),),
+
+class Rung(NamedTuple):
+    """What is tried of a ladder.
+
+    Attributes:
+        engine: by name.
+        device: that makes it affordable; `auto` for any.
+        model: of the engine's, where it has several.
+        if_here: taken where its weights are, and not fetched.
+    """
+
+    engine: str
+    device: Device = "auto"
+    model: str | None = None
+    if_here: bool = False
+
+
+# What `auto` tries, the best first.  The landmarker sees 40 frames a second on
+# a core, where py-feat needs a second a face.
+AUTO: Mapping[Kind, tuple[Rung, ...]] = {
+    "speech": (
+        Rung("faster-whisper", "cuda", "turbo"),
+        Rung("whisper", "cuda", "turbo"),
+        Rung("faster-whisper", model="small", if_here=True),
+        Rung("faster-whisper", model="base"),
+        Rung("whisper", model="base"),
+        Rung("faster-whisper", model="tiny.en"),
+        Rung("pocketsphinx", "cpu"),
+    ),
+    "face": (Rung("py-feat", "cuda"), Rung("landmarker", "cpu"), Rung("py-feat", "cpu")),
+    "voice": (Rung("opensmile", "cpu"),),
+}
+
+# What packages carry, which is the same everywhere.  Small packages vanish, so
+# that what stands in for one is fetched with it.
+EMBEDDED: Mapping[Kind, tuple[Rung, ...]] = {
+    "speech": (
+        Rung("faster-whisper", "cpu", "base"),
+        Rung("faster-whisper", "cpu", "tiny.en"),
+        Rung("pocketsphinx", "cpu"),
+    ),
 }
 
 # Instead of an engine's name.
+LADDERS: Mapping[str, Mapping[Kind, tuple[Rung, ...]]] = {"auto": AUTO, "embedded": EMBEDDED}
 AUTOMATIC, SWITCHED_OFF = "auto", "none"
 
 
@@ -132,7 +172,7 @@ class EngineSpec:
 
 def names_of(kind: Kind) -> tuple[str, ...]:
     """What the setting `engine` can be."""
-    return (AUTOMATIC, *ENGINES[kind], SWITCHED_OFF)
+    return (*(name for name, ladder in LADDERS.items() if kind in ladder), *ENGINES[kind], SWITCHED_OFF)
 
 
 def engine_spec(kind: Kind, name: str) -> EngineSpec:
@@ -152,7 +192,7 @@ def describe(kind: Kind, settings: Any) -> dict[str, Any]:
 
 
 def choose(kind: Kind, settings: Any, context: Context) -> tuple[Any, str]:
-    """The settings with every `auto` decided, and what was chosen and why, in a few words.
+    """The settings with every `auto` decided, and what was chosen and why, in one line.
 
     Raises:
         UnavailableError: the engine that was asked for by name is not here, or none is.
@@ -160,49 +200,62 @@ def choose(kind: Kind, settings: Any, context: Context) -> tuple[Any, str]:
     """
     if settings.engine == SWITCHED_OFF:
         return settings, "none (switched off)"
-    if settings.engine != AUTOMATIC:
+    if settings.engine not in LADDERS:
         spec = engine_spec(kind, settings.engine)
         settings = spec.complete(settings, context)
         return settings, f"{spec.in_words(settings)} (as asked)"
     resolve_device(getattr(settings, "device", "auto"), f"{kind}.device")
     refusals: list[str] = []
-    for spec, asked in _rungs(kind, settings):
+    for rung, spec, asked in _rungs(kind, settings):
         try:
-            found = spec.complete(asked, context)
+            found = spec.complete(asked, replace(context, offline=True) if rung.if_here else context)
         except UnavailableError as error:
-            refusals.append(str(error))
+            refusals += [] if rung.if_here else [str(error)]
             continue
-        why = f"auto: {refusals[0]}" if refusals else "auto"
+        why = ": ".join([settings.engine, *(["; ".join(dict.fromkeys(refusals))] if refusals else [])])
         return found, f"{spec.in_words(found)} ({why})"
     raise UnavailableError(f"no engine for {kind}: {'; '.join(dict.fromkeys(refusals))}")
 
 
 def needs_of(kind: Kind, settings: Any) -> list[Need]:
-    """What the engine needs on this machine; of `auto`, what the best needs, and who perceives until that is here."""
+    """What the engine needs on this machine.
+
+    Of `auto`, what the best needs, and who perceives until that is here; of
+    `embedded`, what stands in for it as well.
+    """
     if settings.engine == SWITCHED_OFF:
         return []
-    if settings.engine != AUTOMATIC:
+    if settings.engine not in LADDERS:
         return engine_spec(kind, settings.engine).needs(settings)
-    (meant, asked), *others = _rungs(kind, settings)
-    needs = meant.needs(asked)
-    if not any(need.missing for need in needs):
-        return needs
-    ready = (spec.in_words(given) for spec, given in others if not any(need.missing for need in spec.needs(given)))
-    instead = next(ready, None)
-    return [
-        need
-        if need.missing is None or need.instead
-        else Need(need.name, need.missing, need.command, need.fetch, instead)
-        for need in needs
-    ]
+    rungs = [(spec, asked) for rung, spec, asked in _rungs(kind, settings) if not rung.if_here]
+    needs_of_rungs = [spec.needs(asked) for spec, asked in rungs]
+    ready = [not any(need.missing for need in needs) for needs in needs_of_rungs]
+    found: list[Need] = []
+    for at, needs in enumerate(needs_of_rungs):
+        if settings.engine == AUTOMATIC and at > 0:
+            break
+        # A better one that is here, or else the next best.
+        others = [*range(at), *range(at + 1, len(rungs))]
+        instead = next((_in_words(*rungs[other]) for other in others if ready[other]), None)
+        found += [need if need.missing is None or need.instead else replace(need, instead=instead) for need in needs]
+    return found
 
 
-def _rungs(kind: Kind, settings: Any) -> list[tuple[EngineSpec, Any]]:
-    """The engines that `auto` may take on this machine, each with the settings that ask for it."""
+def _in_words(spec: EngineSpec, asked: Any) -> str:
+    """What would perceive, as `choose` would say; what it needs is here."""
+    return spec.in_words(spec.complete(asked, Context(offline=True)))
+
+
+def _rungs(kind: Kind, settings: Any) -> list[tuple[Rung, EngineSpec, Any]]:
+    """The rungs that can be taken on this machine, each with the settings that ask for it."""
     device = getattr(settings, "device", "auto")
-    rungs = []
-    for name, wants in AUTO[kind]:
-        if wants == "cuda" and (device == "cpu" or not gpu_is_here()):
+    rungs: list[tuple[Rung, EngineSpec, Any]] = []
+    for rung in LADDERS[settings.engine][kind]:
+        if rung.device == "cuda" and (device == "cpu" or not gpu_is_here()):
             continue
-        rungs.append((engine_spec(kind, name), settings.model_copy(update={"engine": name})))
+        # A model that was asked for is looked for on every rung, once.
+        model = {"model": rung.model} if rung.model and settings.model == AUTOMATIC else {}
+        asked = settings.model_copy(update={"engine": rung.engine, **model})
+        if all(asked != other for _, _, other in rungs):
+            rungs.append((rung, engine_spec(kind, rung.engine), asked))
     return rungs

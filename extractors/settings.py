@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..core.errors import SettingsError
 from ..core.settings import Device, Settings
+from .media.settings import MediaSettings
 from .registry import Kind, names_of
 
 
@@ -16,17 +17,19 @@ class SpeechSettings(Settings):
     """Who hears the words."""
 
     engine: str = Field(default="auto", json_schema_extra=lambda schema: schema.update(enum=[*names_of("speech")]))
-    """Who hears the words; `auto` is the best that this machine has."""
+    """Who hears the words; `auto` is the best that this machine has, `embedded` the best that packages carry."""
     model: str = "auto"
-    """A Whisper size (`base`, `turbo`, …) or checkpoint file; `auto` is `turbo` on a GPU and `base` on a CPU."""
+    """A Whisper size (`base`, `turbo`, …), or one's own file or folder; `auto` is `turbo` on a GPU, `base` on a CPU."""
     language: str | None = None
     """What is spoken, as a code like `en`; null to have Whisper tell."""
     device: Device = "auto"
     """Where Whisper runs; `auto` is a GPU where there is one."""
-    precision: Literal["auto", "float32", "float16"] = "auto"
-    """What Whisper computes in; `auto` is float16 on a GPU, and float32 on a CPU, where float16 is slow."""
+    precision: Literal["auto", "float32", "float16", "int8"] = "auto"
+    """What Whisper computes in; `auto` is float16 on a GPU, and on a CPU int8 by faster-whisper, float32 by whisper."""
     batch_size: int = Field(default=8, ge=1, le=256)
     """Windows of speech that Whisper decodes at a time; the words are the same."""
+    threads: int | None = Field(default=None, ge=1)
+    """Threads that faster-whisper has on a CPU; null is OMP_NUM_THREADS, or else one a core, four at most."""
     speakers: Literal["seen"] | str | None = None
     """Who says it: an RTTM or JSON file of turns, `seen` for the face whose mouth moves; null for the transcript's."""
 
@@ -92,6 +95,7 @@ class PerceiveSettings(Settings):
     speech: SpeechSettings = SpeechSettings()
     face: FaceSettings = FaceSettings()
     voice: VoiceSettings = VoiceSettings()
+    media: MediaSettings = MediaSettings()
 
     @model_validator(mode="after")
     def _known_modalities(self) -> PerceiveSettings:
@@ -113,3 +117,7 @@ def _known(kind: Kind, name: str) -> str:
     if name not in names_of(kind):
         raise ValueError(f"there is no such engine; there are: {', '.join(names_of(kind))}")
     return name
+
+
+# Who hears where nothing else is said and nothing may be chosen.
+EMBEDDED_SPEECH = SpeechSettings(engine="faster-whisper", model="base", device="cpu")

@@ -148,7 +148,7 @@ def _measured(
 ) -> dict[str, Rows]:
     """What is measured of the file itself, from the store or else now; of each stream in one pass."""
     clip = source.media
-    keys = {name: settings_hash(about) for name in names if (about := _source(name, clip, cues, features))}
+    keys = {name: settings_hash(about) for name in names if (about := _depends_on(name, source, cues, features))}
     store = context.store
     kept = {name: store.get(clip.sha256, name, key) for name, key in keys.items()} if store is not None else {}
     found = {name: rows for name, rows in kept.items() if isinstance(rows, Rows)}
@@ -174,8 +174,13 @@ def _measured(
     return found
 
 
-def _source(name: str, clip: Media, cues: Cues, features: FeatureSettings) -> dict[str, Any] | None:
+def _depends_on(name: str, source: FileSource, cues: Cues, features: FeatureSettings) -> dict[str, Any] | None:
     """All that a measurement of the file depends on; `None` where it is none, or the file lacks the signal."""
+    about = _source(name, source.media, cues, features)
+    return about | source.read_as("video" if name in _SEEN else "audio") if about is not None else None
+
+
+def _source(name: str, clip: Media, cues: Cues, features: FeatureSettings) -> dict[str, Any] | None:
     if name == seen.PICTURE_ENTROPY:
         return {"feature": name, "rate_hz": features.rate_hz} if clip.has_video else None
     if name in _SEEN:

@@ -21,10 +21,11 @@ import numpy as np
 from ...core.context import Context, gpu_is_here, resolve_device
 from ...core.downloads import DownloadProgress, fetch_file, sha256_of, status, unwatched
 from ...core.errors import SettingsError, UnavailableError
-from ...core.timeline import Utterance, Word
+from ...core.timeline import Utterance
 from ..media import Sound
 from ..registry import EngineSpec, Need
 from ..settings import SpeechSettings
+from .spelled import RELIABILITY, Spelled, check_language, utterance
 from .vad import Stretch
 
 # Whisper reads 30 s at a time and takes as long for less: stretches share.
@@ -130,6 +131,8 @@ def _url(size: str) -> str:
 def _precision(settings: SpeechSettings, device: str) -> str:
     if settings.precision == "float16" and device == "cpu":
         raise SettingsError("speech.precision: float16 is for a GPU, and Whisper runs on the CPU here; use auto")
+    if settings.precision == "int8":
+        raise SettingsError("speech.precision: int8 is what faster-whisper computes in, and not whisper; use auto")
     if settings.precision == "auto":
         return "float16" if device == "cuda" else "float32"
     return settings.precision
@@ -140,10 +143,7 @@ def _check_language(language: str | None) -> None:
         return
     from whisper.tokenizer import LANGUAGES
 
-    if language not in LANGUAGES:
-        raise SettingsError(
-            f"speech.language: Whisper does not know {language!r}; give a code such as {', '.join(list(LANGUAGES)[:6])}"
-        )
+    check_language(language, LANGUAGES)
 
 
 # ── hearing ──────────────────────────────────────────────────────────────────
@@ -204,17 +204,15 @@ class Whisper:
                 yield from self._hear_window(window, heard)
 
     def _hear_window(self, window: list[Stretch], samples: np.ndarray) -> Iterator[Utterance]:
-        spoken: list[list[tuple[Word, str]]] = [[] for _ in window]
-        for word, spelled in self._transcribe(samples, window[0].start_s):
+        spoken: list[list[Spelled]] = [[] for _ in window]
+        for word in self._transcribe(samples, window[0].start_s):
             middle_s = (word.start_s + word.end_s) / 2
             away_s = [max(s.start_s - middle_s, middle_s - s.end_s, 0.0) for s in window]
-            spoken[away_s.index(min(away_s))].append((word, spelled))
+            spoken[away_s.index(min(away_s))].append(word)
         for stretch, words in zip(window, spoken, strict=True):
-            # As spelled: not every language has spaces between words.
-            text = "".join(spelled for _, spelled in words).strip()
-            yield Utterance(stretch.start_s, stretch.end_s, text, words=tuple(word for word, _ in words))
+            yield utterance(stretch, words)
 
-    def _transcribe(self, samples: np.ndarray, start_s: float) -> Iterator[tuple[Word, str]]:
+    def _transcribe(self, samples: np.ndarray, start_s: float) -> Iterator[Spelled]:
         import torch
 
         gpus = [torch.cuda.current_device()] if self._device == "cuda" else []
@@ -232,9 +230,7 @@ class Whisper:
         self.language = self.language or result["language"]
         for segment in result["segments"]:
             for word in segment["words"]:
-                if text := word["word"].strip():
-                    first_s, last_s = (round(start_s + float(word[at]), 3) for at in ("start", "end"))
-                    yield Word(first_s, last_s, text, round(float(word["probability"]), 4)), word["word"]
+                yield Spelled(start_s + word["start"], start_s + word["end"], word["word"], word["probability"])
 
     def _decode_together(self, recordings: Sequence[np.ndarray]) -> list[_Decoded]:
         """What `transcribe` decodes first of each recording, which is all of most."""
@@ -324,6 +320,7 @@ def _describe(settings: SpeechSettings) -> dict[str, Any]:
         "model": settings.model,
         "sha256": weights_sha256(settings.model),
         "precision": settings.precision,
+        "reliability": RELIABILITY,
     }
 
 

@@ -1,0 +1,356 @@
+"""faster-whisper: Whisper by CTranslate2, in eight bits on a CPU, with word times.
+
+Weights are a size (`base`, `turbo`, …), which packages carry or the hub has,
+the id of a model on the hub, or a folder that holds one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.context import Context, gpu_is_here, resolve_device
+from ...core.errors import SettingsError, UnavailableError
+from ...core.timeline import Utterance
+from ..media import SAMPLE_RATE, Sound
+from ..registry import EngineSpec, Need
+from ..settings import SpeechSettings
+from .faster_whisper_weights import fetch, on_disk, require_to_be_had, weights_sha256
+from .spelled import RELIABILITY, Spelled, check_language, utterance
+from .vad import Stretch
+
+if TYPE_CHECKING:
+    from ctranslate2 import StorageView
+    from faster_whisper.tokenizer import Tokenizer
+
+_INSTALL = "pip install 'emoscribe[offline]'"
+
+# ── which weights, on which device ───────────────────────────────────────────
+
+
+def require() -> None:
+    """Raises:
+    UnavailableError: faster-whisper is not installed.
+    """
+    if importlib.util.find_spec("faster_whisper") is None:
+        raise UnavailableError(f"faster-whisper is not installed; {_INSTALL}")
+
+
+def complete(settings: SpeechSettings, context: Context) -> SpeechSettings:
+    """The settings with weights, device and precision decided; `auto` is `turbo` on a GPU and `base` on a CPU.
+
+    Raises:
+        UnavailableError: the weights are not here and cannot be had, they are
+            not for that language, or the device is not here.
+        SettingsError: no such size, folder, language or precision.
+    """
+    require()
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    check_language(settings.language, _LANGUAGE_CODES)
+    device = resolve_device(settings.device, "speech.device")
+    model = _preferred(device) if settings.model == "auto" else settings.model
+    language = settings.language
+    if _is_english(model):
+        if language not in (None, "en"):
+            raise UnavailableError(f"Whisper {model} hears English only, not {language!r} (speech.language)")
+        language = "en"
+    require_to_be_had(model, context)
+    decided = {"model": model, "device": device, "precision": _precision(settings, device), "language": language}
+    return settings.model_copy(update=decided)
+
+
+def _preferred(device: str) -> str:
+    return "turbo" if device == "cuda" else "base"
+
+
+def _is_english(model: str) -> bool:
+    return Path(model).name.endswith(".en")
+
+
+def _precision(settings: SpeechSettings, device: str) -> str:
+    if settings.precision == "float16" and device == "cpu":
+        raise SettingsError("speech.precision: float16 is for a GPU, and Whisper runs on the CPU here; use auto")
+    if settings.precision == "auto":
+        return "float16" if device == "cuda" else "int8"
+    return settings.precision
+
+
+# ── hearing ──────────────────────────────────────────────────────────────────
+
+# Whisper has learnt to listen for half a minute.  It hears as well in less, in
+# a time that grows faster than the length (8 s take a seventh of what 30 do),
+# if silence follows what is said.  With too little of it, it says that again.
+SILENCE_S, LONGEST_S = 5, 30
+# Heard on either side of a stretch.
+AROUND_S = 0.2
+
+# Samples from one column of the spectrogram to the next.
+HOP = 160
+
+# Punctuation that belongs to the word behind it, and before it (openai-whisper's defaults).
+OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+
+# In whatever language, more tokens are not said in a second; and so many at least are given.
+_TOKENS_PER_S, _FEWEST_TOKENS, _MOST_TOKENS = 20, 16, 224
+
+# What it believes in less than the second, while it believes more than the
+# first that nobody speaks, is not said (Radford et al., 2022, section 4.5).
+NO_SPEECH, LOGARITHM = 0.6, -1.0
+
+# A phrase of three words or more that comes twice in a row, at more than four
+# words a second, may have been said once; nobody says ten in a second.
+PHRASE, FAST_PER_S, MOST_PER_S = 3, 4.0, 10.0
+
+# A language is settled once it is as likely as this, or after so many seconds of speech.
+CERTAIN, ENOUGH_S = 0.8, 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A stretch and its sound: (N,) samples, from `start_s` on."""
+
+    stretch: Stretch
+    start_s: float
+    samples: np.ndarray
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+    @property
+    def window_s(self) -> int:
+        """How long it is listened to: whole seconds, so that there are others to be decoded with."""
+        return min(math.ceil(self.duration_s) + SILENCE_S, LONGEST_S)
+
+
+class FasterWhisper:
+    """The recogniser; loads its weights when made, fetching them first if need be.
+
+    Args:
+        settings: completed.
+        context: told how much of a download is done.
+
+    Attributes:
+        language: as asked for; else what the speech so far is in.
+    """
+
+    def __init__(self, settings: SpeechSettings, context: Context) -> None:
+        from faster_whisper import WhisperModel
+
+        self.source = f"faster-whisper {Path(settings.model).name}"
+        self.language = self._asked_language = settings.language
+        self._batch_size = settings.batch_size
+        self._on_gpu = settings.device == "cuda"
+        folder = on_disk(settings.model) or fetch(settings.model, context.stage(self.source))
+        try:
+            self._whisper = WhisperModel(
+                str(folder),
+                device=settings.device,
+                compute_type=settings.precision,
+                cpu_threads=settings.threads or 0,
+            )
+        except Exception as error:  # whatever CTranslate2 and the tokenizer make of files that are none
+            reason = " ".join(str(error).split())[:100]
+            raise UnavailableError(
+                f"the Whisper weights in {folder} cannot be loaded ({type(error).__name__}: {reason}); "
+                "give another size or folder as speech.model"
+            ) from error
+
+    def close(self) -> None:
+        del self._whisper
+
+    def hear(self, sound: Sound, stretches: Iterable[Stretch]) -> Iterator[Utterance]:
+        """An utterance a stretch, each heard by itself.
+
+        Several are decoded at a time, to the words that each would be decoded
+        to alone.  Of a sound that still grows, each is decoded as soon as it has ended.
+        """
+        languages = Languages(self._asked_language or (None if self._whisper.model.is_multilingual else "en"))
+        pieces = (piece_of(sound, stretch) for stretch in stretches)
+        at_once = 1 if sound.growing else self._batch_size
+        # Which language it is shows in the first; the others need it.
+        while batch := list(itertools.islice(pieces, at_once if languages.settled else 1)):
+            if not languages.settled:
+                encoded = self._encode(batch, batch[0].window_s)
+                languages.add(self._whisper.model.detect_language(encoded)[0], batch[0].duration_s)
+            self.language = languages.likeliest
+            words = self._decode(batch, self._tokenizer(languages.likeliest))
+            for piece, heard in zip(batch, words, strict=True):
+                yield utterance(piece.stretch, heard)
+
+    def _tokenizer(self, language: str | None) -> Tokenizer:
+        from faster_whisper.tokenizer import Tokenizer
+
+        whisper = self._whisper
+        return Tokenizer(whisper.hf_tokenizer, whisper.model.is_multilingual, task="transcribe", language=language)
+
+    def _decode(self, pieces: Sequence[Piece], tokenizer: Tokenizer) -> list[list[Spelled]]:
+        """The words of each piece; those of one length are decoded together."""
+        words: dict[Piece, list[Spelled]] = {}
+        alike: dict[int, list[Piece]] = defaultdict(list)
+        for piece in pieces:
+            alike[piece.window_s].append(piece)
+        for window_s, together in alike.items():
+            words |= zip(together, self._transcribe(together, window_s, tokenizer), strict=True)
+        return [
+            self._again(piece, tokenizer) if repeats_itself(words[piece], piece.duration_s) else words[piece]
+            for piece in pieces
+        ]
+
+    def _again(self, piece: Piece, tokenizer: Tokenizer) -> list[Spelled]:
+        """What was heard to repeat itself, listened to for longest, and at last without leave to repeat anything."""
+        for no_repeat in (0, PHRASE):
+            (words,) = self._transcribe([piece], LONGEST_S, tokenizer, no_repeat)
+            if len(words) <= MOST_PER_S * piece.duration_s:
+                return words
+        return []
+
+    def _transcribe(
+        self, pieces: Sequence[Piece], window_s: int, tokenizer: Tokenizer, no_repeat: int = 0
+    ) -> list[list[Spelled]]:
+        """The words of each piece, decoded together."""
+        encoded = self._encode(pieces, window_s)
+        results = self._whisper.model.generate(
+            encoded,
+            [self._whisper.get_prompt(tokenizer, [], without_timestamps=True)] * len(pieces),
+            # Greedily, at temperature 0: what it doubts is worded as unclear, not drawn by chance.
+            beam_size=1,
+            max_length=min(_FEWEST_TOKENS + _TOKENS_PER_S * (window_s - SILENCE_S), _MOST_TOKENS),
+            no_repeat_ngram_size=no_repeat,
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        tokens = [
+            [] if each.no_speech_prob > NO_SPEECH and each.scores[0] < LOGARITHM else text_tokens(each, tokenizer)
+            for each in results
+        ]
+        return [
+            [
+                Spelled(piece.start_s + word["start"], piece.start_s + word["end"], word["word"], word["probability"])
+                for word in timed
+            ]
+            for piece, timed in zip(pieces, self._align(pieces, tokens, encoded, tokenizer), strict=True)
+        ]
+
+    def _align(
+        self, pieces: Sequence[Piece], tokens: list[list[int]], encoded: StorageView, tokenizer: Tokenizer
+    ) -> list[list[dict[str, Any]]]:
+        """The words of each piece with times from where it starts, punctuation at the word that it belongs to."""
+        from faster_whisper.transcribe import merge_punctuations
+
+        frames = [max(len(piece.samples) // HOP, 1) for piece in pieces]
+        timed: Any = self._whisper.find_alignment(tokenizer, tokens, encoded, frames)  # pyright: ignore[reportArgumentType]
+        for words in timed:
+            merge_punctuations(words, OPENING, CLOSING)
+        return timed
+
+    def _encode(self, pieces: Sequence[Piece], window_s: int) -> StorageView:
+        """What the decoder hears of the pieces: (pieces, 50 · window_s, width)."""
+        from ctranslate2 import StorageView
+
+        samples, extractor = window_s * SAMPLE_RATE, self._whisper.feature_extractor
+        # Silence as it sounds, not zeros in the spectrogram.
+        padded = [np.pad(piece.samples[:samples], (0, max(samples - len(piece.samples), 0))) for piece in pieces]
+        mels = [extractor(each)[None, :, : samples // HOP] for each in padded]
+        if self._on_gpu:
+            return self._whisper.encode(np.concatenate(mels))
+        # A CPU's caches hold one at a time, and all are the slower for it together.
+        encoded = [np.asarray(self._whisper.encode(mel)) for mel in mels]
+        return StorageView.from_array(np.concatenate(encoded))
+
+
+def piece_of(sound: Sound, stretch: Stretch) -> Piece:
+    """The stretch with a little around it."""
+    start_s = max(stretch.start_s - AROUND_S, sound.start_s)
+    return Piece(stretch, start_s, sound.read(start_s, stretch.end_s + AROUND_S))
+
+
+def text_tokens(result: Any, tokenizer: Tokenizer) -> list[int]:
+    """What was decoded, without what marks its end."""
+    return [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+
+
+def repeats_itself(words: Sequence[Spelled], duration_s: float) -> bool:
+    """Whether so much is hardly said in that time: a phrase at once again, or more than anybody can say."""
+    if len(words) > MOST_PER_S * duration_s:
+        return True
+    plain = [word.text.strip().strip(CLOSING).casefold() for word in words]
+    return len(words) > FAST_PER_S * duration_s and any(
+        plain[at : at + size] == plain[at + size : at + 2 * size]
+        for size in range(PHRASE, len(plain) // 2 + 1)
+        for at in range(len(plain) - 2 * size + 1)
+    )
+
+
+class Languages:
+    """Which language it is, by all that was heard so far.
+
+    Attributes:
+        likeliest: a code; `None` before anything was heard.
+        settled: nothing more has to be heard.
+    """
+
+    def __init__(self, asked: str | None) -> None:
+        self.likeliest, self.settled = asked, asked is not None
+        self._logarithms: dict[str, float] = defaultdict(float)
+        self._heard_s = 0.0
+
+    def add(self, found: Iterable[tuple[str, float]], duration_s: float) -> None:
+        """Each language's token, such as `<|en|>`, and how likely it is by a piece of speech."""
+        for token, probability in found:
+            self._logarithms[token.strip("<|>")] += math.log(max(probability, 1e-9))
+        self._heard_s += duration_s
+        self.likeliest = max(self._logarithms, key=self._logarithms.__getitem__)
+        highest = self._logarithms[self.likeliest]
+        certainty = 1 / sum(math.exp(each - highest) for each in self._logarithms.values())
+        self.settled = certainty >= CERTAIN or self._heard_s >= ENOUGH_S
+
+
+# ── in the table ─────────────────────────────────────────────────────────────
+
+
+def _needs(settings: SpeechSettings) -> list[Need]:
+    if importlib.util.find_spec("faster_whisper") is None:
+        return [Need("faster-whisper", "not installed", _INSTALL)]
+    model = settings.model
+    if model == "auto":
+        model = _preferred("cuda" if settings.device != "cpu" and gpu_is_here() else "cpu")
+    name = f"Whisper {Path(model).name}"
+    if Path(model).is_dir():
+        return [Need(name)]
+    return [Need(name, None if on_disk(model) else "not on this machine", fetch=partial(fetch, model))]
+
+
+def _describe(settings: SpeechSettings) -> dict[str, Any]:
+    return {
+        "language": settings.language,
+        "version": version("faster-whisper"),
+        "device": settings.device,
+        "model": settings.model,
+        "sha256": weights_sha256(settings.model),
+        "precision": settings.precision,
+        "reliability": RELIABILITY,
+    }
+
+
+SPEC = EngineSpec(
+    kind="speech",
+    name="faster-whisper",
+    about="Whisper by CTranslate2, in all its languages",
+    needs=_needs,
+    describe=_describe,
+    load=FasterWhisper,
+    complete=complete,
+    in_words=lambda settings: f"faster-whisper {Path(settings.model).name} on {settings.device}",
+)
