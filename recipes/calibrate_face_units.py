@@ -29,7 +29,8 @@ from typing import Any
 
 import numpy as np
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face.landmarker import SOURCE, read_mesh
+from emoscribe.extractors.face.expression import EMOTIONS
+from emoscribe.extractors.face.landmarker import SCALE, SOURCE, read_mesh
 from emoscribe.extractors.face.landmarker_models import load_networks
 from emoscribe.extractors.face.units import CALIBRATION, LARGEST_DEVIATION, Calibration, action_units, pose_terms
 from emoscribe.extractors.media import frames
@@ -280,6 +281,9 @@ def words(faces: Faces, calibration: Calibration) -> np.ndarray:
         action_units=action_units(faces.measures, faces.names, faces.pose, calibration),
         frame_times_s=moments_s,
         pose=faces.pose,
+        emotion_names=EMOTIONS,
+        emotions=faces.emotions,
+        scale=SCALE,
     )
     return np.array([face_words(track, start_s, start_s + 1.0)[0] for start_s in moments_s], dtype=object)
 
