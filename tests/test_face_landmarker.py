@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from emoscribe.core import carried
@@ -19,6 +20,7 @@ from emoscribe.extractors.face.crop import Crop
 from emoscribe.extractors.face.detector import Detections, Detector, merged, overlap
 from emoscribe.extractors.face.expression import EMOTIONS
 from emoscribe.extractors.face.landmarker_models import DETECTOR, EXPRESSION, LANDMARKER, Networks, load_networks
+from emoscribe.extractors.face.looks import Looks, shipped_looks
 from emoscribe.extractors.media import frames
 from emoscribe.extractors.perceive import follow_faces
 from emoscribe.extractors.registry import choose, describe, needs_of
@@ -38,12 +40,14 @@ def recorded() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def pictures(recorded: dict[str, Any], feat_media: Path, example: Path) -> dict[str, np.ndarray]:
-    """Those that were recorded, by name; `clip@seconds` is a frame."""
+    """Those that were recorded, by name and decoded alike; `clip@seconds` is a frame."""
     found = {}
     for name in recorded["landmarks"]:
         file, _, time_s = name.partition("@")
         path = example if file == example.name else feat_media / file
-        found[name] = next(f.image for f in frames(path) if f.time_s >= float(time_s or 0.0) - 1e-3)
+        with av.open(str(path)) as container:
+            frame = next(f for f in container.decode(video=0) if f.time is None or f.time >= float(time_s or 0) - 1e-3)
+            found[name] = np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
     return found
 
 
@@ -171,9 +175,21 @@ def test_what_a_laughing_face_looks_like(networks: Networks, pictures: dict[str,
     for name, emotion in (("@3", "sadness"), ("@16", "joy")):
         picture = next(picture for each, picture in pictures.items() if each.endswith(name))
         (mesh,) = networks.finder.meshes(picture, 1)
-        rated = networks.classifier.rate(picture, mesh.box)
-        assert rated.sum() == pytest.approx(1.0, abs=1e-3)
-        assert EMOTIONS[int(rated.argmax())] == emotion
+        seen = networks.classifier.rate(picture, mesh.box)
+        looks = shipped_looks().rate(seen[None], networks.landmarker.blendshapes(mesh)[None])[0]
+        for rated in (seen, looks):
+            assert rated.sum() == pytest.approx(1.0, abs=1e-3)
+            assert EMOTIONS[int(rated.argmax())] == emotion
+
+
+def test_looks_are_half_what_the_classifier_sees() -> None:
+    """The other half is a regression: with no weights, all emotions are as likely."""
+    nothing = Looks("", np.zeros((7, 9)), np.zeros(7))
+    seen = np.array([[1.0, 0, 0, 0, 0, 0, 0]])
+    assert nothing.rate(seen, np.array([[0.0, 1.0]])) == pytest.approx(seen / 2 + 1 / 14)
+    shipped = shipped_looks()
+    assert shipped.weights.shape == (len(EMOTIONS), len(EMOTIONS) + len(BLENDSHAPES))
+    assert shipped.bias.shape == (len(EMOTIONS),)
 
 
 def test_a_letter_is_no_face(networks: Networks, feat_media: Path) -> None:

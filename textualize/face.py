@@ -186,8 +186,8 @@ def _is_grimace(grades: Mapping[str, int], emotions: Mapping[str, float]) -> boo
     """Pulled lip corners in a face that looks unpleasant rather than happy.
 
     Who cries pulls them as who laughs does.  Of the labelled stills of the
-    calibration where this holds, 13 % show joy; of the others with pulled lip
-    corners, 84 %.  Of a face whose looks nobody rated, a frown tells, or a
+    calibration where this holds, 11 % show joy; of the others with pulled lip
+    corners, 83 %.  Of a face whose looks nobody rated, a frown tells, or a
     hint of one with closed lips: 26 % and 63 %.
     """
     if emotions:
