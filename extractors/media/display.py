@@ -127,7 +127,7 @@ class Display:
             width,
             height,
             "rgb24",
-            interpolation=Interpolation.AREA if shrinks else Interpolation.BICUBIC,
+            interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
             **tone,
         )
         return np.ascontiguousarray(orientation.applied(rgb.to_ndarray()))

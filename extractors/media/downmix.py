@@ -36,7 +36,7 @@ class Downmix:
         self._usual = _usual_weights(names, count)
         self._weights = self._usual
         self._stretch, self._slide = round(_STRETCH_S * rate), max(1, round(_SLIDE_S * rate))
-        self._waiting = np.zeros((count, 0), np.float32)
+        self._waiting: list[np.ndarray] = []
 
     def mixed(self, samples: np.ndarray) -> np.ndarray:
         """(N,) float32 in −1–1 of those stretches that are complete.
@@ -44,23 +44,23 @@ class Downmix:
         Args:
             samples: (channels, M) float32 in −1–1, those that follow.
         """
-        self._waiting = np.concatenate([self._waiting, samples], axis=1)
-        whole = self._waiting.shape[1] // self._stretch * self._stretch
-        done, self._waiting = self._waiting[:, :whole], self._waiting[:, whole:]
-        return self._together([self._one(part) for part in np.split(done, whole // self._stretch or 1, axis=1)])
+        self._waiting.append(samples)
+        if sum(part.shape[1] for part in self._waiting) < self._stretch:
+            return np.zeros(0, np.float32)
+        there = np.concatenate(self._waiting, axis=1)
+        whole = there.shape[1] // self._stretch * self._stretch
+        self._waiting = [there[:, whole:]]
+        return self._together(np.split(there[:, :whole], whole // self._stretch, axis=1))
 
     def rest(self) -> np.ndarray:
         """(N,) what is left at the end."""
-        last, self._waiting = self._waiting, self._waiting[:, :0]
-        return self._together([self._one(last)])
+        last, self._waiting = [part for part in self._waiting if part.shape[1]], []
+        return self._together([np.concatenate(last, axis=1)]) if last else np.zeros(0, np.float32)
 
-    @staticmethod
-    def _together(parts: list[np.ndarray]) -> np.ndarray:
-        return np.clip(np.concatenate(parts), -1.0, 1.0)
+    def _together(self, parts: list[np.ndarray]) -> np.ndarray:
+        return np.clip(np.concatenate([self._one(part) for part in parts]), -1.0, 1.0)
 
     def _one(self, part: np.ndarray) -> np.ndarray:
-        if not part.shape[1]:
-            return part.sum(axis=0)
         weights = self._weights_for(part)
         mixed = weights @ part
         if not np.array_equal(weights, self._weights):

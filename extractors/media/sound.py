@@ -223,5 +223,7 @@ def _channels_of(block: Any) -> np.ndarray:
     samples = block.to_ndarray()
     if not block.format.is_planar:
         samples = samples.reshape(-1, block.layout.nb_channels).T
-    shift, scale = _SCALES.get(block.format.name.removesuffix("p"), (0.0, 1.0))
-    return ((samples + np.float32(shift)) / np.float32(scale)).astype(np.float32)
+    if (form := block.format.name.removesuffix("p")) in _SCALES:
+        shift, scale = _SCALES[form]
+        samples = (samples + np.float32(shift)) / np.float32(scale)
+    return samples.astype(np.float32, copy=False)
