@@ -131,7 +131,7 @@ def test_the_reference_shows_defaults_ranges_and_alternatives() -> None:
     assert keys["analyze"]["speech.engine"].allowed == ", ".join(names_of("speech"))
     # A section's default is that of the settings around it.
     assert keys["analyze"]["speech.engine"].default == "auto"
-    assert keys["finetune"]["speech.engine"].default == "pocketsphinx"
+    assert keys["finetune"]["speech.engine"].default == "faster-whisper"
     assert keys["finetune"]["mix.teaches"].allowed == "T, V, A" and not keys["finetune"]["mix.teaches"].default
 
 

@@ -15,6 +15,7 @@ import pytest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.timeline import Transcript
+from emoscribe.core.weights import MODELS, File, Model, Wheel
 from emoscribe.extractors import media
 from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.registry import choose
@@ -272,6 +273,8 @@ def test_a_cpu_is_not_asked_for_float16(checkpoint: Path) -> None:
     assert resolve(settings)[0].precision == "float32"
     with pytest.raises(SettingsError, match=r"speech\.precision: float16 is for a GPU"):
         resolve(settings.model_copy(update={"precision": "float16"}))
+    with pytest.raises(SettingsError, match="int8 is what faster-whisper computes in, and not whisper"):
+        resolve(settings.model_copy(update={"precision": "int8"}))
 
 
 def test_speech_without_an_understood_word_stays_speech(two_lines: Path, save_whisper, tmp_path: Path) -> None:
@@ -285,13 +288,12 @@ def test_speech_without_an_understood_word_stays_speech(two_lines: Path, save_wh
         assert (word.start_s, word.end_s) == (utterance.start_s, utterance.end_s)
 
 
-def test_weights_on_disk_are_what_auto_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_weights_on_disk_are_what_auto_chooses(no_weights: Path, tmp_path: Path) -> None:
     (tmp_path / "whisper").mkdir()
     (tmp_path / "whisper" / "base.pt").write_bytes(b"weights")
     settings, why = resolve(SpeechSettings(device="cpu"))
     assert (settings.engine, settings.model, settings.device) == ("whisper", "base", "cpu")
-    assert why == "Whisper base on cpu (auto)"
+    assert why.startswith("Whisper base on cpu (auto: the model Systran/faster-whisper-base is not on this machine")
 
 
 def test_provenance_knows_the_weights(checkpoint: Path, save_whisper, tmp_path: Path) -> None:
@@ -314,7 +316,12 @@ def test_a_file_that_is_no_checkpoint(content: bytes, example: Path, tmp_path: P
 
 @pytest.fixture
 def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Neither in a cache nor in packages."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    gone = Wheel("gone", "a_package_that_is_gone", "data")
+    for name in ("Systran/faster-whisper-base", "Systran/faster-whisper-tiny.en"):
+        files = {"model.bin": File("0" * 64, ((gone, "model.bin"),))}
+        monkeypatch.setitem(MODELS, name, Model(files=files))  # pyright: ignore[reportArgumentType]
     return tmp_path / "whisper"
 
 
