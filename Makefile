@@ -1,6 +1,6 @@
 # Everything runs in .venv, built once from pyproject.toml and constraints.txt.
-VERSION_FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
-PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c '$(VERSION_FITS)' 2>/dev/null && echo $$p && break; done)
+VERSION_FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do $$p -c '$(VERSION_FITS)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 CLIP := examples/tears-to-laughter.mp4
 
@@ -16,7 +16,7 @@ setup: .venv/.ready
 # install keeps one copy of the code: this one.
 .venv/.ready: pyproject.toml constraints.txt models.txt
 	@$(PYTHON) -c '$(VERSION_FITS)' 2>/dev/null || \
-		{ echo "emoscribe needs Python 3.11 or 3.12: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+		{ echo "emoscribe needs Python 3.11 to 3.13: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip install --quiet --constraint constraints.txt --editable '.[offline,dev]'
@@ -27,8 +27,10 @@ demo: setup
 	$(BIN)/emoscribe analyze $(CLIP) --config embedded --out out/demo --formats json,srt,html
 	@echo "Next: $(BIN)/emoscribe analyze YOUR-VIDEO --out out, or with emoscribe on the path: uv tool install '.[offline]'"
 
+# A file of tests a process, as many at once as there are cores, up to four:
+# each process may hold several models.
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -38,7 +38,7 @@ from .textualize.face import UNIT_WORDS
 from .textualize.levels import PopulationNorms, population_norms
 from .textualize.moments import moment_in, moments_of
 from .textualize.voice import Scope
-from .textualize.windows import clock_bounds, window_at
+from .textualize.windows import clock_bounds, shortest_s, window_at
 
 if TYPE_CHECKING:
     from .llm.predictor import TextPredictor
@@ -121,16 +121,19 @@ class Session:
         """
         with self._lock, ExitStack() as stack:
             if not isinstance(source, FileSource):
-                source = stack.enter_context(closing(FileSource(source, store=self.context.store)))
+                source = stack.enter_context(closing(self._opened(source)))
             self._begin_loading()
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
             return label(cues, self.plan, self._predictor(), self.context)
 
     def prompts(self, source: str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
         """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
-        with self._lock, closing(FileSource(source, store=self.context.store)) as opened:
+        with self._lock, closing(self._opened(source)) as opened:
             cues = perceive(opened, self.plan.settings, self.engines, self.context, transcript=transcript)
             return prompts_from(moments_from(cues, self.plan), self.plan)
+
+    def _opened(self, path: str | Path) -> FileSource:
+        return FileSource(path, store=self.context.store, tracks=self.plan.settings.media)
 
     def stream(self, source: LiveSource) -> Iterator[Segment]:
         """Windows of what is seen and heard, each as soon as all that began in it is known.
@@ -249,6 +252,8 @@ def stream_segments(
             end_s = min(end_s, cues.media.duration_s)
         utterances = cues.transcript.utterances if cues.transcript is not None else ()
         window = window_at(utterances, start_s, end_s)
+        if start_s > 0 and end_s - start_s < shortest_s(hop_s or window_s) and not window.words:
+            return  # of a file it would belong to the window before, which is given already
         moment = moment_in(window, cues, plan.wording, _norms(plan), plan.settings.modalities)
         prompt = _prompt([*before, moment], len(before), plan)
         before.append(moment)

@@ -92,7 +92,7 @@ class BaselineSettings(LoopSettings):
     """What is computed in; `auto` is bfloat16 on a GPU that multiplies it."""
     search: SearchSettings | None = None
     speech: SpeechSettings = EMBEDDED_SPEECH
-    face: FaceSettings = FaceSettings(engine="mediapipe")
+    face: FaceSettings = FaceSettings(engine="landmarker")
     voice: VoiceSettings = VoiceSettings()
     labels: str | tuple[str, ...] | None = None
     """Label set of a table: a name or the labels themselves; null to take it from the data."""

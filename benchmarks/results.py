@@ -40,7 +40,7 @@ def report(name: str, ours: float, plain: float, unit: str, device: str, out: Pa
     if out is not None:
         path = make_folder(out) / f"{re.sub(r'[^a-z0-9]+', '-', device.lower()).strip('-')}.json"
         kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        kept[name] = result | about | {"date": date.today().isoformat(), "versions": _versions()}
+        kept[name] = result | about | {"date": date.today().isoformat(), "versions": versions()}
         write_text(path, json.dumps(dict(sorted(kept.items())), indent=2) + "\n")
     print(json.dumps(result), flush=True)
 
@@ -64,7 +64,8 @@ def _processor() -> str:
     return model[1].strip() if model else f"{platform.machine()} CPU"
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python, and of the packages that set the pace."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -106,7 +106,7 @@ def _folders(model: str) -> Iterator[Path]:
 
 def _cache(model: str) -> Path:
     """Where the files of a model are kept that had to be joined or fetched."""
-    return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "emoscribe" / model
+    return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "emoscribe" / "models" / model
 
 
 def _wheels(model: str) -> list[Wheel]:

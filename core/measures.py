@@ -100,6 +100,48 @@ FACE: Mapping[str, Measure] = _by_name(
     )
 )
 
+# What a face's mesh is read as, by ARKit's names: how far each movement goes,
+# of the person's own left or right side.
+_ON_EACH_SIDE, _IN_THE_MIDDLE = ("Left", "Right"), ("",)
+BLENDSHAPES: Mapping[str, Measure] = _by_name(
+    *(
+        Measure(name + side, about, "", "FaceLandmarker", 0, 1)
+        for name, about, sides in (
+            ("browDown", "brow lowered", _ON_EACH_SIDE),
+            ("browInnerUp", "inner brows raised", _IN_THE_MIDDLE),
+            ("browOuterUp", "outer brow raised", _ON_EACH_SIDE),
+            ("eyeBlink", "eye closed", _ON_EACH_SIDE),
+            ("eyeLookDown", "gaze down", _ON_EACH_SIDE),
+            ("eyeLookIn", "gaze to the nose", _ON_EACH_SIDE),
+            ("eyeLookOut", "gaze from the nose", _ON_EACH_SIDE),
+            ("eyeLookUp", "gaze up", _ON_EACH_SIDE),
+            ("eyeSquint", "eye narrowed", _ON_EACH_SIDE),
+            ("eyeWide", "eye widened", _ON_EACH_SIDE),
+            ("jawForward", "jaw forward", _IN_THE_MIDDLE),
+            ("jawLeft", "jaw to the left", _IN_THE_MIDDLE),
+            ("jawOpen", "jaw open", _IN_THE_MIDDLE),
+            ("jawRight", "jaw to the right", _IN_THE_MIDDLE),
+            ("mouthClose", "lips closed over an open jaw", _IN_THE_MIDDLE),
+            ("mouthDimple", "lip corner drawn back", _ON_EACH_SIDE),
+            ("mouthFrown", "lip corner lowered", _ON_EACH_SIDE),
+            ("mouthFunnel", "lips open and round", _IN_THE_MIDDLE),
+            ("mouthLeft", "mouth to the left", _IN_THE_MIDDLE),
+            ("mouthLowerDown", "lower lip lowered", _ON_EACH_SIDE),
+            ("mouthPress", "lips pressed", _ON_EACH_SIDE),
+            ("mouthPucker", "lips puckered", _IN_THE_MIDDLE),
+            ("mouthRight", "mouth to the right", _IN_THE_MIDDLE),
+            ("mouthRollLower", "lower lip rolled in", _IN_THE_MIDDLE),
+            ("mouthRollUpper", "upper lip rolled in", _IN_THE_MIDDLE),
+            ("mouthShrugLower", "lower lip pushed up", _IN_THE_MIDDLE),
+            ("mouthShrugUpper", "upper lip pushed up", _IN_THE_MIDDLE),
+            ("mouthSmile", "lip corner raised", _ON_EACH_SIDE),
+            ("mouthStretch", "lip corner stretched", _ON_EACH_SIDE),
+            ("mouthUpperUp", "upper lip raised", _ON_EACH_SIDE),
+        )
+        for side in sides
+    )
+)
+
 
 def check_declared(names: Iterable[str], declared: Mapping[str, Measure], what: str) -> None:
     """Raises:

@@ -31,6 +31,8 @@ class Media:
 
     Attributes:
         start_s, end_s: the stretch of it that is meant; all of it, unless said.
+        video_track, audio_track: which of the file's tracks is seen and which is heard, by number.
+        tracks: the pictures and sounds that the file holds, a line each.
     """
 
     path: str
@@ -42,6 +44,9 @@ class Media:
     has_audio: bool = False
     start_s: float = 0.0
     end_s: float | None = None
+    video_track: int | None = None
+    audio_track: int | None = None
+    tracks: tuple[str, ...] = ()
 
     @property
     def until_s(self) -> float:
@@ -107,7 +112,7 @@ class UnitScale:
 
     Attributes:
         grades: from which value on a unit is slight, plain, strong.
-        unspoken: units that it cannot be trusted on, and that are not put into words.
+        unspoken: units and emotions that it cannot be trusted on, and that are not put into words.
         shut_is_read: whether the value 0 of parting lips means that they are closed.
     """
 
@@ -133,6 +138,7 @@ class FaceTrack:
             (N, G), in inter-ocular distances unless the name says otherwise.
         pose: (N, 3) degrees: pitch (up positive), yaw (to the viewer's right
             positive), roll; NaN where unknown.
+        blendshape_names, blendshapes: (N, B) in 0–1, of extractors that tell; keys of `measures.BLENDSHAPES`.
         emotion_names, emotions: (N, E) in 0–1, of extractors that classify.
         valence, arousal: (N,) in −1–1, of extractors that rate.
         scale: what the values of its units mean.
@@ -153,9 +159,12 @@ class FaceTrack:
     valence: np.ndarray | None = None
     arousal: np.ndarray | None = None
     scale: UnitScale = UnitScale()
+    blendshape_names: tuple[str, ...] = ()
+    blendshapes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         measures.check_declared(self.names, measures.FACE, "face track")
+        measures.check_declared(self.blendshape_names, measures.BLENDSHAPES, "face track")
 
 
 @dataclass(frozen=True, eq=False)

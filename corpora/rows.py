@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from ..core.errors import MediaError
 
 # Spreadsheets of many countries write semicolons.
 _DELIMITERS = ",;\t"
+
+# Where the decimal point is a comma, and the delimiter is not.
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Row:
         if text is None:
             return None
         try:
-            number = float(text)
+            number = float(_with_point(text))
         except ValueError:
             number = math.nan
         if not 0 <= number < math.inf:
@@ -64,7 +68,7 @@ class Row:
         """The cell as a number; NaN where it is empty."""
         text = self.text(column)
         try:
-            return math.nan if text is None else float(text)
+            return math.nan if text is None else float(_with_point(text))
         except ValueError:
             raise self.wrong(column, f"expected a number, got {text!r}") from None
 
@@ -75,6 +79,11 @@ class Row:
             return int(text or "")
         except ValueError:
             raise self.wrong(column, f"expected a whole number, got {text!r}") from None
+
+
+def _with_point(number: str) -> str:
+    """A number as spreadsheets of many countries write it."""
+    return number.replace(",", ".") if _DECIMAL_COMMA.fullmatch(number) else number
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,8 @@ def csv_table(path: Path, text: str) -> Table:
     """The rows of a CSV file with a header; rows without any cell are skipped.
 
     Lines end where CSV says so: not at every character that Unicode calls a
-    line break.
+    line break, but at the carriage return of old Macintoshs.  Excel's line
+    `sep=;` is not data, nor are empty cells behind the last column.
 
     Args:
         path: what to call the file in errors.
@@ -133,14 +143,19 @@ def csv_table(path: Path, text: str) -> Table:
     Raises:
         MediaError: no header, a column twice, a row of another length.
     """
-    header_line = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=header_line.count)
+    told = re.match(r'"?sep=(.)"?(\r\n?|\n)', text, re.IGNORECASE)
+    header_line = re.sub(r'"[^"]*"', "", re.split(r"\r\n?|\n", text, maxsplit=1)[0])
+    delimiter = told[1] if told else max(_DELIMITERS, key=header_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows: list[Row] = []
     try:
+        if told:
+            next(reader)
         columns = _header(path, next(reader, []))
         line = reader.line_num + 1
         for cells in reader:
+            while len(cells) > len(columns) and not cells[-1].strip():
+                cells.pop()
             if any(cell.strip() for cell in cells):
                 row = Row(path, len(rows) + 1, line, dict(zip(columns, cells, strict=False)))
                 if len(cells) != len(columns):
@@ -163,7 +178,7 @@ def jsonl_table(path: Path, text: str) -> Table:
     """
     rows: list[Row] = []
     columns: dict[str, None] = {}
-    for line, content in enumerate(text.split("\n"), start=1):
+    for line, content in enumerate(re.split(r"\r\n?|\n", text), start=1):
         if not content.strip():
             continue
         try:

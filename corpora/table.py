@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..core.errors import MediaError, SettingsError
@@ -31,6 +32,13 @@ OBTAIN = "write one with the columns label, and text or video"
 ROLES = ("label", "text", "video", "speaker", "dialogue", "source", "start_s", "end_s")
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
+
+# How pandas, R and spreadsheets write that there is none (`pandas.read_csv` takes these for missing).
+_MISSING = {"#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "n/a", "NULL", "null", "None", "NaT"}
+_MISSING |= {"NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
+
+# What readers make of whole numbers where some are missing.
+_WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)\.0+")
 
 
 def column_names(assignments: Sequence[str]) -> dict[str, str]:
@@ -144,7 +152,7 @@ def _labels_in(rows: Iterable[tuple[Sequence[Row], str]]) -> LabelSet:
 
 
 def _target(row: Row, column: str, labels: LabelSet) -> str:
-    label = _label(row, column)
+    label = _label(row, column, given=labels.labels)
     if label in labels.labels:
         return label
     same = [one for one in labels.labels if one.casefold() == label.casefold()]
@@ -155,11 +163,14 @@ def _target(row: Row, column: str, labels: LabelSet) -> str:
     raise row.wrong(column, f"unknown label {label!r}; there are: {', '.join(labels.labels)}{hint}")
 
 
-def _label(row: Row, column: str) -> str:
+def _label(row: Row, column: str, given: Collection[str] = ()) -> str:
+    """The label as written, but `0` where a reader made `0.0` of it, in this split or another."""
     label = row.text(column)
-    if label is None:
-        raise row.wrong(column, "no label; fill it in or remove the row")
-    return label
+    if label is None or (label in _MISSING and label not in given):
+        written = f" ({label!r})" if label is not None else ""
+        raise row.wrong(column, f"no label{written}; fill it in or remove the row")
+    whole = _WHOLE_AS_FLOAT.fullmatch(label)
+    return whole[1] if whole else label
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────

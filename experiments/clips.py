@@ -96,7 +96,7 @@ def as_perceived_for(run: TextRun, asked: AnalyzeSettings) -> AnalyzeSettings:
     """What was asked for, by the run's own extractors, or else the embedded ones, in all that was not."""
     own = {
         "speech": run.extractors.speech or EMBEDDED_SPEECH,
-        "face": run.extractors.face or FaceSettings(engine="mediapipe"),
+        "face": run.extractors.face or FaceSettings(engine="landmarker"),
         "voice": run.extractors.voice or VoiceSettings(),
     }
     for name, trained in own.items():

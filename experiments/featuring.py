@@ -108,7 +108,7 @@ def _perceived(
     with Engines(context) as engines:
         for done, clip in enumerate(with_media, 1):
             try:
-                with closing(FileSource(str(clip.media), store=context.store)) as source:
+                with closing(FileSource(str(clip.media), store=context.store, tracks=decided.media)) as source:
                     cues = perceive_over_time(
                         source,
                         decided,

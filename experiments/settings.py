@@ -58,7 +58,7 @@ class FinetuneSettings(TrainingSettings):
     prompt: PromptSettings = PromptSettings()
     wording: WordingSettings = WordingSettings()
     speech: SpeechSettings = EMBEDDED_SPEECH
-    face: FaceSettings = FaceSettings(engine="mediapipe")
+    face: FaceSettings = FaceSettings(engine="landmarker")
     voice: VoiceSettings = VoiceSettings()
     norms: str = "meld-minilm"
     """What is usual for voices: the norms of a run or adapter, or a `norms.json`."""

@@ -35,7 +35,7 @@ def cues_of(
     with Engines(context) as engines:
         for done, clip in enumerate(with_media, 1):
             try:
-                with closing(FileSource(str(clip.media), store=context.store)) as source:
+                with closing(FileSource(str(clip.media), store=context.store, tracks=settings.media)) as source:
                     published = as_published(clip, source.media)
                     yield clip, perceive(source, settings, engines, alone, transcript=published)
             except MediaError as error:

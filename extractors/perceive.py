@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.context import DEFAULT, Context
-from ..core.errors import SettingsError
-from ..core.timeline import Cues, FaceTrack, Transcript, VoiceTrack
+from ..core.errors import SettingsError, UnavailableError
+from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import registry
 from .engines import Engines
 from .face.track import FaceTracker
@@ -45,7 +45,7 @@ def decide(settings: P, context: Context) -> tuple[P, list[str]]:
         settings = settings.model_copy(update={"speech": speech})
         choices.append(f"speech: {why}")
     if "V" in settings.modalities:
-        face, why = registry.choose("face", settings.face, context)
+        face, why = _who_looks(settings, context)
         settings = settings.model_copy(update={"face": face})
         choices.append(f"face: {why}")
     if "A" in settings.modalities:
@@ -54,6 +54,16 @@ def decide(settings: P, context: Context) -> tuple[P, list[str]]:
     if settings.speech.speakers == SEEN:
         _require_sight(settings)
     return settings, choices
+
+
+def _who_looks(settings: PerceiveSettings, context: Context) -> tuple[FaceSettings, str]:
+    """Nobody, where no engine is here and none was asked for: a recording can still be heard."""
+    try:
+        return registry.choose("face", settings.face, context)
+    except UnavailableError as error:
+        if settings.face.engine != registry.AUTOMATIC or settings.modalities == "V":
+            raise
+        return settings.face.model_copy(update={"engine": registry.SWITCHED_OFF}), f"nobody looks ({error})"
 
 
 def _require_sight(settings: PerceiveSettings) -> None:
@@ -101,7 +111,16 @@ def perceive(
         looking = pool.submit(_look, source, settings, engines, context)
         said, voices, heard = _listen(source, settings, engines, context, transcript, looking)
         faces, seen = looking.result()
-    return Cues(source.media, said, faces, voices, provenance=heard | seen)
+    return Cues(source.media, said, faces, voices, provenance=_tracks_of(source.media) | heard | seen)
+
+
+def _tracks_of(media: Media) -> dict[str, Any]:
+    """Which of the file's tracks were read, and what else there is in it."""
+    lines = {int(line.partition(":")[0]): line for line in media.tracks}
+    chosen = {"picture": media.video_track, "sound": media.audio_track}
+    read = {what: lines[track] for what, track in chosen.items() if track in lines}
+    others = [line for track, line in lines.items() if track not in chosen.values()]
+    return {"media": read | ({"not read": others} if others else {})} if lines else {}
 
 
 def perceive_over_time(
@@ -164,7 +183,7 @@ def _look(source: FileSource, settings: PerceiveSettings, engines: Engines, cont
         context.store,
         source.media.sha256,
         "face",
-        about,
+        about | source.read_as("video"),
         lambda: follow_faces(source, settings.face, engines, context),
         source.interval,
     )
@@ -222,7 +241,7 @@ def _listen(
         source.media.sha256,
         "voice",
         # Voices are measured where somebody speaks, so they hang on the words.
-        about | {"transcript": asdict(said)},
+        about | {"transcript": asdict(said)} | source.read_as("audio"),
         lambda: engines.voice(settings.voice).measure(source.sound(), said),
         source.interval,
     )
@@ -242,14 +261,15 @@ def _heard(
     if isinstance(given, Transcript):
         about, said = {"engine": given.source}, given
     elif given is not None:
-        about, said = {"engine": "file", "file": Path(given).name}, subtitles.read_transcript(given)
+        about = {"engine": "file", "file": Path(given).name}
+        said = subtitles.read_transcript(given, source.media.duration_s)
     elif source.media.has_audio:
         about = describe_speech(settings.speech)
         said = kept(
             context.store,
             source.media.sha256,
             "transcript",
-            about,
+            about | source.read_as("audio"),
             lambda: transcribe(source.sound(), engines.speech(settings.speech), context.stage("listening")),
             source.interval,
         )
@@ -274,7 +294,7 @@ def _seen_talking(said: Transcript, source: FileSource, faces: FaceTrack | None,
         context.store,
         source.media.sha256,
         "loudness",
-        about,
+        about | source.read_as("audio"),
         lambda: talking.loudness(source.sound()),
         source.interval,
     )

@@ -34,7 +34,7 @@ ENGINES: Mapping[Kind, dict[str, str]] = {
         "whisper": ".speech.whisper",
         "pocketsphinx": ".speech.pocketsphinx",
     },
-    "face": {"py-feat": ".face.pyfeat", "mediapipe": ".face.mediapipe"},
+    "face": {"py-feat": ".face.pyfeat", "landmarker": ".face.landmarker"},
     "voice": {"opensmile": ".voice.opensmile"},
 }
 
@@ -55,8 +55,8 @@ class Rung(NamedTuple):
     if_here: bool = False
 
 
-# What `auto` tries, the best first.  MediaPipe sees 80 frames a second on two
-# cores, where py-feat needs a second a face.
+# What `auto` tries, the best first.  The landmarker sees 40 frames a second on
+# a core, where py-feat needs a second a face.
 AUTO: Mapping[Kind, tuple[Rung, ...]] = {
     "speech": (
         Rung("faster-whisper", "cuda", "turbo"),
@@ -67,7 +67,7 @@ AUTO: Mapping[Kind, tuple[Rung, ...]] = {
         Rung("faster-whisper", model="tiny.en"),
         Rung("pocketsphinx", "cpu"),
     ),
-    "face": (Rung("py-feat", "cuda"), Rung("mediapipe", "cpu"), Rung("py-feat", "cpu")),
+    "face": (Rung("py-feat", "cuda"), Rung("landmarker", "cpu"), Rung("py-feat", "cpu")),
     "voice": (Rung("opensmile", "cpu"),),
 }
 
@@ -227,18 +227,23 @@ def needs_of(kind: Kind, settings: Any) -> list[Need]:
         return []
     if settings.engine not in LADDERS:
         return engine_spec(kind, settings.engine).needs(settings)
-    rungs = [spec_and_asked for rung, *spec_and_asked in _rungs(kind, settings) if not rung.if_here]
-    needs_of_rungs = [(spec.in_words(asked), spec.needs(asked)) for spec, asked in rungs]
-    ready = [not any(need.missing for need in needs) for _, needs in needs_of_rungs]
+    rungs = [(spec, asked) for rung, spec, asked in _rungs(kind, settings) if not rung.if_here]
+    needs_of_rungs = [spec.needs(asked) for spec, asked in rungs]
+    ready = [not any(need.missing for need in needs) for needs in needs_of_rungs]
     found: list[Need] = []
-    for at, (_, needs) in enumerate(needs_of_rungs):
+    for at, needs in enumerate(needs_of_rungs):
         if settings.engine == AUTOMATIC and at > 0:
             break
         # A better one that is here, or else the next best.
         others = [*range(at), *range(at + 1, len(rungs))]
-        instead = next((needs_of_rungs[other][0] for other in others if ready[other]), None)
+        instead = next((_in_words(*rungs[other]) for other in others if ready[other]), None)
         found += [need if need.missing is None or need.instead else replace(need, instead=instead) for need in needs]
     return found
+
+
+def _in_words(spec: EngineSpec, asked: Any) -> str:
+    """What would perceive, as `choose` would say; what it needs is here."""
+    return spec.in_words(spec.complete(asked, Context(offline=True)))
 
 
 def _rungs(kind: Kind, settings: Any) -> list[tuple[Rung, EngineSpec, Any]]:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..core.errors import SettingsError
 from ..core.settings import Device, Settings
+from .media.settings import MediaSettings
 from .registry import Kind, names_of
 
 
@@ -94,6 +95,7 @@ class PerceiveSettings(Settings):
     speech: SpeechSettings = SpeechSettings()
     face: FaceSettings = FaceSettings()
     voice: VoiceSettings = VoiceSettings()
+    media: MediaSettings = MediaSettings()
 
     @model_validator(mode="after")
     def _known_modalities(self) -> PerceiveSettings:

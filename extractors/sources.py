@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -17,8 +17,14 @@ from ..core.errors import EmoscribeError, SettingsError
 from ..core.timeline import Media
 from . import media
 from .media import SAMPLE_RATE, Frame, Sound, span
+from .media.settings import MediaSettings
 from .sampling import SamplingGrid
 from .store import kept
+
+# Raised where a file is read as something else than before, so that what a store kept of it is perceived anew.
+DECODING = 2
+
+PLAYERS_CHOICE = MediaSettings()
 
 # What a live source remembers of the sound: longer than anything that is heard or measured at once.
 KEPT_S = 90.0
@@ -49,6 +55,7 @@ class FileSource:
     Args:
         start_s, end_s: the stretch; by default all.
         store: may know the file.
+        tracks: which of its tracks; by default those that a player would choose.
 
     Raises:
         MediaError: it cannot be read as video, sound or picture.
@@ -56,9 +63,15 @@ class FileSource:
     """
 
     def __init__(
-        self, path: str | Path, start_s: float = 0.0, end_s: float | None = None, *, store: Store | None = None
+        self,
+        path: str | Path,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        *,
+        store: Store | None = None,
+        tracks: MediaSettings = PLAYERS_CHOICE,
     ) -> None:
-        whole = identify(path, store)
+        whole = identify(path, store, tracks)
         self.start_s, self.end_s = start_s, math.inf if end_s is None else end_s
         if start_s < 0 or self.end_s <= start_s or (start_s and start_s >= whole.duration_s):
             asked = f"{start_s:g} to {'its end' if end_s is None else f'{end_s:g}'} s"
@@ -74,13 +87,19 @@ class FileSource:
 
     def frames(self, sampling_fps: float | None) -> Iterator[Frame]:
         """See `media.frames`."""
-        return media.frames(self.media.path, sampling_fps, self.start_s, self.end_s)
+        return media.frames_of(self.media, sampling_fps)
+
+    def read_as(self, kind: Literal["video", "audio"]) -> dict[str, Any]:
+        """What cues of its pictures, or of its sound, depend on besides the file and who perceives."""
+        return {"decoding": DECODING, "track": self.media.video_track if kind == "video" else self.media.audio_track}
 
     def sound(self) -> Sound:
         """See `media.decode_sound`; decoded at the first call."""
         with self._lock:
             if self._sound is None:
-                self._sound = media.decode_sound(self.media.path, self.start_s, self.end_s)
+                # An encoder pads its last block: nothing is heard after the end.
+                end_s = min(self.end_s, self.media.duration_s)
+                self._sound = media.decode_sound(self.media.path, self.start_s, end_s, track=self.media.audio_track)
             return self._sound
 
     def close(self) -> None:
@@ -91,14 +110,15 @@ class FileSource:
                 self._sound = None
 
 
-def identify(path: str | Path, store: Store | None = None) -> Media:
+def identify(path: str | Path, store: Store | None = None, tracks: MediaSettings = PLAYERS_CHOICE) -> Media:
     """What a file is: told by the store, or else probed.
 
     Raises:
         MediaError: it cannot be read as video, sound or picture.
+        SettingsError: it has no such track.
     """
-    sha256 = media.sha256_of(path)
-    known = kept(store, sha256, "media", {}, lambda: media.probe(path, sha256))
+    sha256, asked = media.sha256_of(path), tracks.model_dump()
+    known = kept(store, sha256, "media", {"decoding": DECODING} | asked, lambda: media.probe(path, sha256, **asked))
     # The same content may lie under another name today.
     return replace(known, path=str(path))
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import MediaError
 from ..core.files import atomic_path
-from .media import decoded
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
+from .media.display import Display
+from .media.files import url_of
+from .media.recording import Recording, recorded
 
 # Fine enough for every frame rate, and MPEG's own.
 _TICKS_PER_S = 90_000
@@ -46,13 +45,9 @@ def cut(source: Path, start_s: float, end_s: float, target: Path) -> None:
     import av
     from av.error import FFmpegError
 
-    try:
-        original = av.open(str(source))
-    except (FFmpegError, OSError):
-        raise MediaError(f"{source} cannot be decoded: it is missing, damaged or not a video") from None
-    with original, atomic_path(target) as partial:
+    with recorded(source) as original, atomic_path(target) as partial:
         try:
-            with av.open(str(partial), "w", format="mp4") as clip:
+            with av.open(url_of(partial), "w", format="mp4") as clip:
                 written = _write(original, clip, start_s, end_s)
         except FFmpegError as error:  # in writing: reading passes over what is damaged
             raise OSError(error.errno, error.strerror) from None
@@ -68,62 +63,43 @@ def frame_times_s(video: str | Path) -> np.ndarray:
     Raises:
         MediaError: it cannot be decoded, or has no picture.
     """
-    import av
-    from av.error import FFmpegError
-
-    try:
-        with av.open(str(video)) as container:
-            if not container.streams.video:
-                raise MediaError(f"{video} has no picture")
-            stream, origin_s = container.streams.video[0], _origin_s(container)
-            stream.thread_type = "AUTO"
-            rate = float(stream.average_rate or 25)
-            times_s = [
-                index / rate if frame.time is None else frame.time - origin_s
-                for index, frame in enumerate(decoded(container, stream))
-            ]
-            return np.maximum(times_s, 0.0)
-    except (FFmpegError, OSError):
-        raise MediaError(f"{video} cannot be decoded: it is missing, damaged or not a video") from None
+    with recorded(video) as recording:
+        if recording.video is None:
+            raise MediaError(f"{video} has no picture")
+        return np.array([max(time_s, 0.0) for time_s, _ in recording.pictures()])
 
 
-def _origin_s(container: InputContainer) -> float:
-    return (container.start_time or 0) / 1e6
-
-
-def _write(original: Any, clip: Any, start_s: float, end_s: float) -> bool:
+def _write(original: Recording, clip: Any, start_s: float, end_s: float) -> bool:
     """Whether there was anything to write."""
     import av
 
-    origin_s = _origin_s(original)
     # Both streams have to be there before anything is written.
-    picture = _Picture(original, clip, end_s - start_s) if original.streams.video else None
-    sound = _Sound(original, clip, end_s - start_s) if original.streams.audio else None
+    picture = _Picture(original, clip, end_s - start_s) if original.video is not None else None
+    sound = _Sound(original, clip, end_s - start_s) if original.audio is not None else None
     tracks = [track for track in (picture, sound) if track is not None]
-    if not tracks:
-        return False
-    original.seek(round((origin_s + max(0.0, start_s - _RUN_IN_S)) * 1e6))
-    for frame in decoded(original, *(track.source for track in tracks)):
+    original.seek(start_s - _RUN_IN_S)
+    for frame in original.decoded(*(track.source for track in tracks)):
         track = picture if picture is not None and isinstance(frame, av.VideoFrame) else sound
         if track is not None and frame.time is not None and not track.done:
-            track.take(frame, frame.time - origin_s - start_s)
+            track.take(frame, frame.time - start_s)
         if all(track.done for track in tracks):
             break
     return any([track.finish() for track in tracks])
 
 
 class _Picture:
-    """The pictures of a clip, upright, at the times they had."""
+    """The pictures of a clip as they are shown, at the times they had."""
 
-    def __init__(self, original: InputContainer, clip: Any, length_s: float) -> None:
-        self.source = original.streams.video[0]
+    def __init__(self, original: Recording, clip: Any, length_s: float) -> None:
+        self.source: Any = original.video
         self.source.thread_type = "AUTO"
-        first = next(decoded(original, self.source), None)
-        if first is None:
-            raise MediaError(f"{original.name} has no picture that can be decoded")
-        # Cameras store pictures lying and say so; the clip stores them upright.
-        self._quarter_turns = round((first.rotation or 0) / 90) % 4
-        height, width = (first.width, first.height) if self._quarter_turns % 2 else (first.height, first.width)
+        with recorded(original.path, self.source.index) as again:
+            first = next((picture for _, picture in again.pictures()), None)
+            if first is None:
+                raise MediaError(f"{original.path} has no picture that can be decoded")
+            # Cameras store pictures lying and say so; the clip stores them upright.
+            width, height = Display(again.video).size_of(first)
+        self._display = Display(self.source, size=(width, height))
         self._track = clip.add_stream("libx264", rate=self.source.average_rate or 25, options=_QUALITY)
         # The colours of H.264 come for two by two pixels.
         self._track.width, self._track.height, self._track.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
@@ -152,10 +128,8 @@ class _Picture:
     def _put(self, frame: Any, time_s: float) -> None:
         import av
 
-        if self._quarter_turns:
-            frame = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), self._quarter_turns)), format="rgb24"
-            )
+        if not self._display.is_plain(frame):
+            frame = av.VideoFrame.from_ndarray(self._display.shown(frame), format="rgb24")
         frame = frame.reformat(width=self._track.width, height=self._track.height, format="yuv420p")
         frame.pts, frame.time_base = round(time_s * _TICKS_PER_S), Fraction(1, _TICKS_PER_S)
         frame.pict_type = 0  # where key frames go is the new encoder's choice
@@ -166,10 +140,10 @@ class _Picture:
 class _Sound:
     """The sound of a clip, to the sample."""
 
-    def __init__(self, original: InputContainer, clip: Any, length_s: float) -> None:
+    def __init__(self, original: Recording, clip: Any, length_s: float) -> None:
         import av
 
-        self.source = original.streams.audio[0]
+        self.source: Any = original.audio
         self._rate = self.source.rate
         self._layout = "mono" if self.source.channels == 1 else "stereo"
         self._planes = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)

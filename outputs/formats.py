@@ -13,7 +13,7 @@ from ..core.errors import SettingsError
 from ..core.files import dumps, make_folder, write_text
 from ..core.text import one_line
 from ..core.timeline import LabelledTranscript, Segment
-from .lines import reading
+from .lines import reading, shown_label
 from .report import report_page
 from .schema import to_json
 
@@ -122,7 +122,7 @@ def _vtt(transcript: LabelledTranscript, folder: Path) -> str:
 
 
 def _csv(transcript: LabelledTranscript, folder: Path) -> str:
-    """One row a moment, a column a label with its score."""
+    """One row a moment, a column a label with its score; the label is empty where there is no evidence."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(
@@ -136,7 +136,7 @@ def _csv(transcript: LabelledTranscript, folder: Path) -> str:
                 f"{moment.end_s:.3f}",
                 *map(_cell, (moment.speaker, moment.text, moment.face, moment.voice)),
                 moment.evidence,
-                _cell(segment.label),
+                _cell(shown_label(segment)),
                 *(f"{segment.scores[label]:.6f}" for label in transcript.labels),
             ]
         )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..core.files import plain
 from ..core.text import one_line
 from ..core.timeline import LabelledTranscript, Media
 from .schema import to_json
@@ -218,6 +219,11 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, (list, tuple)):
-        yield name, ", ".join(map(str, value)) or "none"
+        yield name, ", ".join(map(_said, value)) or "none"
     else:
-        yield name, "none" if value is None else str(value)
+        yield name, _said(value)
+
+
+def _said(value: Any) -> str:
+    """A value as it reads in JSON, so that a kept result shows what a fresh one does."""
+    return "none" if value is None else str(plain(value))

@@ -23,14 +23,14 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face.mediapipe import SOURCE, read_mesh
-from emoscribe.extractors.face.mesh import mesher
+from emoscribe.extractors.face.landmarker import SOURCE, read_mesh
+from emoscribe.extractors.face.landmarker_models import load_networks
 from emoscribe.extractors.face.units import CALIBRATION, LARGEST_DEVIATION, Calibration, action_units, pose_terms
 from emoscribe.extractors.media import frames
 from emoscribe.textualize.face import face_words
@@ -127,41 +127,47 @@ UNITS = {
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Stills with a face: measures (N, G) by name, pose (N, 3), boxes (N, 4), and what they are said to show."""
+    """Stills with a face: measures (N, G) by name, pose (N, 3), boxes (N, 4), blendshapes (N, B), emotions (N, 7),
+    and what they are said to show."""
 
     names: tuple[str, ...]
     measures: np.ndarray
     pose: np.ndarray
     boxes: np.ndarray
+    blendshapes: np.ndarray
+    emotions: np.ndarray
     label: np.ndarray
     person: np.ndarray
 
     def take(self, rows: np.ndarray) -> Faces:
-        return Faces(
-            self.names, self.measures[rows], self.pose[rows], self.boxes[rows], self.label[rows], self.person[rows]
-        )
+        return Faces(self.names, *(getattr(self, field.name)[rows] for field in fields(self)[1:]))
 
 
 def read_faces(folder: Path) -> Faces:
     """The most prominent face of each labelled still; stills without one are left out."""
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         stills = [row for row in csv.DictReader(file) if row["label"] in EXPRESSIONS]
-    found, boxes, kept = [], [], []
-    with mesher() as finder:
-        for still in stills:
-            for frame in frames(folder / "images" / still["image"]):
-                for mesh in finder.meshes(frame.image, max_faces=1):
-                    found.append(read_mesh(frame.image, mesh))
-                    boxes.append(mesh.box)
-                    kept.append(still)
+    found, kept = [], []
+    networks = load_networks()
+    if networks.classifier is None:
+        raise SystemExit("the classifier of expressions is missing; get it with: emoscribe doctor --fetch embedded")
+    for still in stills:
+        for frame in frames(folder / "images" / still["image"]):
+            for mesh in networks.finder.meshes(frame.image, max_faces=1):
+                shapes, emotions = (
+                    networks.landmarker.blendshapes(mesh),
+                    networks.classifier.rate(frame.image, mesh.box),
+                )
+                found.append((*read_mesh(frame.image, mesh), mesh.box, shapes, emotions))
+                kept.append(still)
     print(f"{len(kept)} of {len(stills)} stills show a face")
+    measures, *others = zip(*found, strict=True)
     return Faces(
-        names=tuple(found[0][0]),
-        measures=np.array([list(measures.values()) for measures, _ in found]),
-        pose=np.array([pose for _, pose in found]),
-        boxes=np.array(boxes),
-        label=np.array([still["label"] for still in kept]),
-        person=np.array([still["person"] for still in kept]),
+        tuple(measures[0]),
+        np.array([list(each.values()) for each in measures]),
+        *(np.array(each) for each in others),
+        np.array([still["label"] for still in kept]),
+        np.array([still["person"] for still in kept]),
     )
 
 

@@ -32,6 +32,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.files import make_folder, write_text
 from emoscribe.core.labels import BASIC
@@ -39,8 +40,10 @@ from emoscribe.core.timeline import Clip, Moment, Prompt, Scored, Word
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.metrics import confusion, weighted_f1
+from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.media import sound
-from emoscribe.extractors.settings import SpeechSettings
+from emoscribe.extractors.registry import SpeechEngine, choose
+from emoscribe.extractors.settings import EMBEDDED_SPEECH
 from emoscribe.extractors.speech.transcribe import transcribe
 from emoscribe.llm.predictor import load_predictor
 from emoscribe.llm.run import TextRun, find_run
@@ -89,7 +92,10 @@ def main() -> int:
         synthesiser = find_synthesiser(args.synthesiser)
         clips = read_corpus(CorpusRequest("meld", args.meld, splits=(SPLIT,))).clips
         lines = with_turns(chosen(clips, args.lines, args.seed), clips, run.prompt.context_turns)
-        heard = hear(lines, voices(clips, synthesiser), synthesiser, make_folder(args.out) / "heard.jsonl")
+        settings, _ = choose("speech", EMBEDDED_SPEECH, Context(offline=True))
+        with Engines(Context(offline=True)) as engines:
+            kept = make_folder(args.out) / "heard.jsonl"
+            heard = hear(lines, voices(clips, synthesiser), synthesiser, kept, engines.speech(settings))
         report(run, lines, heard, synthesiser)
     except EmoscribeError as error:
         print(error, file=sys.stderr)
@@ -160,7 +166,11 @@ def find_synthesiser(name: str | None) -> str:
 
 
 def hear(
-    windows: Sequence[Sequence[Clip]], voice_of: Mapping[str | None, str], synthesiser: str, path: Path
+    windows: Sequence[Sequence[Clip]],
+    voice_of: Mapping[str | None, str],
+    synthesiser: str,
+    path: Path,
+    engine: SpeechEngine,
 ) -> dict[str, Heard]:
     """What is heard of each clip in the windows, by its id; a line in `path` as soon as it is heard."""
     clips = list({clip.id: clip for window in windows for clip in window}.values())
@@ -171,7 +181,7 @@ def hear(
             voice = voice_of[clip.speaker]
             each = known.get((clip.id, synthesiser, voice))
             if each is None:
-                words = tuple(spoken_and_heard(clip.text or "", synthesiser, voice, Path(folder)))
+                words = tuple(spoken_and_heard(clip.text or "", synthesiser, voice, Path(folder), engine))
                 each = Heard(clip.id, synthesiser, voice, clip.text or "", words)
                 file.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")
                 file.flush()
@@ -191,7 +201,9 @@ def read_heard(path: Path) -> list[Heard]:
     return [Heard(**{**row, "words": tuple((word, probability) for word, probability in row["words"])}) for row in rows]
 
 
-def spoken_and_heard(text: str, synthesiser: str, voice: str, folder: Path) -> Iterator[tuple[str, float | None]]:
+def spoken_and_heard(
+    text: str, synthesiser: str, voice: str, folder: Path, engine: SpeechEngine
+) -> Iterator[tuple[str, float | None]]:
     """The words that are heard, each with the recogniser's probability."""
     # From a file: a line that begins with a dash is no option.
     script, spoken = folder / "line.txt", folder / "line.wav"
@@ -202,7 +214,7 @@ def spoken_and_heard(text: str, synthesiser: str, voice: str, folder: Path) -> I
     }
     subprocess.run(command[synthesiser], check=True, capture_output=True)
     with sound(spoken) as samples:
-        transcript = transcribe(samples, SpeechSettings(engine="pocketsphinx"))
+        transcript = transcribe(samples, engine)
     for utterance in transcript.utterances:
         for word in utterance.words:
             yield word.text, word.probability

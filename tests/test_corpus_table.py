@@ -121,6 +121,54 @@ def test_an_unknown_label_is_named_with_what_may_be_meant(tmp_path: Path) -> Non
     assert said.endswith("did you mean 'joy'?")
 
 
+# ── as spreadsheets and pandas write them ────────────────────────────────────
+
+
+def test_whole_numbers_that_a_reader_made_floats_are_the_same_labels(tmp_path: Path) -> None:
+    """A gap in the column makes pandas write `0.0`, in that split alone."""
+    csv_of(tmp_path, "text,label\nx,0\ny,1\n")
+    csv_of(tmp_path, ",text,label\n0,x,0.0\n3,y,1.0\n", "dev")
+    (tmp_path / "test.jsonl").write_text(
+        '{"text":"a","label":1}\n{"text":"b","label":1.0}\n{"text":"c","label":"0.00"}\n'
+    )
+    corpus = read(tmp_path)
+    assert corpus.label_set.labels == ("0", "1")
+    assert [clip.target for clip in corpus.clips] == ["0", "1", "0", "1", "1", "1", "0"]
+    csv_of(tmp_path, "text,label\nx,0.5\ny,1.05\n")
+    assert {clip.target for clip in read(tmp_path, splits=("train",)).clips} == {"0.5", "1.05"}
+
+
+@pytest.mark.parametrize("written", ["", "nan", "NaN", "None", "NA", "<NA>", "null", "#N/A"])
+def test_a_missing_label_is_no_label(tmp_path: Path, written: str) -> None:
+    csv_of(tmp_path, f"text,label\na,joy\nb,{written}\nc,sadness\n")
+    with pytest.raises(MediaError, match=r"row 2 \(line 3\), column 'label': no label.*; fill it in or remove the row"):
+        read(tmp_path)
+
+
+def test_texts_that_look_missing_are_said_and_a_label_set_may_have_such_a_label(tmp_path: Path) -> None:
+    csv_of(tmp_path, "text,label\nNone,joy\nNA,none\nnan,None\nnull,joy\n")
+    corpus = read(tmp_path, labels=label_set(["joy", "None"]))
+    assert [clip.text for clip in corpus.clips] == ["None", "NA", "nan", "null"]
+    assert [clip.target for clip in corpus.clips] == ["joy", "None", "None", "joy"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_end_of_line_and_excel_s_separator(tmp_path: Path, end: str) -> None:
+    lines = ["sep=;", "text;label;start_s;;", "well, well, well, well;joy;0,5;;", "no, no;anger;2;;"]
+    for first in (0, 1):
+        (tmp_path / "train.csv").write_bytes((end.join(lines[first:]) + end).encode())
+        clips = read(tmp_path).clips
+        assert [(clip.text, clip.target, clip.start_s) for clip in clips] == [
+            ("well, well, well, well", "joy", 0.5),
+            ("no, no", "anger", 2.0),
+        ]
+
+
+def test_a_comma_in_a_quoted_name_of_a_column_separates_nothing(tmp_path: Path) -> None:
+    csv_of(tmp_path, '"said, a, b, c";label\nx;joy\n')
+    assert read(tmp_path, columns={"text": "said, a, b, c"}).clips[0].text == "x"
+
+
 # ── media ────────────────────────────────────────────────────────────────────
 
 

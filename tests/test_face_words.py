@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.timeline import FaceTrack
-from emoscribe.extractors.face import mediapipe, pyfeat
+from emoscribe.extractors.face import landmarker, pyfeat
 from emoscribe.extractors.settings import FaceSettings
 from emoscribe.textualize.face import (
     AT_REST,
@@ -20,16 +20,17 @@ from emoscribe.textualize.face import (
     absence,
     face_evidence,
     face_words,
+    looks,
 )
 from emoscribe.textualize.settings import WordingSettings
 
-SCALES = {"mediapipe-mesh": mediapipe.SCALE, "py-feat": pyfeat.SCALE}
+SCALES = {"landmarker": landmarker.SCALE, "py-feat": pyfeat.SCALE}
 
-MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+MESH = FaceSettings(engine="landmarker", device="cpu", sampling_fps=5.0)
 
 
 def track_of(
-    units: Mapping[str, np.ndarray | list[float]], *, source: str = "mediapipe-mesh", width_px: float = 200.0, **more
+    units: Mapping[str, np.ndarray | list[float]], *, source: str = "landmarker", width_px: float = 200.0, **more
 ) -> FaceTrack:
     """One face for as many frames as there are values, five a second."""
     values = np.stack([np.asarray(v, dtype=float) for v in units.values()], axis=1)
@@ -169,14 +170,14 @@ def test_the_head() -> None:
 def test_the_most_prominent_first() -> None:
     times_s = np.array([0.0, 0.0, 0.2, 0.2, 0.4, 0.4])
     track = FaceTrack(
-        source="mediapipe-mesh",
+        source="landmarker",
         names=("AU12",),
         times_s=times_s,
         person=np.array([0, 1, 0, 1, 0, 1]),
         boxes=np.array([[0, 0, 100, 100], [200, 0, 500, 300]] * 3, dtype=float),
         action_units=np.array([[0.9], [0.0]] * 3),
         frame_times_s=np.unique(times_s),
-        scale=mediapipe.SCALE,
+        scale=landmarker.SCALE,
     )
     words = face_words(track, 0.0, 1.0)
     assert list(words.items()) == [(1, AT_REST), (0, "strong lip corner puller (smile)")]
@@ -190,7 +191,7 @@ def test_who_only_passes_through_is_left_out() -> None:
     assert list(face_words(passing, 0.0, 2.0)) == [0]
 
 
-# ── what py-feat rates besides ───────────────────────────────────────────────
+# ── what a face looks like ───────────────────────────────────────────────
 
 
 def test_rated_emotions_are_named() -> None:
@@ -203,7 +204,7 @@ def test_rated_emotions_are_named() -> None:
         arousal=np.full(5, -0.1),
     )
     assert face_words(track, 0.0, 1.0) == {
-        0: "strong lip corner puller (smile), looks like joy or neutral, very pleasant, moderately aroused"
+        0: "strong lip corner puller (smile), looks happy, perhaps neutral, very pleasant, moderately aroused"
     }
 
 
@@ -219,8 +220,40 @@ def rated(emotions: list[float], valence: float, arousal: float) -> str:
     return face_words(track, 0.0, 1.0)[0]
 
 
-def test_the_top_three_emotions_at_most() -> None:
-    assert "looks like fear or joy or sadness," in rated([0.2, 0.26, 0.25, 0.29], 0.0, 0.0)
+@pytest.mark.parametrize(
+    ("emotions", "words"),
+    [
+        ({}, []),
+        ({"sadness": 0.9, "joy": 0.1}, ["looks sad"]),
+        ({"sadness": 0.7, "fear": 0.3}, ["looks sad", "perhaps afraid"]),
+        ({"anger": 0.4, "surprise": 0.35, "neutral": 0.25}, ["may look angry", "perhaps surprised"]),
+        ({"joy": 0.3}, ["may look happy"]),
+    ],
+)
+def test_looks_with_their_doubts(emotions: dict[str, float], words: list[str]) -> None:
+    assert looks(emotions) == words
+
+
+def test_what_an_extractor_cannot_be_trusted_on_is_not_said() -> None:
+    track = track_of({"AU09": [0.6] * 5}, emotion_names=("disgust", "anger"), emotions=np.tile([0.9, 0.1], (5, 1)))
+    assert face_words(track, 0.0, 1.0) == {0: "nose wrinkler, may look angry"}
+    assert "looks disgusted" in face_words(replace(track, scale=pyfeat.SCALE), 0.0, 1.0)[0]
+
+
+@pytest.mark.parametrize(
+    ("emotions", "gloss"),
+    [
+        ([0.5, 0.1, 0.4], "smile"),
+        ([0.1, 0.8, 0.1], "grimace"),
+        ([0.2, 0.1, 0.7], "smile"),
+        ([0.2, 0.3, 0.5], "grimace"),
+    ],
+)
+def test_pulled_lip_corners_of_who_looks_unhappy_are_no_smile(emotions: list[float], gloss: str) -> None:
+    track = track_of(
+        {"AU12": [0.9] * 5}, emotion_names=("joy", "sadness", "neutral"), emotions=np.tile(emotions, (5, 1))
+    )
+    assert face_words(track, 0.0, 1.0)[0].startswith(f"strong lip corner puller ({gloss})")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +261,8 @@ def test_the_top_three_emotions_at_most() -> None:
     [
         (rated([0.9, 0.04, 0.03, 0.03], 0.1, -0.3), "weak"),
         (rated([0.2, 0.7, 0.05, 0.05], 0.1, -0.3), "enough"),
-        (rated([0.6, 0.05, 0.3, 0.05], 0.1, -0.3), "enough"),
+        (rated([0.6, 0.05, 0.3, 0.05], 0.1, -0.3), "weak"),
+        (rated([0.3, 0.05, 0.6, 0.05], 0.1, -0.3), "enough"),
         (rated([0.9, 0.04, 0.03, 0.03], -0.5, -0.3), "enough"),
         (rated([0.9, 0.04, 0.03, 0.03], 0.1, 0.5), "enough"),
     ],
@@ -263,6 +297,18 @@ def test_crying(changing: FaceTrack) -> None:
         words = face_words(changing, start_s, start_s + 2)[0]
         assert "strong eyes lowered" in words
         assert "smile" not in words
+
+
+def test_crying_is_no_smile_in_any_frame(example: Path, track_faces) -> None:
+    """Neither the mesh nor its blendshapes tell it from one; what the face looks like does."""
+    track = track_faces(example, MESH)
+    crying = track.frame_times_s[track.frame_times_s < 6.0]
+    assert len(crying) == 30
+    for time_s in crying:
+        words = face_words(track, time_s, time_s + 0.01)[0]
+        assert "smile" not in words and "happy" not in words, time_s
+        assert "sad" in words, time_s
+    assert "smile" in face_words(track, 10.5, 11.0)[0]
 
 
 def test_shocked(changing: FaceTrack) -> None:

@@ -23,7 +23,7 @@ from emoscribe.extractors.store import CueStore
 from emoscribe.llm.settings import AnalyzeSettings
 
 RATE = 16_000
-MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+MESH = FaceSettings(engine="landmarker", device="cpu", sampling_fps=5.0)
 
 OFFLINE = Context(offline=True)
 
@@ -419,7 +419,7 @@ def test_a_talking_head(shared: Path, models: Path, tmp_path: Path, engines: Eng
     context = Context(offline=True, store=store)
     cues = perceive_over_time(clip, settings, features, engines, context, interval=(1.0, 5.0), transcript=words)
     assert {name: sequence.values.shape for name, sequence in cues.sequences.items()} == {
-        "face-measures": (100, 97),
+        "face-measures": (100, 143),
         "egemaps": (100, 25),
         "voice-measures": (100, 18),
         "token-embeddings": (100, 32),

@@ -22,7 +22,7 @@ from emoscribe.extractors.sources import FileSource
 from emoscribe.extractors.store import CueStore
 
 RATE = 16_000
-MESH = FaceSettings(engine="mediapipe", device="cpu", sampling_fps=5.0)
+MESH = FaceSettings(engine="landmarker", device="cpu", sampling_fps=5.0)
 
 OFFLINE = Context(offline=True)
 
@@ -40,7 +40,7 @@ def test_the_most_prominent_face_at_the_nearest_picture(face_track: FaceTrack) -
 def test_what_is_measured_does_not_depend_on_a_face(feat_media: Path, track_faces) -> None:
     smiling = track_faces(feat_media / "single_face.jpg", MESH)
     names = faces.measure_names(smiling.source)
-    assert names == (*smiling.names, *faces.POSE, *smiling.geometry_names)
+    assert names == (*smiling.names, *faces.POSE, *smiling.geometry_names, *smiling.blendshape_names)
     values = faces.measures(smiling)
     assert values[:, : len(smiling.names)] == pytest.approx(smiling.action_units)
     nobody = FaceTrack(
@@ -112,7 +112,7 @@ def test_embeddings_row_by_row_of_a_video(face_weights: dict[str, str], tmp_path
     """Where a face was seen in two of the frames, those have an embedding; nobody tells what width the others lack."""
     video = FileSource(make_media(tmp_path / "grey.mp4", frame_times_s=np.arange(20) / 10))
     track = FaceTrack(
-        source="mediapipe-mesh",
+        source="landmarker",
         names=(),
         times_s=np.array([0.5, 1.0]),
         person=np.zeros(2, dtype=int),

@@ -19,7 +19,7 @@ SMILE = "lip corner puller (smile)"
 def smiling(*times_s: float, looked_s: tuple[float, ...] = ()) -> FaceTrack:
     n = len(times_s)
     return FaceTrack(
-        source="mediapipe-mesh",
+        source="landmarker",
         names=("AU12", "AU06"),
         times_s=np.array(times_s),
         person=np.zeros(n, int),

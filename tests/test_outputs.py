@@ -172,6 +172,8 @@ def test_csv_has_a_row_a_moment_and_a_column_a_label(labelled: LabelledTranscrip
     assert rows[3]["speaker"] == "ליאור" and rows[3]["evidence"] == "weak"
     assert float(rows[2]["surprise"]) == 0.71 and rows[2]["label"] == "surprise"
     assert sum(float(rows[0][label]) for label in labelled.labels) == pytest.approx(1)
+    # Of nothing, no label; what the model made of it is still there.
+    assert (rows[6]["evidence"], rows[6]["label"], float(rows[6]["neutral"])) == ("none", "", 0.83)
 
 
 @pytest.mark.parametrize("said", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "\x1b[0m=1"])
@@ -295,6 +297,11 @@ def test_the_line_of_a_moment() -> None:
     assert line == (
         '[00:06.2 → 00:09.8] surprise 0.71  "wait, what?"  face: jaw drop, brows raised · voice: loud, high'
     )
+
+
+def test_a_picture_has_no_times() -> None:
+    picture = Segment(Moment(0.0, 0.0, face="jaw drop"), segment().scores)
+    assert segment_line(picture) == "[picture] surprise 0.71  face: jaw drop"
 
 
 @pytest.mark.parametrize(

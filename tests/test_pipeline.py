@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import emoscribe
@@ -40,7 +41,7 @@ def test_compound_scores_say_where_they_come_from(smiling: emoscribe.LabelledTra
 
 def test_provenance_names_what_perceived(smiling: emoscribe.LabelledTranscript) -> None:
     face, model = smiling.provenance["face"], smiling.provenance["model"]
-    assert (face["engine"], face["version"], face["sampling_fps"]) == ("mediapipe", "0.10.21", 5.0)
+    assert (face["engine"], face["version"], face["sampling_fps"]) == ("landmarker", version("ai-edge-litert"), 5.0)
     assert len(model["sha256"]) == 64 and not Path(model["base"]).is_absolute()
     assert smiling.provenance["speech"] == {"missing": "the file has no sound"} | {
         "seconds": smiling.provenance["speech"]["seconds"]

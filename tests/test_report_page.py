@@ -181,7 +181,7 @@ def test_a_short_transcript_can_be_searched_for(labelled: LabelledTranscript, ht
 def test_the_head_says_what_was_perceived_and_what_a_label_is_not(page: Page) -> None:
     shown = " ".join(page.shown.split())
     assert "WolfgangLanger_Pexels.mp4 19.7 s · 640 × 360 pixels · 23.98 frames a second · 7 moments · 7 labels" in shown
-    assert "speech pocketsphinx face mediapipe voice opensmile model meld-minilm" in shown
+    assert "speech pocketsphinx face landmarker voice opensmile model meld-minilm" in shown
     assert "It is not what somebody feels. Do not decide anything about a person by it." in shown
     assert "settings.languagenone" in shown and "0f0f0f" in shown
 
@@ -261,7 +261,7 @@ def hour(labelled: LabelledTranscript) -> LabelledTranscript:
         segments.append(Segment(Moment(3.6 * i, 3.6 * i + 3.5, "Ann", text, faces[0], voice, faces), scores))
     n = 18_000
     face = FaceTrack(
-        source="mediapipe",
+        source="landmarker",
         names=("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU12", "AU15", "AU24", "AU25", "AU26", "AU43"),
         times_s=np.arange(n) / 5,
         person=np.zeros(n, int),

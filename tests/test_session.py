@@ -27,7 +27,7 @@ from emoscribe.pipeline import Session, context_for, open_session
 
 EMBEDDED = PerceiveSettings(
     speech=SpeechSettings(engine="pocketsphinx", model="en-us", language="en", device="cpu"),
-    face=FaceSettings(engine="mediapipe", sampling_fps=2.0, device="cpu"),
+    face=FaceSettings(engine="landmarker", sampling_fps=2.0, device="cpu"),
 )
 
 
@@ -38,7 +38,7 @@ def test_engines_load_once_whatever_the_number_of_files(example: Path, feat_medi
     with open_session("embedded", face__sampling_fps=2.0) as session:
         first = session.analyze(example)
         assert session.engines.loads == Counter(
-            {("speech", "pocketsphinx"): 1, ("face", "mediapipe"): 1, ("voice", "opensmile"): 1}
+            {("speech", "faster-whisper"): 1, ("face", "landmarker"): 1, ("voice", "opensmile"): 1}
         )
         with pytest.raises(EmoscribeError, match=r"no file nowhere\.mp4"):
             session.analyze("nowhere.mp4")

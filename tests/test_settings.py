@@ -37,7 +37,7 @@ def test_assignments_and_arguments_override_the_file(tmp_path: Path) -> None:
         ("face.samplng_fps=3", r"unknown key 'face.samplng_fps'; did you mean 'face.sampling_fps'\?"),
         ("sampling_fps=3", r"unknown key 'sampling_fps'; did you mean 'face.sampling_fps'\?"),
         ("face.quux=3", r"unknown key 'face.quux'; there are: engine, sampling_fps"),
-        ("face.engine=haar", r"face.engine: .*there are: auto, py-feat, mediapipe, none, got 'haar'"),
+        ("face.engine=haar", r"face.engine: .*there are: auto, py-feat, landmarker, none, got 'haar'"),
         ("face.max_faces=0", r"face.max_faces: .*greater than or equal to 1, got 0"),
         ("face.sampling_fps=0", r"sampling_fps must be auto or from 0.1 to 240"),
         ("modalities=TX", r"modalities must be letters of TVA"),

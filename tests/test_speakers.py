@@ -50,6 +50,35 @@ def test_rttm(tmp_path: Path) -> None:
     assert (joey.start_s, joey.end_s, joey.speaker) == (1.9, pytest.approx(3.0), "joey")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SPEAKER my video 2 1 0.50 2.00 <NA> <NA> Ann Lee <NA> <NA>",
+        "SPEAKER my video 2 1 0.50 2.00 <NA> <NA> Ann Lee",
+        "SPEAKER my video 2 1 0.50 2.00 <NA> <NA> Ann Lee 0.93 <NA>",
+        "SPEAKER\tmy video 2\t1\t0.50\t2.00\tlex\tadult\tAnn Lee\t<NA>\t<NA>",
+    ],
+)
+def test_spaces_in_names_shift_no_fields(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.rttm"
+    path.write_text(f"{line}\nSPEAKER other 1 3.0 1.0 <NA> <NA> Speaker 2 <NA> <NA>\n")
+    assert read_turns(path, "my video 2") == (Turn(0.5, 2.5, "Ann Lee"),)
+    assert read_turns(path, "other") == (Turn(3.0, 4.0, "Speaker 2"),)
+
+
+def test_a_line_whose_fields_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.rttm"
+    path.write_text("SPEAKER my video 1 0.50 2.00 lex adult Ann x\n")
+    with pytest.raises(MediaError, match=r"a\.rttm, line 1: not as in 'SPEAKER file 1 start"):
+        read_turns(path, "my video")
+
+
+def test_a_recording_whose_spaces_became_underscores_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.rttm"
+    path.write_text(RTTM + "SPEAKER my_video 1 4.0 1.0 <NA> <NA> anchor <NA> <NA>\n")
+    assert read_turns(path, "my video") == (Turn(4.0, 5.0, "anchor"),)
+
+
 def test_rttm_of_several_recordings(tmp_path: Path) -> None:
     path = tmp_path / "a.rttm"
     path.write_text(RTTM + "SPEAKER news 1 4.0 1.0 <NA> <NA> anchor <NA> <NA>\n")
@@ -177,7 +206,7 @@ def test_speakers_from_a_file_reach_voices_and_provenance(example: Path, tmp_pat
 # ── who is seen talking ──────────────────────────────────────────────────────
 
 SEEN = SpeechSettings(engine="pocketsphinx", speakers="seen")
-FIVE_FPS = FaceSettings(engine="mediapipe", sampling_fps=5.0)
+FIVE_FPS = FaceSettings(engine="landmarker", sampling_fps=5.0)
 ONE_LINE = Utterance(0.0, 8.0, "what she says")
 
 
@@ -292,7 +321,10 @@ def test_seen_talking_from_file_to_cues(talking_head: Path, tmp_path: Path, engi
     [
         ({"modalities": "TA"}, "speech.speakers: seen needs the faces, which are not looked at"),
         ({"face": FaceSettings(engine="none")}, "speech.speakers: seen needs the faces"),
-        ({"face": FaceSettings(engine="mediapipe", sampling_fps=2)}, "seen needs 5 frames a second or more, mediapipe"),
+        (
+            {"face": FaceSettings(engine="landmarker", sampling_fps=2)},
+            "seen needs 5 frames a second or more, landmarker",
+        ),
     ],
 )
 def test_seen_needs_to_look(given: dict, message: str) -> None:

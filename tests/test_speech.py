@@ -15,7 +15,6 @@ import pytest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
 from emoscribe.core.timeline import Transcript
-from emoscribe.core.weights import MODELS, File, Model, Wheel
 from emoscribe.extractors import media
 from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.registry import choose
@@ -288,7 +287,10 @@ def test_speech_without_an_understood_word_stays_speech(two_lines: Path, save_wh
         assert (word.start_s, word.end_s) == (utterance.start_s, utterance.end_s)
 
 
-def test_weights_on_disk_are_what_auto_chooses(no_weights: Path, tmp_path: Path) -> None:
+def test_weights_on_disk_are_what_auto_chooses(
+    no_carried_models: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "whisper").mkdir()
     (tmp_path / "whisper" / "base.pt").write_bytes(b"weights")
     settings, why = resolve(SpeechSettings(device="cpu"))
@@ -315,13 +317,8 @@ def test_a_file_that_is_no_checkpoint(content: bytes, example: Path, tmp_path: P
 
 
 @pytest.fixture
-def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Neither in a cache nor in packages."""
+def no_weights(no_carried_models: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    gone = Wheel("gone", "a_package_that_is_gone", "data")
-    for name in ("Systran/faster-whisper-base", "Systran/faster-whisper-tiny.en"):
-        files = {"model.bin": File("0" * 64, ((gone, "model.bin"),))}
-        monkeypatch.setitem(MODELS, name, Model(files=files))  # pyright: ignore[reportArgumentType]
     return tmp_path / "whisper"
 
 

@@ -16,7 +16,7 @@ PARTS = {
         (Utterance(0.5, 1.0, "hé “you”", "Ann", (Word(0.5, 0.7, "hé", 0.25), Word(0.7, 1.0, "“you”"))),), "en", "file"
     ),
     "face": FaceTrack(
-        "mediapipe",
+        "landmarker",
         ("AU12",),
         times_s=np.array([0.0, 0.2]),
         person=np.array([0, 1]),

@@ -104,7 +104,7 @@ def test_json(under: str | None, read) -> None:
     assert read("a.json", json.dumps(items if under is None else {under: items, "language": "en"})) == (
         Utterance(1.0, 2.5, "I miss him", words=words),
         Utterance(3.0, 4.0, "Wait.", "Ben"),
-        Utterance(7.0, 8.0, "at 10"),
+        Utterance(7.0, 8.0, "at 10", words=(Word(7.0, 7.2, "at"), Word(7.2, 8.0, "10"))),
     )
 
 
@@ -119,8 +119,8 @@ def test_whispers_own_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_encodings(encoding: str, read) -> None:
-    text = "1\r\n00:00:01,000 --> 00:00:02,000\r\nÇa alors… “quoi”?\r\n"
-    assert read("a.srt", text.encode(encoding))[0].text == "Ça alors… “quoi”?"
+    text = "1\r\n00:00:01,000 --> 00:00:02,000\r\nÇa alors… “quoi”? C’est déjà là.\r\n"
+    assert read("a.srt", text.encode(encoding))[0].text == "Ça alors… “quoi”? C’est déjà là."
 
 
 def test_what_is_said_about_markup_is_not_markup(read) -> None:

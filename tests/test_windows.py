@@ -14,7 +14,7 @@ from emoscribe.textualize.windows import cut
 def face_at(*times_s: float) -> FaceTrack:
     n = len(times_s)
     return FaceTrack(
-        source="mediapipe",
+        source="landmarker",
         names=("AU12",),
         times_s=np.array(times_s),
         person=np.zeros(n, int),
@@ -62,6 +62,22 @@ def test_windows_by_the_clock_cover_the_clip_and_end_with_it() -> None:
     assert [w.text for w in windows[1].words] == ["1", "2"]
     assert windows[1].speaker == "Ann"
     assert bounds(cut(clip, WindowSettings(window_s=2.5))) == [(0, 2.5), (2.5, 5)]
+
+
+def test_what_is_left_at_the_end_is_no_window_if_it_is_too_short() -> None:
+    """Of 4.03 s, a window of .03 s had a label and enough evidence."""
+    words = (Word(0, 1, "a"), Word(4.0, 4.03, "b"))
+    (window,) = cut(cues(Utterance(0, 4.03, "a b", None, words), duration_s=4.03), WindowSettings(window_s=4))
+    assert (window.start_s, window.end_s, [word.text for word in window.words]) == (0, 4.03, ["a", "b"])
+
+    def by_the_clock(duration_s: float, **windows: float) -> list[tuple[float, float]]:
+        return bounds(cut(cues(duration_s=duration_s), WindowSettings(**windows)))
+
+    assert by_the_clock(4.5, window_s=4) == [(0, 4), (4, 4.5)]
+    assert by_the_clock(4.3, window_s=2, hop_s=1) == [(0, 2), (1, 3), (2, 4), (3, 4.3)]
+    assert by_the_clock(0.03, window_s=4) == [(0, 0.03)]
+    assert by_the_clock(0.0, window_s=4) == [(0, 0)]
+    assert len(by_the_clock(0.35, window_s=0.1)) == 4
 
 
 def test_a_long_utterance_is_cut_at_its_longest_pause() -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from .face import looks
+
 _SMILE, _FROWN, _WIDE = "lip corner puller (smile)", "brow lowerer (frown)", "upper lid raiser (wide eyes)"
 
 _EXPRESSIONS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -41,7 +43,8 @@ _CORE_SHOWS, _OTHERS_SHOW = 0.8, 0.35
 
 # What extractors that rate emotions say beside the units, and how often they
 # are right.
-_RATED, _RATED_RIGHT = 0.3, 0.75
+_RATED, _RATED_RIGHT = 0.8, 0.75
+_AFFECT_RATED = 0.3
 _PLEASANT: Mapping[str, tuple[str, ...]] = {
     "joy": ("pleasant", "very pleasant"),
     "neutral": ("neither pleasant nor unpleasant",),
@@ -71,7 +74,9 @@ def expression(label: str, rng: random.Random) -> str:
 
 def _ratings(label: str, rng: random.Random) -> list[str]:
     others = sorted(EXPRESSED - {label})
-    likely = [label if rng.random() < _RATED_RIGHT else rng.choice(others), *rng.sample(others, 2)]
-    likely = list(dict.fromkeys(likely))[: rng.randint(1, 3)]
+    first = label if rng.random() < _RATED_RIGHT else rng.choice(others)
+    second = rng.choice(sorted(EXPRESSED - {first}))
+    sure = rng.uniform(0.3, 1.0)
     pleasant, arousal = _PLEASANT.get(label, _UNPLEASANT), _AROUSAL.get(label, _AROUSED)
-    return [f"looks like {' or '.join(likely)}", rng.choice(pleasant), rng.choice(arousal)]
+    affect = [rng.choice(pleasant), rng.choice(arousal)] if rng.random() < _AFFECT_RATED else []
+    return [*looks({first: sure, second: (1.0 - sure) * rng.random()}), *affect]

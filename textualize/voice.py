@@ -197,7 +197,7 @@ def _norms_for(
 def _main_speaker(track: VoiceTrack, rows: np.ndarray, overlap_s: np.ndarray) -> str | None:
     spoken_s: dict[str | None, float] = {}
     for row in rows:
-        spoken_s[track.speaker[row]] = spoken_s.get(track.speaker[row], 0.0) + overlap_s[row]
+        spoken_s[track.speaker[row]] = spoken_s.get(track.speaker[row], 0.0) + float(overlap_s[row])
     return max(spoken_s, key=spoken_s.__getitem__)
 
 

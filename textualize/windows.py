@@ -12,6 +12,10 @@ import numpy as np
 from ..core.timeline import Cues, FaceTrack, Utterance, Word, timed_words
 from .settings import WindowSettings
 
+# What is left at the end is no window of its own if it is shorter, or than half of those before: a
+# voice is not measured below that, and a single frame is no evidence.
+SHORTEST_S = 0.5
+
 
 @dataclass(frozen=True)
 class Window:
@@ -43,11 +47,23 @@ def cut(cues: Cues, settings: WindowSettings) -> list[Window]:
 
 
 def clock_bounds(window_s: float, hop_s: float, begin_s: float, until_s: float) -> Iterator[tuple[float, float]]:
-    """Where windows of a stretch begin and end; at least one, the last cut off where the stretch ends."""
-    count = max(1, math.ceil((until_s - begin_s) / hop_s - 1e-9)) if until_s < math.inf else None
-    for index in itertools.count() if count is None else range(count):
+    """Where windows of a stretch begin and end; at least one, the last cut off where the stretch ends.
+
+    Less than `SHORTEST_S` at the end belongs to the window before it.
+    """
+    if until_s == math.inf:
+        for index in itertools.count():
+            yield begin_s + index * hop_s, begin_s + index * hop_s + window_s
+    last = max(0, math.floor((until_s - begin_s - shortest_s(hop_s)) / hop_s + 1e-9))
+    for index in range(last + 1):
         start_s = begin_s + index * hop_s
-        yield start_s, min(start_s + window_s, until_s)
+        end_s = min(start_s + window_s, until_s)
+        yield start_s, until_s if index == last and until_s - end_s < shortest_s(hop_s) else end_s
+
+
+def shortest_s(hop_s: float) -> float:
+    """The shortest that the last of windows by the clock can be."""
+    return min(SHORTEST_S, hop_s / 2)
 
 
 def window_at(utterances: Sequence[Utterance], start_s: float, end_s: float) -> Window:

@@ -62,7 +62,9 @@ class PyFeatEngine:
         self.networks = load_networks(weights, device)
         self._max_faces = settings.max_faces
         self._together = settings.batch_size or BATCH_SIZES[device]
-        self.vocabulary = Vocabulary(SOURCE, self.networks.unit_names, SCALE, emotions=self.networks.emotion_names)
+        self.vocabulary = Vocabulary(
+            SOURCE, self.networks.unit_names, SCALE, emotions=self.networks.emotion_names, rates_affect=True
+        )
 
     def see(self, frames: Iterable[Frame]) -> Iterator[Seen]:
         """The largest faces of each frame; the next frames are decoded meanwhile."""

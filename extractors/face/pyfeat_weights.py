@@ -113,5 +113,5 @@ def _cached_weights() -> Weights | None:
 def how_to_get() -> str:
     return (
         f"get them where there is a network with: hf download {DETECTOR[0]} --cache-dir {_cache()}, "
-        f"and the same for {RATER[0]}; or take face.engine mediapipe"
+        f"and the same for {RATER[0]}; or take face.engine landmarker"
     )

@@ -20,14 +20,18 @@ class Vocabulary:
         units: A action units, keys of `core.measures.FACE`.
         scale: what their values mean.
         geometry: G measures that the units are computed from, if it tells.
+        blendshapes: B movements that it tells apart, keys of `core.measures.BLENDSHAPES`.
         emotions: E emotions that it rates, if it does.
+        rates_affect: whether it rates valence and arousal.
     """
 
     source: str
     units: tuple[str, ...]
     scale: UnitScale
     geometry: tuple[str, ...] = ()
+    blendshapes: tuple[str, ...] = ()
     emotions: tuple[str, ...] = ()
+    rates_affect: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +43,7 @@ class Face:
         units: (A,) in 0–1.
         pose: (3,) degrees, see `FaceTrack.pose`.
         look: (512,) what tells people apart, see `identity.look`.
-        geometry: (G,), if the engine tells.
+        geometry, blendshapes: (G,) and (B,), if the engine tells.
         emotions, valence, arousal: (E,) in 0–1 and in −1–1, if it rates them.
     """
 
@@ -48,6 +52,7 @@ class Face:
     pose: np.ndarray
     look: np.ndarray
     geometry: np.ndarray | None = None
+    blendshapes: np.ndarray | None = None
     emotions: np.ndarray | None = None
     valence: float | None = None
     arousal: float | None = None
@@ -88,7 +93,7 @@ class FaceTracker:
     def track(self) -> FaceTrack:
         """All that was seen and is not forgotten."""
         faces, vocabulary = [face for _, _, face in self._rows], self._vocabulary
-        rated = bool(vocabulary.emotions)
+        rated = vocabulary.rates_affect
         return FaceTrack(
             source=vocabulary.source,
             names=vocabulary.units,
@@ -98,16 +103,21 @@ class FaceTracker:
             action_units=_stacked([face.units for face in faces], len(vocabulary.units)),
             frame_times_s=np.array(self._looked_s, dtype=float),
             geometry_names=vocabulary.geometry,
-            geometry=_stacked([face.geometry for face in faces], len(vocabulary.geometry))
-            if vocabulary.geometry
-            else None,
+            geometry=_told([face.geometry for face in faces], vocabulary.geometry),
             pose=_stacked([face.pose for face in faces], 3),
+            blendshape_names=vocabulary.blendshapes,
+            blendshapes=_told([face.blendshapes for face in faces], vocabulary.blendshapes),
             emotion_names=vocabulary.emotions,
-            emotions=_stacked([face.emotions for face in faces], len(vocabulary.emotions)) if rated else None,
+            emotions=_told([face.emotions for face in faces], vocabulary.emotions),
             valence=np.array([face.valence for face in faces], dtype=float) if rated else None,
             arousal=np.array([face.arousal for face in faces], dtype=float) if rated else None,
             scale=vocabulary.scale,
         )
+
+
+def _told(rows: Sequence[np.ndarray | None], names: tuple[str, ...]) -> np.ndarray | None:
+    """(N, K) of N rows of K values, where the engine tells any."""
+    return _stacked(rows, len(names)) if names else None
 
 
 def _stacked(rows: Sequence[np.ndarray | None], width: int) -> np.ndarray:

@@ -6,9 +6,10 @@ from functools import cache
 
 import numpy as np
 
+from ...core.measures import BLENDSHAPES
 from ...core.timeline import FaceTrack
-from ..face.mediapipe import SOURCE as MESH
-from ..face.mediapipe import geometry_names
+from ..face.landmarker import SOURCE as LANDMARKER
+from ..face.landmarker import geometry_names
 from ..face.units import shipped_calibration
 from .clock import Clock, nearest, taken
 
@@ -59,13 +60,17 @@ def most_prominent(track: FaceTrack, start_s: float, end_s: float) -> int:
 
 
 def measures(track: FaceTrack) -> np.ndarray:
-    """(N, D): action units, pose and geometry of each row of a track, as `measure_names`."""
+    """(N, D): all that was measured of each row of a track, as `measure_names`; NaN where that was not."""
     count = len(track.times_s)
     pose = track.pose if track.pose is not None else np.full((count, len(POSE)), np.nan)
-    geometry = track.geometry if track.geometry is not None else np.empty((count, 0))
-    geometry = geometry.reshape(count, len(track.geometry_names))
-    names = (*track.names, *POSE, *track.geometry_names)
-    values = dict(zip(names, np.concatenate([track.action_units, pose, geometry], axis=1).T, strict=True))
+    parts = {track.names: track.action_units, POSE: pose}
+    parts |= {track.geometry_names: track.geometry, track.blendshape_names: track.blendshapes}
+    values = {
+        name: column
+        for names, part in parts.items()
+        if part is not None
+        for name, column in zip(names, part.T, strict=True)
+    }
     nothing = np.full(count, np.nan)
     return np.stack([values.get(name, nothing) for name in measure_names(track.source)], axis=1)
 
@@ -73,6 +78,6 @@ def measures(track: FaceTrack) -> np.ndarray:
 @cache
 def measure_names(source: str) -> tuple[str, ...]:
     """What an engine measures of a face, whether or not it sees one."""
-    if source == MESH:
-        return (*shipped_calibration().units, *POSE, *geometry_names())
+    if source == LANDMARKER:
+        return (*shipped_calibration().units, *POSE, *geometry_names(), *BLENDSHAPES)
     return (*PYFEAT_UNITS, *POSE)

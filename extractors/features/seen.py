@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from ...core.timeline import FaceTrack, Media
 from ...core.timeline import Sequence as Rows
 from ..face import pyfeat_weights as face_pyfeat_weights
 from ..face.pyfeat import undisturbed
-from ..media import frames
+from ..media import frames_of
 from .clock import Clock, nearest, taken
 from .faces import SAME_FRAME_S
 from .settings import FEATURES, FeatureSettings
@@ -179,7 +180,7 @@ def look(
     times_s = track.times_s if track is not None and networks else np.empty(0)
     entropy: list[tuple[float, float]] = []
     next_s = -np.inf
-    for frame in frames(media.path):
+    for frame in frames_of(replace(media, start_s=0.0, end_s=None)):
         first, last = np.searchsorted(times_s, [frame.time_s - SAME_FRAME_S, frame.time_s + SAME_FRAME_S])
         if track is not None and first < last:
             order += range(first, last)

@@ -11,7 +11,6 @@ import numpy as np
 from ...core.context import DEFAULT, Context
 from ...core.timeline import Cues, Media
 from ...core.timeline import Sequence as Rows
-from ..face.mediapipe import SOURCE as MESH
 from ..sources import FileSource
 from ..store import settings_hash
 from ..voice import opensmile as voice
@@ -33,7 +32,7 @@ def sequences_of(
     names: Sequence[str] | None = None,
     *,
     interval: tuple[float | None, float | None] = (None, None),
-    face_engine: str = "mediapipe",
+    face_engine: str = "landmarker",
 ) -> dict[str, Rows]:
     """Features over time, by name, all on the clock of the file or of a stretch of it.
 
@@ -78,7 +77,7 @@ def sequences_of(
 
 
 def columns(
-    name: str, features: FeatureSettings, context: Context, *, face_engine: str = "mediapipe"
+    name: str, features: FeatureSettings, context: Context, *, face_engine: str = "landmarker"
 ) -> tuple[str, ...]:
     """The names of a feature's values, D of them, whatever a clip holds.
 
@@ -86,7 +85,7 @@ def columns(
         UnavailableError: a model that says so is not here.
     """
     if name == "face-measures":
-        return faces.measure_names(MESH if face_engine == "mediapipe" else face_engine)
+        return faces.measure_names(face_engine)
     if name == "voice-measures":
         return voice.MEASURES
     if name == said.NAME:
@@ -149,7 +148,7 @@ def _measured(
 ) -> dict[str, Rows]:
     """What is measured of the file itself, from the store or else now; of each stream in one pass."""
     clip = source.media
-    keys = {name: settings_hash(about) for name in names if (about := _source(name, clip, cues, features))}
+    keys = {name: settings_hash(about) for name in names if (about := _depends_on(name, source, cues, features))}
     store = context.store
     kept = {name: store.get(clip.sha256, name, key) for name, key in keys.items()} if store is not None else {}
     found = {name: rows for name, rows in kept.items() if isinstance(rows, Rows)}
@@ -175,8 +174,13 @@ def _measured(
     return found
 
 
-def _source(name: str, clip: Media, cues: Cues, features: FeatureSettings) -> dict[str, Any] | None:
+def _depends_on(name: str, source: FileSource, cues: Cues, features: FeatureSettings) -> dict[str, Any] | None:
     """All that a measurement of the file depends on; `None` where it is none, or the file lacks the signal."""
+    about = _source(name, source.media, cues, features)
+    return about | source.read_as("video" if name in _SEEN else "audio") if about is not None else None
+
+
+def _source(name: str, clip: Media, cues: Cues, features: FeatureSettings) -> dict[str, Any] | None:
     if name == seen.PICTURE_ENTROPY:
         return {"feature": name, "rate_hz": features.rate_hz} if clip.has_video else None
     if name in _SEEN:

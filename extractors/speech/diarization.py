@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +46,8 @@ def read_turns(path: str | Path, recording: str) -> tuple[Turn, ...]:
         (turns,) = recordings.values()
     elif recording in recordings:
         turns = recordings[recording]
+    elif (spelled := re.sub(r"\s+", "_", recording)) in recordings:  # as those write it who know of the spaces
+        turns = recordings[spelled]
     else:
         raise MediaError(f"{path} is about {', '.join(map(str, list(recordings)[:3]))} …, not about {recording!r}")
     return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)))
@@ -77,13 +80,13 @@ def _recordings(path: Path) -> dict[str | None, list[Turn]]:
 
 def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
     turns: dict[str | None, list[Turn]] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        fields = line.split()
+    for number, line in enumerate(re.split(r"\r\n?|\n", text), start=1):
         # Other types of line describe the speakers, not their turns.
-        if not fields or fields[0] != "SPEAKER":
+        if line.split(maxsplit=1)[:1] != ["SPEAKER"]:
             continue
         where = f"{path}, line {number}"
-        if len(fields) < 8:
+        fields = _rttm_fields(line)
+        if fields is None:
             raise MediaError(f"{where}: not as in 'SPEAKER file 1 start duration <NA> <NA> name <NA> <NA>'")
         try:
             times = {"start": float(fields[3]), "duration": float(fields[4])}
@@ -95,6 +98,25 @@ def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
     if not turns:
         raise MediaError(f"{path} names no speakers: no line begins with SPEAKER")
     return turns
+
+
+# With spaces in names fields shift, and a channel would be taken for a time: they are found from what
+# surrounds them.  The two before the name are never given for a turn; of the two after it, a confidence may be.
+_RTTM = re.compile(
+    r"(SPEAKER)\s+(\S.*?)\s+(\S+)\s+([\d.+-]+)\s+([\d.+-]+)\s+(<NA>)\s+(<NA>)\s+(\S.*?)"
+    r"(?:\s+(?:<NA>|\d*\.\d+))?(?:\s+(?:<NA>|\d*\.\d+))?"
+)
+
+
+def _rttm_fields(line: str) -> Sequence[str] | None:
+    """The fields of a line, eight at least; `None` where they cannot be told apart."""
+    if line.count("\t") >= 7:
+        return line.strip().split("\t")
+    if found := _RTTM.fullmatch(line.strip()):
+        return found.groups()
+    # Where something else is given, a line of the right length with a channel in its place.
+    fields = line.split()
+    return fields if len(fields) == 10 and fields[2].isdecimal() else None
 
 
 def _read_json(path: Path, text: str) -> dict[str | None, list[Turn]]:

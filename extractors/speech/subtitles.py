@@ -6,15 +6,17 @@ import html
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ...core.errors import MediaError
 from ...core.text import one_line
-from ...core.timeline import Transcript, Utterance, Word
-from .text_files import json_of, name_of, seconds_of, text_of
+from ...core.timeline import Transcript, Utterance
+from .captions import layered, unrolled
+from .text_files import name_of, text_of
+from .tools_json import read_json
 
 # A cue that gives no end is read at this many characters a second, and takes
 # a second at least.
@@ -22,21 +24,31 @@ READING_SPEED = 15.0
 MIN_READING_S = 1.0
 
 
-def read_transcript(path: str | Path) -> Transcript:
+# A cue may begin so much after the end, since containers disagree on it; what begins later is of another cut.
+_SLACK_S = 1.0
+
+
+def read_transcript(path: str | Path, duration_s: float | None = None) -> Transcript:
     """The utterances in a file, in order of time; cues without words are left out.
 
     JSON is a list of utterances, or an object with such a list under
     `segments` or `utterances` and perhaps a `language`; an utterance has
     `start_s` and `end_s` (or `start` and `end`), `text`, and perhaps a
-    `speaker` and `words`.  Whisper's own JSON is such a file.
+    `speaker` and `words`.  Whisper's own JSON is such a file; other tools'
+    are read too, see `tools_json`.
 
     A speaker is who the format names (`<v Clara>`, the ASS name field), or a
     `CLARA:` in front of a line.  Two speakers in a cue say it in turn, for as
     long as their words are.  Formatting is taken off; whatever else is in
-    pointed brackets stays as it is written.
+    pointed brackets stays as it is written.  Captions that roll up or lie in
+    layers are read once.
+
+    Args:
+        duration_s: of the recording, which the transcript must fit.
 
     Raises:
-        MediaError: the file is missing, of another kind, or malformed.
+        MediaError: the file is missing, of another kind, malformed, or of
+            another recording.
     """
     path = Path(path)
     readers: Mapping[str, Callable[[Path, str], tuple[list[Utterance], str | None]]] = {
@@ -44,7 +56,7 @@ def read_transcript(path: str | Path) -> Transcript:
         ".vtt": _read_vtt,
         ".ass": _read_ass,
         ".ssa": _read_ass,
-        ".json": _read_json,
+        ".json": partial(read_json, duration_s=duration_s),
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -55,8 +67,33 @@ def read_transcript(path: str | Path) -> Transcript:
             raise MediaError(
                 f"{path}: the cue at {utterance.start_s:g} s ends before it begins, at {utterance.end_s:g} s"
             )
-    spoken = sorted(_with_speakers([u for u in found if u.text]), key=lambda u: (u.start_s, u.end_s))
-    return Transcript(_with_lengths(spoken), language, f"file {path.name}")
+    spoken = layered(_with_speakers([u for u in found if u.text]))
+    if duration_s:
+        spoken = _within(path, spoken, duration_s)
+    return Transcript(_with_lengths(spoken, duration_s), language, f"file {path.name}")
+
+
+def _within(path: Path, utterances: Sequence[Utterance], duration_s: float) -> list[Utterance]:
+    """What is said in the recording.
+
+    Raises:
+        MediaError: something is said long after its end.
+    """
+    late = [utterance for utterance in utterances if utterance.start_s > duration_s + _SLACK_S]
+    if late:
+        raise MediaError(
+            f"{path} has {len(late)} of {len(utterances)} cues after the end of the recording: one begins at "
+            f"{late[0].start_s:.1f} s, and it lasts {duration_s:.1f} s; give the transcript of this cut, in seconds"
+        )
+    return [
+        replace(
+            utterance,
+            end_s=min(utterance.end_s, duration_s),
+            words=tuple(replace(w, end_s=min(w.end_s, duration_s)) for w in utterance.words if w.start_s < duration_s),
+        )
+        for utterance in utterances
+        if utterance.start_s < duration_s
+    ]
 
 
 # ── SubRip and WebVTT ────────────────────────────────────────────────────────
@@ -75,14 +112,13 @@ class _Cue:
 
 
 def _read_srt(path: Path, text: str) -> tuple[list[Utterance], None]:
-    return [
-        Utterance(cue.start_s, cue.end_s, _plain("\n".join(cue.lines))) for cue in _cues(path, text, blank_ends=False)
-    ], None
+    cues = _once(_cues(path, text, blank_ends=False))
+    return [Utterance(cue.start_s, cue.end_s, _plain("\n".join(cue.lines))) for cue in cues], None
 
 
 def _read_vtt(path: Path, text: str) -> tuple[list[Utterance], None]:
     utterances: list[Utterance] = []
-    for cue in _cues(path, text, blank_ends=True):
+    for cue in _once(_cues(path, text, blank_ends=True)):
         unnamed, *voices = _VOICE.split("\n".join(cue.lines))
         said: list[tuple[str | None, str]] = [(None, html.unescape(_plain(unnamed)))]
         for speaker, part in zip(voices[::2], voices[1::2], strict=True):
@@ -91,11 +127,20 @@ def _read_vtt(path: Path, text: str) -> tuple[list[Utterance], None]:
     return utterances, None
 
 
+def _once(cues: list[_Cue]) -> list[_Cue]:
+    """The cues without the lines that roll up from the one before."""
+    shown = [[line for line in cue.lines if _plain(line)] for cue in cues]
+    plain = [(cue.start_s, cue.end_s, [_plain(line) for line in lines]) for cue, lines in zip(cues, shown, strict=True)]
+    return [
+        replace(cue, lines=lines[repeated:]) for cue, lines, repeated in zip(cues, shown, unrolled(plain), strict=True)
+    ]
+
+
 def _cues(path: Path, text: str, *, blank_ends: bool) -> list[_Cue]:
     """The cues as written.
 
     Args:
-        blank_ends: a blank line ends a cue, and until the next time come
+        blank_ends: an empty line ends a cue, and until the next time come
             names of cues and comments; else it is part of what is said.
     """
     cues: list[_Cue] = []
@@ -108,11 +153,13 @@ def _cues(path: Path, text: str, *, blank_ends: bool) -> list[_Cue]:
                 raise MediaError(
                     f"{path}, line {number}: {line.strip()[:60]!r} is not a time as in 00:00:01,000 --> 00:00:02,500"
                 )
-            if cues and not blank_ends and cues[-1].lines and cues[-1].lines[-1].strip().isdecimal():
-                cues[-1].lines.pop()  # the number of this cue
+            said = cues[-1].lines if cues else []
+            # In WebVTT a number behind a line of spaces, which does not end a cue, as editors leave it there.
+            if said and said[-1].strip().isdecimal() and (not blank_ends or (said[-2:-1] and not said[-2].strip())):
+                said.pop()  # the number of this cue
             cues.append(_Cue(_clock_s(timing.groups()[:4]), _clock_s(timing.groups()[4:]), []))
             inside = True
-        elif blank_ends and not line.strip():
+        elif blank_ends and not line:
             inside = False
         elif inside:
             cues[-1].lines.append(line)
@@ -148,53 +195,6 @@ def _read_ass(path: Path, text: str) -> tuple[list[Utterance], None]:
         for event in events
         if not event.is_comment and not event.is_drawing
     ], None
-
-
-# ── JSON ─────────────────────────────────────────────────────────────────────
-
-
-def _read_json(path: Path, text: str) -> tuple[list[Utterance], str | None]:
-    content = json_of(path, text)
-    items, language = content, None
-    if isinstance(content, dict):
-        items = content.get("segments", content.get("utterances"))
-        language = content.get("language")
-    if not isinstance(items, list):
-        raise MediaError(f"{path} must be a list of utterances, or an object with one under 'segments' or 'utterances'")
-    found = [_utterance(f"{path}, utterance {number}", item) for number, item in enumerate(items, start=1)]
-    return found, language if isinstance(language, str) else None
-
-
-def _utterance(where: str, item: Any) -> Utterance:
-    if not isinstance(item, dict):
-        raise MediaError(f"{where}: must be an object with start_s, end_s and text, got {str(item)[:40]!r}")
-    text, speaker = item.get("text"), item.get("speaker")
-    if not isinstance(text, str | None):
-        raise MediaError(f"{where}: text must be a string, got {str(text)[:40]!r}")
-    return Utterance(
-        seconds_of(where, item, "start"),
-        seconds_of(where, item, "end"),
-        one_line(text or ""),
-        name_of(speaker) if isinstance(speaker, str) else None,
-        tuple(_words(where, item.get("words"))),
-    )
-
-
-def _words(where: str, items: Any) -> Iterator[Word]:
-    """The words with their times; none where any lacks one (aligners give numerals none)."""
-    if not isinstance(items, list) or not all(isinstance(item, dict) and _timed(item) for item in items):
-        return
-    for item in items:
-        text = one_line(str(item.get("text", item.get("word", ""))))
-        probability = item.get("probability")
-        known = isinstance(probability, int | float) and 0 <= probability <= 1
-        if text:
-            start_s, end_s = seconds_of(where, item, "start"), seconds_of(where, item, "end")
-            yield Word(start_s, end_s, text, float(probability) if known else None)
-
-
-def _timed(item: Mapping[str, Any]) -> bool:
-    return ("start_s" in item or "start" in item) and ("end_s" in item or "end" in item)
 
 
 # ── who says it, and for how long ────────────────────────────────────────────
@@ -251,14 +251,15 @@ def _in_turn(utterance: Utterance, said: list[tuple[str | None, str]]) -> list[U
     ]
 
 
-def _with_lengths(utterances: list[Utterance]) -> tuple[Utterance, ...]:
-    """A cue without length lasts as long as it takes to read, or until the next."""
+def _with_lengths(utterances: list[Utterance], duration_s: float | None) -> tuple[Utterance, ...]:
+    """A cue without length lasts as long as it takes to read, or until the next, or the end."""
     timed = []
     for utterance, following in itertools.zip_longest(utterances, utterances[1:]):
         if utterance.end_s == utterance.start_s:
             end_s = utterance.start_s + max(MIN_READING_S, len(utterance.text) / READING_SPEED)
             if following is not None and following.start_s > utterance.start_s:
                 end_s = min(end_s, following.start_s)
+            end_s = min(end_s, duration_s or end_s)
             utterance = replace(utterance, end_s=end_s)
         timed.append(utterance)
     return tuple(timed)

@@ -9,16 +9,17 @@ from typing import Any
 
 from ...core.errors import MediaError
 from ...core.text import one_line
+from .encodings import recognised
 
 
 def text_of(path: Path, what: str = "transcript") -> str:
-    """The file as text: UTF-8, UTF-16, or else what Windows wrote before them.
+    """The file as text: UTF-8, UTF-16, or else what was written before them where it is certain which that was.
 
     Args:
         what: it is called in messages.
 
     Raises:
-        MediaError: it is missing, unreadable, empty or not text.
+        MediaError: it is missing, unreadable, empty, not text, or of unknown encoding.
     """
     try:
         raw = path.read_bytes()
@@ -28,15 +29,20 @@ def text_of(path: Path, what: str = "transcript") -> str:
         raise MediaError(f"the {what} {path} cannot be read: {error.strerror}") from None
     if not raw.strip():
         raise MediaError(f"the {what} {path} is empty")
-    utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252", "latin-1"):
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = raw.decode("utf-16", errors="replace")
+    else:
         try:
-            text = raw.decode(encoding)
+            text = raw.decode("utf-8-sig")
         except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise MediaError(f"the {what} {path} is not a text file")
+            text = None
+        if text is None or "\0" in text:
+            text = recognised(raw)
+    if text is None and b"\0" not in raw:
+        raise MediaError(f"the {what} {path} is not in UTF-8, and which encoding it is in is unclear; save it as UTF-8")
+    if text is None or "\0" in text:
+        raise MediaError(f"the {what} {path} is not a text file")
+    return text
 
 
 def json_of(path: Path, text: str) -> Any:

@@ -32,7 +32,7 @@ function momentItem(clock, transcript, segment, tints) {
   };
   return el(
     "li",
-    { class: `moment ${segment.evidence}`, style: tints[segment.label], onclick: go },
+    { class: `moment ${segment.evidence}`, style: segment.evidence === "none" ? {} : tints[segment.label], onclick: go },
     clock.duration_s > 0 && el(
       "a",
       { class: "when", href: `#t=${segment.start_s}`, "aria-label": `Go to ${clockTime(segment.start_s, true)}` },
