@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -302,6 +303,78 @@ def save_whisper():
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save({"dims": vars(dims), "model_state_dict": model.state_dict()}, path)
         return path
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def save_faster_whisper():
+    """Saves tiny Whispers that say what they are told to, as CTranslate2 stores its models."""
+
+    def save(
+        folder: Path, script: Sequence[str], *, language: str = "en", sure: bool = True, speech: bool = True
+    ) -> Path:
+        """A model that says `script`, whatever it listens to.
+
+        Args:
+            language: what it takes all speech for.
+            sure: or else sixteen words are about as likely each time, and which it is hangs on the sound.
+            speech: or else it thinks that nobody speaks.
+        """
+        import torch
+        from ctranslate2.converters.transformers import WhisperLoader
+        from tokenizers import Tokenizer, decoders, models
+        from transformers import WhisperConfig, WhisperForConditionalGeneration
+        from whisper.tokenizer import get_tokenizer
+
+        torch.manual_seed(0)
+        special = dict(get_tokenizer(multilingual=True).special_tokens)
+        special["<|nocaptions|>"] = special.pop("<|nospeech|>")
+        # As large as that of all languages, which CTranslate2 knows by the empty word.
+        tokens = [f"Ġ{number}" if number != 50_256 else "" for number in range(51_865)]
+        for number, word in enumerate(dict.fromkeys(script)):
+            tokens[number] = f"Ġ{word}"
+        for name, number in special.items():
+            tokens[number] = name
+        config = WhisperConfig(
+            vocab_size=len(tokens), d_model=128, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+            decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32,
+        )  # fmt: skip
+        model = WhisperForConditionalGeneration(config).eval()
+        embeddings, layer = model.model.decoder.embed_tokens.weight, model.model.decoder.layers[0]
+        first = special["<|nocaptions|>" if not speech else f"<|{language}|>"]
+        said = [first, first, special["<|0.00|>"], *(tokens.index(f"Ġ{word}") for word in script)]
+        said += [special["<|1.00|>"], special["<|1.00|>"]]
+        said += [special["<|endoftext|>"]] * (config.max_target_positions - len(said))
+        with torch.no_grad():
+            embeddings.normal_(0, 0.5)
+            # At right angles and of one length, so that no word is likelier than another by itself.
+            rivals = [at + number for at in range(0, 1600, 100) for number in range(len(set(script)))]
+            embeddings[rivals] = config.d_model**0.5 * torch.linalg.qr(torch.randn(config.d_model, len(rivals)))[0].T
+            # What comes next is written where it comes; attention to the sound moves that a little.
+            for part in (layer.self_attn.out_proj, layer.fc2):
+                part.weight.zero_()
+            layer.encoder_attn.out_proj.weight.normal_(0, 0.05)
+            positions = embeddings[said]
+            if not sure:
+                spoken = torch.tensor(said[3 : 3 + len(script)])
+                positions[3 : 3 + len(script)] += sum(embeddings[spoken + at] for at in range(100, 1600, 100))
+            model.model.decoder.embed_positions.weight.copy_(9 * positions)
+        loader = WhisperLoader()
+        spec = loader.get_model_spec(model)
+        spec.register_vocabulary(tokens)
+        spec.config.suppress_ids, spec.config.suppress_ids_begin = [], []
+        spec.config.alignment_heads = [[0, 0], [0, 1]]
+        spec.config.lang_ids = [special[f"<|{code}|>"] for code in ("en", "de", "fr")]
+        spec.validate()
+        spec.optimize(quantization="float16")
+        folder.mkdir(parents=True)
+        spec.save(str(folder))
+        tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, "<|endoftext|>"))
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.add_special_tokens([*special])
+        tokenizer.save(str(folder / "tokenizer.json"))
+        return folder
 
     return save
 

@@ -272,6 +272,8 @@ def test_a_cpu_is_not_asked_for_float16(checkpoint: Path) -> None:
     assert resolve(settings)[0].precision == "float32"
     with pytest.raises(SettingsError, match=r"speech\.precision: float16 is for a GPU"):
         resolve(settings.model_copy(update={"precision": "float16"}))
+    with pytest.raises(SettingsError, match="int8 is what faster-whisper computes in, and not whisper"):
+        resolve(settings.model_copy(update={"precision": "int8"}))
 
 
 def test_speech_without_an_understood_word_stays_speech(two_lines: Path, save_whisper, tmp_path: Path) -> None:

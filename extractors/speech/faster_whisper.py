@@ -26,7 +26,7 @@ from ..media import SAMPLE_RATE, Sound
 from ..registry import EngineSpec, Need
 from ..settings import SpeechSettings
 from .faster_whisper_weights import fetch, on_disk, require_to_be_had, weights_sha256
-from .spelled import RELIABILITY, Spelled, check_language, utterance
+from .spelled import RELIABILITY, Spelled, check_language, in_words, utterance
 from .vad import Stretch
 
 if TYPE_CHECKING:
@@ -104,9 +104,11 @@ OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 # In whatever language, more tokens are not said in a second; and so many at least are given.
 _TOKENS_PER_S, _FEWEST_TOKENS, _MOST_TOKENS = 20, 16, 224
 
-# What it believes in less than the second, while it believes more than the
-# first that nobody speaks, is not said (Radford et al., 2022, section 4.5).
-NO_SPEECH, LOGARITHM = 0.6, -1.0
+# Words that have less than the second (the mean logarithm of their tokens'
+# probabilities), where nobody speaks with more than the first, are not said.
+# Radford et al. (2022, section 4.5) have .6; of a thousand acted lines none has
+# .4, and noises, tones and music have .4 to .9.
+NO_SPEECH, LOGARITHM = 0.4, -1.0
 
 # A phrase of three words or more that comes twice in a row, at more than four
 # words a second, may have been said once; nobody says ten in a second.
@@ -204,16 +206,21 @@ class FasterWhisper:
         for window_s, together in alike.items():
             words |= zip(together, self._transcribe(together, window_s, tokenizer), strict=True)
         return [
-            self._again(piece, tokenizer) if repeats_itself(words[piece], piece.duration_s) else words[piece]
+            self._again(piece, words[piece], tokenizer)
+            if repeats_itself(words[piece], piece.duration_s)
+            else words[piece]
             for piece in pieces
         ]
 
-    def _again(self, piece: Piece, tokenizer: Tokenizer) -> list[Spelled]:
+    def _again(self, piece: Piece, heard: list[Spelled], tokenizer: Tokenizer) -> list[Spelled]:
         """What was heard to repeat itself, listened to for longest, and at last without leave to repeat anything."""
         for no_repeat in (0, PHRASE):
-            (words,) = self._transcribe([piece], LONGEST_S, tokenizer, no_repeat)
-            if len(words) <= MOST_PER_S * piece.duration_s:
-                return words
+            before = [word.text for word in heard]
+            (heard,) = self._transcribe([piece], LONGEST_S, tokenizer, no_repeat)
+            possible = len(heard) <= MOST_PER_S * piece.duration_s
+            # What is heard twice is said, for all that it repeats itself.
+            if possible and (not repeats_itself(heard, piece.duration_s) or [word.text for word in heard] == before):
+                return heard
         return []
 
     def _transcribe(
@@ -223,7 +230,8 @@ class FasterWhisper:
         encoded = self._encode(pieces, window_s)
         results = self._whisper.model.generate(
             encoded,
-            [self._whisper.get_prompt(tokenizer, [], without_timestamps=True)] * len(pieces),
+            # Without times of its own (the words get better ones) it would say short things again and again.
+            [self._whisper.get_prompt(tokenizer, [], without_timestamps=False)] * len(pieces),
             # Greedily, at temperature 0: what it doubts is worded as unclear, not drawn by chance.
             beam_size=1,
             max_length=min(_FEWEST_TOKENS + _TOKENS_PER_S * (window_s - SILENCE_S), _MOST_TOKENS),
@@ -277,7 +285,7 @@ def piece_of(sound: Sound, stretch: Stretch) -> Piece:
 
 
 def text_tokens(result: Any, tokenizer: Tokenizer) -> list[int]:
-    """What was decoded, without what marks its end."""
+    """What was decoded, without the times in between."""
     return [token for token in result.sequences_ids[0] if token < tokenizer.eot]
 
 
@@ -352,5 +360,5 @@ SPEC = EngineSpec(
     describe=_describe,
     load=FasterWhisper,
     complete=complete,
-    in_words=lambda settings: f"faster-whisper {Path(settings.model).name} on {settings.device}",
+    in_words=partial(in_words, "faster-whisper"),
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ...core.errors import SettingsError
 from ...core.timeline import Utterance, Word
+from ..settings import SpeechSettings
 from .vad import Stretch
 
 # How many words in a hundred are right that Whisper gives some probability, as
@@ -30,7 +32,7 @@ def utterance(stretch: Stretch, words: Iterable[Spelled]) -> Utterance:
     """What was said in a stretch: the words inside its bounds, their probability that of being right."""
 
     def inside(time_s: float) -> float:
-        return round(min(max(float(time_s), stretch.start_s), stretch.end_s), 3)
+        return min(max(round(float(time_s), 3), stretch.start_s), stretch.end_s)
 
     said = [each for each in words if each.text.strip()]
     return Utterance(
@@ -48,6 +50,12 @@ def reliability(probability: float) -> float:
     """How likely a word is right that was given this probability."""
     given, right = zip(*RELIABILITY, strict=True)
     return round(float(np.interp(probability, given, right)), 4)
+
+
+def in_words(name: str, settings: SpeechSettings) -> str:
+    """A Whisper and where it runs, for the line that says who hears."""
+    where = "" if settings.device == "auto" else f" on {settings.device}"
+    return f"{name} {Path(settings.model).name}{where}"
 
 
 def check_language(language: str | None, known: Collection[str]) -> None:

@@ -25,7 +25,7 @@ from ...core.timeline import Utterance
 from ..media import Sound
 from ..registry import EngineSpec, Need
 from ..settings import SpeechSettings
-from .spelled import RELIABILITY, Spelled, check_language, utterance
+from .spelled import RELIABILITY, Spelled, check_language, in_words, utterance
 from .vad import Stretch
 
 # Whisper reads 30 s at a time and takes as long for less: stretches share.
@@ -332,5 +332,5 @@ SPEC = EngineSpec(
     describe=_describe,
     load=Whisper,
     complete=complete,
-    in_words=lambda settings: f"Whisper {settings.model} on {settings.device}",
+    in_words=partial(in_words, "Whisper"),
 )
