@@ -306,7 +306,7 @@ def test_what_stands_in_for_a_model_is_needed_too(nowhere: Path) -> None:
         ("PocketSphinx", None, None),
     ]
     put(nowhere, TINY)
-    assert needs_of("speech", SpeechSettings(engine="embedded"))[0].instead == "faster-whisper tiny.en"
+    assert needs_of("speech", SpeechSettings(engine="embedded"))[0].instead == "faster-whisper tiny.en on cpu"
 
 
 @pytest.mark.parametrize(
