@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
 from .core.errors import SettingsError
 from .core.labels import compound_from_basic
+from .core.measures import FACE
 from .core.settings import load
 from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment, Transcript
 from .extractors.engines import Engines
@@ -34,7 +35,6 @@ from .llm.plan import Plan, make_plan
 from .llm.settings import AnalyzeSettings
 from .outputs.tracks import face_tracks
 from .prompts.render import render
-from .textualize.face import UNIT_WORDS
 from .textualize.levels import PopulationNorms, population_norms
 from .textualize.moments import moment_in, moments_of
 from .textualize.voice import Scope
@@ -42,6 +42,10 @@ from .textualize.windows import clock_bounds, shortest_s, window_at
 
 if TYPE_CHECKING:
     from .llm.predictor import TextPredictor
+
+
+# What is drawn over time is the movement; what it means is said in the moments' words.
+_UNIT_NAMES = {name: measure.about for name, measure in FACE.items()}
 
 
 def analyze(video: str | Path, config: str | Path = "default", **given: Any) -> LabelledTranscript:
@@ -196,7 +200,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
         labels=plan.labels.labels,
         segments=tuple(Segment(moment, each) for moment, each in zip(moments, scores, strict=True)),
         provenance=_provenance(cues, plan, seconds=time.perf_counter() - began),
-        tracks=face_tracks(cues.face, UNIT_WORDS) if cues.face is not None else None,
+        tracks=face_tracks(cues.face, _UNIT_NAMES) if cues.face is not None else None,
     )
 
 

@@ -31,6 +31,7 @@ from emoscribe.extractors import media
 from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.speech import vad
 from emoscribe.extractors.speech import whisper as speech_whisper
+from emoscribe.extractors.speech.spelled import preferred
 from results import device_name, report
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import whisper
 
     device = resolve_device(args.device)
-    size = args.model or speech_whisper.preferred(device)
+    size = args.model or preferred(device)
     minutes = args.minutes or (20.0 if device == "cuda" else 4.0)
     half = device == "cuda"
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .context import DEFAULT, Context
-from .downloads import DownloadProgress, fetch_file, sha256_of, unwatched
+from .downloads import DownloadProgress, fetch_file, models_folder, sha256_of, unwatched
 from .errors import UnavailableError
 from .files import atomic_path, make_folder
 from .weights import FOLDERS_VARIABLE, MODELS, File, Wheel, named_folders
@@ -106,7 +105,7 @@ def _folders(model: str) -> Iterator[Path]:
 
 def _cache(model: str) -> Path:
     """Where the files of a model are kept that had to be joined or fetched."""
-    return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "emoscribe" / "models" / model
+    return models_folder() / model
 
 
 def _wheels(model: str) -> list[Wheel]:

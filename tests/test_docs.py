@@ -25,6 +25,21 @@ def test_there_is_a_snippet_for_everything_that_is_added() -> None:
     assert [title for title, _ in SNIPPETS] == ["an engine", "a corpus", "a format", "a fusion", "a label set"]
 
 
+def test_scripts_that_are_named_are_there() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a checkout")
+    written = [ROOT / name for name in listed.stdout.splitlines() if name.endswith((".py", ".md", ".yaml", ".toml"))]
+    named = {
+        name
+        for path in written
+        if path.parent != ROOT / "tests"
+        for name in re.findall(r"\b(?:recipes|benchmarks|tests)/\w+\.py", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 5
+    assert not [name for name in sorted(named) if not (ROOT / name).is_file()]
+
+
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):

@@ -316,6 +316,18 @@ def test_what_breaks_off_is_not_there_and_goes_on_later(hub: Hub, machine: Path)
     assert find_base(BASE, weights_sha256(hub.folder / BASE), OFFLINE)
 
 
+def test_what_cannot_be_had_does_not_keep_the_rest_from_coming(hub: Hub, machine: Path, whisper_tiny: Path) -> None:
+    config = write_config(
+        machine, base={"id": BASE}, modalities="TV", speech={"engine": "whisper", "model": "tiny", "device": "cpu"},
+        face={"engine": "py-feat", "device": "cpu"},
+    )  # fmt: skip
+    hub.refused.add(FEAT[0][1])
+    lines: list[str] = []
+    with pytest.raises(UnavailableError, match=r"py-feat: its weights cannot be fetched"):
+        lines.extend(doctor.fetch(config, lambda stage, done: None))
+    assert find_base(BASE, weights_sha256(hub.folder / BASE), OFFLINE)
+
+
 def test_a_shard_that_is_not_what_was_published_is_thrown_away(hub: Hub, machine: Path) -> None:
     shard = sorted(path.name for path in (hub.folder / BASE).glob("*.safetensors"))[0]
     hub.spoilt.add(shard)

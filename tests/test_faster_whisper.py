@@ -26,6 +26,7 @@ from emoscribe.extractors.speech.spelled import Spelled
 from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.extractors.speech.transcribe import describe
 from emoscribe.extractors.speech.transcribe import transcribe as transcribe_by
+from emoscribe.extractors.speech.vad import Stretch
 
 pytest.importorskip("faster_whisper")
 
@@ -164,9 +165,10 @@ def test_silence_follows_what_is_listened_to() -> None:
     assert [window_s(duration_s) for duration_s in (0.3, 2.0, 2.1, 15.4, 40.0)] == [6, 7, 8, 21, 30]
 
 
-def test_reliability_rises_with_probability() -> None:
-    values = [spelled.reliability(probability) for probability in np.linspace(0, 1, 101)]
-    assert values == sorted(values) and values[0] >= 0 and values[-1] <= 1
+def test_words_keep_the_probability_that_they_were_decoded_with() -> None:
+    said = spelled.utterance(Stretch(1.0, 2.0), [spelled.Spelled(0.9, 1.5, " Wait.", 0.123456)])
+    assert said.text == "Wait."
+    assert [(word.start_s, word.text, word.probability) for word in said.words] == [(1.0, "Wait.", 0.1235)]
 
 
 # ── with Whisper base ────────────────────────────────────────────────────────
@@ -341,4 +343,3 @@ def test_provenance_knows_the_weights(model: Path, tmp_path: Path) -> None:
     about = describe(choose("speech", settings_for(model), OFFLINE)[0])
     assert about["sha256"] == hashlib.sha256((model / "model.bin").read_bytes()).hexdigest()
     assert (about["engine"], about["precision"], about["device"]) == ("faster-whisper", "int8", "cpu")
-    assert about["reliability"] == spelled.RELIABILITY

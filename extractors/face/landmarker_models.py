@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,10 +71,8 @@ def find_models(context: Context) -> None:
     litert.check_available()
     carried.find_files(LANDMARKER, context)
     if path_of(DETECTOR) is None and not context.offline:
-        try:
+        with suppress(UnavailableError):
             carried.find_files(DETECTOR, context)
-        except UnavailableError:
-            return
 
 
 def missing() -> Iterator[str]:

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from ..media import SAMPLE_RATE, Sound
 from ..registry import EngineSpec, Need
 from ..settings import SpeechSettings
 from .faster_whisper_weights import fetch, on_disk, require_to_be_had, weights_sha256
-from .spelled import RELIABILITY, Spelled, check_language, in_words, utterance
+from .spelled import Spelled, check_language, described, in_words, preferred, utterance
 from .vad import Stretch
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def complete(settings: SpeechSettings, context: Context) -> SpeechSettings:
 
     check_language(settings.language, _LANGUAGE_CODES)
     device = resolve_device(settings.device, "speech.device")
-    model = _preferred(device) if settings.model == "auto" else settings.model
+    model = preferred(device) if settings.model == "auto" else settings.model
     language = settings.language
     if _is_english(model):
         if language not in (None, "en"):
@@ -68,10 +67,6 @@ def complete(settings: SpeechSettings, context: Context) -> SpeechSettings:
     require_to_be_had(model, context)
     decided = {"model": model, "device": device, "precision": _precision(settings, device), "language": language}
     return settings.model_copy(update=decided)
-
-
-def _preferred(device: str) -> str:
-    return "turbo" if device == "cuda" else "base"
 
 
 def _is_english(model: str) -> bool:
@@ -333,7 +328,7 @@ def _needs(settings: SpeechSettings) -> list[Need]:
         return [Need("faster-whisper", "not installed", _INSTALL)]
     model = settings.model
     if model == "auto":
-        model = _preferred("cuda" if settings.device != "cpu" and gpu_is_here() else "cpu")
+        model = preferred("cuda" if settings.device != "cpu" and gpu_is_here() else "cpu")
     name = f"Whisper {Path(model).name}"
     if Path(model).is_dir():
         return [Need(name)]
@@ -341,15 +336,7 @@ def _needs(settings: SpeechSettings) -> list[Need]:
 
 
 def _describe(settings: SpeechSettings) -> dict[str, Any]:
-    return {
-        "language": settings.language,
-        "version": version("faster-whisper"),
-        "device": settings.device,
-        "model": settings.model,
-        "sha256": weights_sha256(settings.model),
-        "precision": settings.precision,
-        "reliability": RELIABILITY,
-    }
+    return described(settings, "faster-whisper", weights_sha256(settings.model))
 
 
 SPEC = EngineSpec(

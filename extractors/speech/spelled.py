@@ -1,21 +1,17 @@
-"""What both Whispers share: which languages there are, and utterances from the words that were decoded."""
+"""What both Whispers share: sizes and languages, their provenance, and utterances from the words that were decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from ...core.errors import SettingsError
 from ...core.timeline import Utterance, Word
 from ..settings import SpeechSettings
 from .vad import Stretch
-
-# How many words in a hundred are right that Whisper gives some probability, as
-# `recipes/heard_words.py` measures it: probability, share of right words.
-RELIABILITY = ((0.0, 0.0), (1.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Spelled:
 
 
 def utterance(stretch: Stretch, words: Iterable[Spelled]) -> Utterance:
-    """What was said in a stretch: the words inside its bounds, their probability that of being right."""
+    """What was said in a stretch: the words inside its bounds, with the probability that they were decoded with."""
 
     def inside(time_s: float) -> float:
         return min(max(round(float(time_s), 3), stretch.start_s), stretch.end_s)
@@ -40,16 +36,27 @@ def utterance(stretch: Stretch, words: Iterable[Spelled]) -> Utterance:
         stretch.end_s,
         "".join(each.text for each in said).strip(),
         words=tuple(
-            Word(inside(each.start_s), inside(each.end_s), each.text.strip(), reliability(each.probability))
+            Word(inside(each.start_s), inside(each.end_s), each.text.strip(), round(each.probability, 4))
             for each in said
         ),
     )
 
 
-def reliability(probability: float) -> float:
-    """How likely a word is right that was given this probability."""
-    given, right = zip(*RELIABILITY, strict=True)
-    return round(float(np.interp(probability, given, right)), 4)
+def preferred(device: str) -> str:
+    """The size that `auto` means on a device, wherever it is to be had."""
+    return "turbo" if device == "cuda" else "base"
+
+
+def described(settings: SpeechSettings, package: str, sha256: str | None) -> dict[str, Any]:
+    """All of a Whisper that changes what is heard, besides the sound."""
+    return {
+        "language": settings.language,
+        "version": version(package),
+        "device": settings.device,
+        "model": settings.model,
+        "sha256": sha256,
+        "precision": settings.precision,
+    }
 
 
 def in_words(name: str, settings: SpeechSettings) -> str:

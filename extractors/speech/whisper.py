@@ -12,20 +12,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...core.context import Context, gpu_is_here, resolve_device
-from ...core.downloads import DownloadProgress, fetch_file, sha256_of, status, unwatched
+from ...core.downloads import DownloadProgress, cache_folder, fetch_file, sha256_of, status, unwatched
 from ...core.errors import SettingsError, UnavailableError
 from ...core.timeline import Utterance
 from ..media import Sound
 from ..registry import EngineSpec, Need
 from ..settings import SpeechSettings
-from .spelled import RELIABILITY, Spelled, check_language, in_words, utterance
+from .spelled import Spelled, check_language, described, in_words, preferred, utterance
 from .vad import Stretch
 
 # Whisper reads 30 s at a time and takes as long for less: stretches share.
@@ -68,11 +67,6 @@ def complete(settings: SpeechSettings, context: Context) -> SpeechSettings:
     return settings.model_copy(update=decided)
 
 
-def preferred(device: str) -> str:
-    """The size that `auto` means on a device, wherever it is to be had."""
-    return "turbo" if device == "cuda" else "base"
-
-
 def weights_sha256(model: str) -> str:
     """The SHA-256 of a size's weights, as published, or of a file's."""
     return sha256_of(model) if Path(model).is_file() else _url(model).split("/")[-2]
@@ -105,7 +99,7 @@ def fetch(size: str, progress: DownloadProgress = unwatched) -> None:
 
 def _folder() -> Path:
     """Where whisper keeps what it fetches."""
-    return Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
+    return cache_folder() / "whisper"
 
 
 def _require_hub(size: str, context: Context) -> None:
@@ -313,15 +307,7 @@ def _needs(settings: SpeechSettings) -> list[Need]:
 
 
 def _describe(settings: SpeechSettings) -> dict[str, Any]:
-    return {
-        "language": settings.language,
-        "version": version("openai-whisper"),
-        "device": settings.device,
-        "model": settings.model,
-        "sha256": weights_sha256(settings.model),
-        "precision": settings.precision,
-        "reliability": RELIABILITY,
-    }
+    return described(settings, "openai-whisper", weights_sha256(settings.model))
 
 
 SPEC = EngineSpec(
