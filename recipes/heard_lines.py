@@ -71,6 +71,7 @@ class Heard:
     id: str
     synthesiser: str
     voice: str
+    recogniser: str
     said: str
     words: tuple[tuple[str, float | None], ...]
 
@@ -96,7 +97,7 @@ def main() -> int:
         with Engines(Context(offline=True)) as engines:
             kept = make_folder(args.out) / "heard.jsonl"
             heard = hear(lines, voices(clips, synthesiser), synthesiser, kept, engines.speech(settings))
-        report(run, lines, heard, synthesiser)
+        report(run, lines, heard)
     except EmoscribeError as error:
         print(error, file=sys.stderr)
         return 1
@@ -174,15 +175,15 @@ def hear(
 ) -> dict[str, Heard]:
     """What is heard of each clip in the windows, by its id; a line in `path` as soon as it is heard."""
     clips = list({clip.id: clip for window in windows for clip in window}.values())
-    known = {(each.id, each.synthesiser, each.voice): each for each in read_heard(path)}
+    known = {(each.id, each.synthesiser, each.voice, each.recogniser): each for each in read_heard(path)}
     heard: dict[str, Heard] = {}
     with tempfile.TemporaryDirectory(prefix="heard-lines-") as folder, path.open("a", encoding="utf-8") as file:
         for number, clip in enumerate(clips, start=1):
             voice = voice_of[clip.speaker]
-            each = known.get((clip.id, synthesiser, voice))
+            each = known.get((clip.id, synthesiser, voice, engine.source))
             if each is None:
                 words = tuple(spoken_and_heard(clip.text or "", synthesiser, voice, Path(folder), engine))
-                each = Heard(clip.id, synthesiser, voice, clip.text or "", words)
+                each = Heard(clip.id, synthesiser, voice, engine.source, clip.text or "", words)
                 file.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")
                 file.flush()
                 if number % 25 == 0:
@@ -233,10 +234,10 @@ def run_for_meld(name: str) -> TextRun:
     return run
 
 
-def report(run: TextRun, windows: Sequence[Sequence[Clip]], heard: Mapping[str, Heard], synthesiser: str) -> None:
+def report(run: TextRun, windows: Sequence[Sequence[Clip]], heard: Mapping[str, Heard]) -> None:
     unclear_below = run.wording.unclear_below
     written = {clip.id: clip.text or "" for window in windows for clip in window}
-    # A recogniser writes no punctuation, and no "!" costs something by itself.
+    # Some recognisers write no punctuation, others no "!", which costs something by itself.
     bare = {id: " ".join(words_of(text)) for id, text in written.items()}
     understood = {id: each.text(unclear_below) for id, each in heard.items()}
     predictor = load_predictor(run)
@@ -250,7 +251,10 @@ def report(run: TextRun, windows: Sequence[Sequence[Clip]], heard: Mapping[str, 
     doubted = [
         probability < unclear_below for each in lines for _, probability in each.words if probability is not None
     ]
-    print(f"{len(windows)} lines of MELD {SPLIT}, spoken by {synthesiser}, heard by PocketSphinx, read by {run.name}")
+    print(
+        f"{len(windows)} lines of MELD {SPLIT}, spoken by {lines[0].synthesiser}, heard by {lines[0].recogniser}, "
+        f"read by {run.name}"
+    )
     print(f"word error rate                    {errors / sum(len(words_of(each.said)) for each in lines):.3f}")
     print(f"words heard as {UNCLEAR}           {np.mean(doubted):.3f}")
     print(f"weighted F1, as written            {scores[0]:.3f}")
@@ -269,7 +273,7 @@ def f1_of(run: TextRun, true: Sequence[str], scored: Sequence[Scored]) -> float:
 
 
 def words_of(text: str) -> list[str]:
-    """Words without case and punctuation, as a recogniser writes them."""
+    """Words without case and punctuation."""
     return re.findall(r"[a-z0-9]+(?:'[a-z]+)*", text.lower().replace("’", "'"))
 
 
