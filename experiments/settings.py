@@ -46,8 +46,8 @@ class TeacherSettings(Settings):
     """How many teachers share the clips among them."""
     epochs: int = Field(default=3, ge=1)
     """Epochs that each trains for."""
-    opinions: Path | None = None
-    """What teachers said in another run (its `opinions.json`), instead of training some."""
+    opinions: tuple[Path, ...] = ()
+    """What teachers of other runs said (their `opinions.json`), averaged, instead of training some."""
 
 
 class FinetuneSettings(TrainingSettings):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ..core.context import Context
@@ -33,7 +35,7 @@ def opinions_of_teachers(
     resume: bool,
     report: Callable[[str], None],
 ) -> Opinions:
-    """By clip id, how likely each label is to a teacher that learnt from the other groups.
+    """By clip id, how likely each label is to a teacher that learnt from the other groups, however loss weighs labels.
 
     Written to `opinions.json` in the run's folder, with the teachers in
     `teachers/`; what is there already is not asked again.
@@ -42,14 +44,13 @@ def opinions_of_teachers(
         SettingsError: opinions from elsewhere do not cover the clips.
     """
     clips = data.splits["train"]
-    path = asked.opinions or run.folder / OPINIONS
-    if asked.opinions is not None or (resume and path.is_file()):
-        opinions = read_json(path)
-        lacking = next((clip.id for clip in clips if not _is_opinion(opinions, clip.id, run.labels)), None)
-        if lacking is not None:
-            raise SettingsError(f"{path} says nothing on {lacking} with the labels {', '.join(run.labels)}")
-        return opinions
+    path = run.folder / OPINIONS
+    if asked.opinions:
+        return averaged([_read(other, clips, run.labels) for other in asked.opinions])
+    if resume and path.is_file():
+        return _read(path, clips, run.labels)
     alone = settings.model_copy(update={"epochs": asked.epochs, "mix": (), "mixture": None, "patience": None})
+    weights = _weights(clips, run.labels, settings.loss.logit_adjustment)
     opinions = {}
     for number, held_out in enumerate(_parts(clips, asked.count)):
         report(f"teacher {number + 1} of {asked.count}")
@@ -60,7 +61,7 @@ def opinions_of_teachers(
         scored = processes.mapped(lambda share, reader=reader: reader.predict(share), prompts)
         # As they are written, so that a resumed training reads the same.
         opinions |= {
-            clip.id: {label: round(probability, 4) for label, probability in each.scores.items()}
+            clip.id: {label: round(probability, 4) for label, probability in as_frequent(each.scores, weights).items()}
             for clip, each in zip(unseen, scored, strict=True)
         }
     if processes.is_main():
@@ -96,6 +97,38 @@ def _teacher(
         settings.model_copy(update={"seed": settings.seed + number}),
         resume=resume,
     )
+
+
+def as_frequent(scores: Mapping[str, float], weights: Mapping[str, float]) -> dict[str, float]:
+    """Probabilities with labels as frequent as they are, of a teacher that learnt to answer as if they were not."""
+    weighted = {label: probability * weights[label] for label, probability in scores.items()}
+    total = sum(weighted.values())
+    return {label: each / total for label, each in weighted.items()}
+
+
+def _weights(clips: Sequence[LabelledClip], labels: Sequence[str], adjustment: float) -> dict[str, float]:
+    """By label, its frequency to the power of the adjustment of the logits."""
+    counts = Counter(clip.labelled.label for clip in clips)
+    return {label: max(counts[label], 0.5) ** adjustment for label in labels}
+
+
+def _read(path: Path, clips: Sequence[LabelledClip], labels: Sequence[str]) -> Opinions:
+    """Raises:
+    SettingsError: the file does not cover the clips.
+    """
+    opinions = read_json(path)
+    lacking = next((clip.id for clip in clips if not _is_opinion(opinions, clip.id, labels)), None)
+    if lacking is not None:
+        raise SettingsError(f"{path} says nothing on {lacking} with the labels {', '.join(labels)}")
+    return {clip.id: opinions[clip.id] for clip in clips}
+
+
+def averaged(opinions: Sequence[Opinions]) -> Opinions:
+    """What several say on the same clips."""
+    return {
+        clip: {label: fmean(each[clip][label] for each in opinions) for label in said}
+        for clip, said in opinions[0].items()
+    }
 
 
 def _is_opinion(opinions: Any, clip: str, labels: Sequence[str]) -> bool:

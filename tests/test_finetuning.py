@@ -23,6 +23,7 @@ from emoscribe.core.weights import FOLDERS_VARIABLE
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.experiments import EvaluationRequest, evaluate, finetune
 from emoscribe.experiments.settings import FinetuneSettings
+from emoscribe.experiments.teachers import as_frequent, averaged
 from emoscribe.experiments.training_data import LabelledClip, TrainingCorpus, TrainingData, examples_of, mixed_in
 from emoscribe.llm.predictor import load_predictor
 from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, TextRun, find_run
@@ -180,7 +181,7 @@ def test_a_mistake_can_be_mended_in_the_same_folder(table: Path, tmp_path: Path)
         finetune(
             CorpusRequest("table", table),
             tmp_path / "words",
-            settings(teachers={"opinions": tmp_path / "opinions.json"}),
+            settings(teachers={"opinions": [tmp_path / "opinions.json"]}),
         )
     assert finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1)).metrics["best_epoch"] == 0
 
@@ -357,7 +358,7 @@ def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:
     run = finetune(CorpusRequest("table", table), tmp_path / "taught", asking)
     opinions = read_json(run.folder / "opinions.json")
     assert len(opinions) == 36 and all(sum(said.values()) == pytest.approx(1, abs=1e-3) for said in opinions.values())
-    again = settings(epochs=1, teachers={"opinions": str(run.folder / "opinions.json")})
+    again = settings(epochs=1, teachers={"opinions": [str(run.folder / "opinions.json")] * 2})
     assert weights(finetune(CorpusRequest("table", table), tmp_path / "again", again).folder) == weights(run.folder)
     untaught = finetune(CorpusRequest("table", table), tmp_path / "untaught", settings(epochs=1))
     assert weights(untaught.folder) != weights(run.folder)
@@ -365,8 +366,20 @@ def test_teachers_and_what_they_said(table: Path, tmp_path: Path) -> None:
         finetune(
             CorpusRequest("table", table),
             tmp_path / "no",
-            settings(teachers={"opinions": str(run.folder / "settings.json")}),
+            settings(teachers={"opinions": [str(run.folder / "settings.json")]}),
         )
+
+
+def test_opinions_of_several_runs_are_averaged() -> None:
+    one, other = ({"a": {"joy": joy, "anger": 1 - joy}} for joy in (0.9, 0.3))
+    assert averaged([one, other])["a"] == pytest.approx({"joy": 0.6, "anger": 0.4})
+
+
+def test_opinions_hold_labels_as_frequent_as_they_are() -> None:
+    # Logits learnt under an adjustment lack that share of the log prior; the opinion has it again.
+    assert as_frequent({"joy": 0.5, "anger": 0.5}, {"joy": 9**0.5, "anger": 1.0}) == pytest.approx(
+        {"joy": 0.75, "anger": 0.25}
+    )
 
 
 def test_a_licence_of_its_own(table: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def drawn(settings: MixtureSettings, labelled: Labelled, times: int = 300) -> li
 
 
 def test_what_a_label_is_about_is_always_there() -> None:
-    settings = MixtureSettings(expressions=0, phrases_dropped=0, misheard=0, unpunctuated=0)
+    settings = MixtureSettings(expressions=0, phrases_dropped=0, punctuated=0, unpunctuated=0, misheard=0)
     assert {moment.text for moment in drawn(settings, LINES[0])} == {LINES[0].moment.text}
     assert {moment.face for moment in drawn(settings, FACES[0])} == {FACES[0].moment.face}
     assert {moment.voice for moment in drawn(settings, VOICES[0])} == {"voice of joy", "joy by population"}
@@ -71,20 +71,20 @@ def test_nothing_is_lent_by_nobody() -> None:
 
 
 def test_some_lines_come_as_recognisers_spell_them() -> None:
-    moments = drawn(MixtureSettings(misheard=0, unpunctuated=0.5), LINES[0])
+    moments = drawn(MixtureSettings(punctuated=0, unpunctuated=0.5, misheard=0), LINES[0])
     texts = Counter(moment.text for moment in moments)
     assert set(texts) == {LINES[0].moment.text, "what a wonderful day everybody"}
     assert 100 < texts["what a wonderful day everybody"] < 200
 
 
 def test_misheard_lines_keep_most_of_their_words() -> None:
-    moments = drawn(MixtureSettings(alone=0, misheard=1, unpunctuated=0), LINES[0], 500)
+    moments = drawn(MixtureSettings(alone=0, punctuated=0, unpunctuated=0, misheard=1), LINES[0], 500)
     texts = [moment.text or "" for moment in moments]
     assert any(UNCLEAR in text for text in texts)
     words = Counter(word for text in texts for word in text.split())
     assert words["wonderful"] > 250 and words["wonderful"] < 500
     assert not any(f"{UNCLEAR} {UNCLEAR}" in text for text in texts)
-    assert all(text == text.lower() for text in texts)
+    assert 150 < sum(text == text.lower() for text in texts) < 350
 
 
 def test_rare_labels_are_drawn_less_and_shown_more_by_the_book() -> None:

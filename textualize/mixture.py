@@ -20,6 +20,7 @@ from ..core.settings import Settings
 from ..core.timeline import Moment
 from .expressions import EXPRESSED, expression
 from .face import AT_REST, NO_FACE, NOT_LOOKED
+from .heard import bare, misheard, punctuated
 from .moments import UNCLEAR
 from .voice import EVEN, NO_SPEECH, NOT_LISTENED, NOTHING_TO_COMPARE, TOO_SHORT
 
@@ -34,11 +35,6 @@ _ENOUGH_FACES = 50
 
 _NO_FACE = (NO_FACE, NO_FACE, NOT_LOOKED, AT_REST)
 _NO_VOICE = (TOO_SHORT, NOTHING_TO_COMPARE, NOT_LISTENED, NO_SPEECH, EVEN)
-
-# Of a line that is misheard, at most this share of the words; of these, those
-# that are marked as unclear, taken for others, or lost.
-_MOST_MISHEARD = 0.6
-_MISHEARD_AS = {"unclear": 0.5, "other": 0.3, "lost": 0.2}
 
 
 class MixtureSettings(Settings):
@@ -65,10 +61,12 @@ class MixtureSettings(Settings):
     """Share of voices graded by everybody's norms where there are the speaker's own."""
     phrases_dropped: float = Field(default=0.1, ge=0, lt=1)
     """Share of the phrases about faces and voices that are left out."""
-    unpunctuated: float = Field(default=0.25, ge=0, le=1)
-    """Share of the lines as recognisers spell them: in lower case, without a question mark."""
+    punctuated: float = Field(default=0.35, ge=0, le=1)
+    """Share of the lines as Whisper spells them: whole sentences, and hardly ever an exclamation mark."""
+    unpunctuated: float = Field(default=0.1, ge=0, le=1)
+    """Share of the lines as weaker recognisers spell them: in lower case, without a question mark."""
     misheard: float = Field(default=0.15, ge=0, le=1)
-    """Share of the lines as a weak recogniser hears them, besides."""
+    """Share of the lines with words misheard, spelled one way or the other."""
     expressions: float = Field(default=0.2, ge=0, le=1)
     """Share of the faces as the textbook has them (`textualize/expressions.py`)."""
     nothing: float = Field(default=0.013, ge=0, le=1)
@@ -76,8 +74,10 @@ class MixtureSettings(Settings):
 
     @model_validator(mode="after")
     def _lines_as_written(self) -> MixtureSettings:
-        if self.unpunctuated + self.misheard > 1:
-            raise ValueError("unpunctuated and misheard are shares of the same lines and cannot exceed 1 together")
+        if self.punctuated + self.unpunctuated + self.misheard > 1:
+            raise ValueError(
+                "punctuated, unpunctuated and misheard are shares of the same lines and cannot exceed 1 together"
+            )
         return self
 
 
@@ -137,11 +137,7 @@ class Mixture:
     def _text(self, labelled: Labelled, alone: bool, rng: random.Random) -> str | None:
         text = labelled.moment.text
         if labelled.teaches == "T":
-            fate = rng.random()
-            if text and fate < self._settings.misheard:
-                return self._misheard(text, rng)
-            unpunctuated = fate < self._settings.misheard + self._settings.unpunctuated
-            return " ".join(_bare(text)) if text and unpunctuated else text
+            return text and self._as_heard(text, rng)
         unclear = " ".join([UNCLEAR] * rng.randint(1, 2))
         # Words that the label is not about, or that nobody understood.
         said = text if text and not alone else ""
@@ -223,26 +219,18 @@ class Mixture:
         kept = [phrase for phrase in phrases if rng.random() >= self._settings.phrases_dropped]
         return ", ".join(kept or phrases)
 
-    def _misheard(self, text: str, rng: random.Random) -> str:
-        """As a weak recogniser hears it: lower case, words missing, doubted or mistaken for others."""
-        share = rng.uniform(0.0, _MOST_MISHEARD)
-        heard: list[str] = []
-        for word in _bare(text):
-            if rng.random() >= share:
-                heard.append(word)
-                continue
-            fate = rng.choices(list(_MISHEARD_AS), list(_MISHEARD_AS.values()))[0]
-            if fate == "unclear" and heard[-1:] != [UNCLEAR]:
-                heard.append(UNCLEAR)
-            elif fate == "other":
-                heard += [rng.choice(others) for others in [_bare(rng.choice(self._lines).moment.text or "")] if others]
-        return " ".join(heard)
-
-
-def _bare(text: str) -> list[str]:
-    """The words without case and punctuation."""
-    words = (word.strip(".,;:!?\"'’“”…-—") for word in text.lower().split())
-    return [word for word in words if word]
+    def _as_heard(self, text: str, rng: random.Random) -> str:
+        """As it is written, or as a recogniser gives it."""
+        settings = self._settings
+        weights = (settings.punctuated, settings.unpunctuated, settings.misheard)
+        fate = rng.choices(("punctuated", "unpunctuated", "misheard", "written"), (*weights, 1 - sum(weights)))[0]
+        if fate == "written":
+            return text
+        by_whisper = fate == "punctuated" or (fate == "misheard" and rng.random() < 0.5)
+        spelled = punctuated(text, rng) if by_whisper else bare(text)
+        if fate == "misheard":
+            return misheard(spelled, lambda: bare(rng.choice(self._lines).moment.text or "").split(), rng)
+        return spelled
 
 
 def _by_label(labelled: Sequence[Labelled]) -> Mapping[str, list[Labelled]]:
