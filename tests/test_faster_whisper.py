@@ -21,7 +21,7 @@ from emoscribe.extractors.registry import choose, needs_of
 from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.sources import LiveSource
 from emoscribe.extractors.speech import spelled, vad
-from emoscribe.extractors.speech.faster_whisper import Languages, Piece, repeats_itself
+from emoscribe.extractors.speech.faster_whisper import Piece, language_of, repeats_itself
 from emoscribe.extractors.speech.spelled import Spelled
 from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.extractors.speech.transcribe import describe
@@ -144,18 +144,11 @@ def test_a_phrase_twice_in_a_row_is_believed_at_an_ordinary_pace(text: str, dura
     assert repeats_itself(said(text), duration_s) is so
 
 
-def test_a_language_is_settled_by_what_is_clear_or_by_enough_speech() -> None:
-    languages = Languages(None)
-    languages.add([("<|cy|>", 0.4), ("<|en|>", 0.35), ("<|de|>", 0.25)], 1.0)
-    assert (languages.likeliest, languages.settled) == ("cy", False)
-    languages.add([("<|en|>", 0.7), ("<|cy|>", 0.2), ("<|de|>", 0.1)], 2.0)
-    assert (languages.likeliest, languages.settled) == ("en", False)
-    languages.add([("<|en|>", 0.9), ("<|cy|>", 0.05), ("<|de|>", 0.05)], 2.0)
-    assert (languages.likeliest, languages.settled) == ("en", True)
-    languages = Languages(None)
-    languages.add([("<|en|>", 0.5), ("<|de|>", 0.5)], 25.0)
-    assert languages.settled
-    assert Languages("fr").settled
+def test_english_is_believed_the_sooner_the_less_was_heard() -> None:
+    found = [("<|ar|>", 0.6), ("<|en|>", 0.2), ("<|de|>", 0.1)]
+    assert [language_of(found, heard_s) for heard_s in (1.0, 4.0, 6.0, 10.0, 20.0)] == ["en", "en", "ar", "ar", "ar"]
+    assert language_of([("<|de|>", 0.9), ("<|en|>", 0.02)], 1.0) == "de"
+    assert language_of([("<|en|>", 0.3), ("<|cy|>", 0.2)], 20.0) == "en"
 
 
 def test_silence_follows_what_is_listened_to() -> None:
