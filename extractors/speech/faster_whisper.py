@@ -25,6 +25,7 @@ from ..media import SAMPLE_RATE, Sound
 from ..registry import EngineSpec, Need
 from ..settings import SpeechSettings
 from .faster_whisper_weights import fetch, on_disk, require_to_be_had, weights_sha256
+from .languages import CERTAIN, ENOUGH_S, language_of
 from .spelled import Spelled, check_language, described, in_words, preferred, utterance
 from .vad import Stretch
 
@@ -105,21 +106,13 @@ _TOKENS_PER_S, _FEWEST_TOKENS, _MOST_TOKENS = 20, 16, 224
 # .4, and noises, tones and music have .4 to .9.
 NO_SPEECH, LOGARITHM = 0.4, -1.0
 
-# Words of less than this are listened to once more, for twice as long, and those
-# believed that are the likelier.  In clear speech that is one stretch in thirty,
-# of a poor synthesiser's one in four; a fifth of the mistakes in them go.
+# Words of less than this are listened to once more, for longest, and the likelier
+# ones believed: one stretch in thirty where speech is clear, of a poor voice one in four.
 DOUBTFUL = -0.8
 
 # A phrase of three words or more that comes twice in a row, at more than four
 # words a second, may have been said once; nobody says ten in a second.
 PHRASE, FAST_PER_S, MOST_PER_S = 3, 4.0, 10.0
-
-# A language is settled once it is as likely as this, or after so many seconds of
-# speech, heard in one go: that tells it better than one stretch after another.
-# Of a word or two Whisper takes English for anything (of 360 lines 14 were
-# Arabic, Latin, Thai, …; so it is 1): another language has to be likelier by
-# this factor at first, and by none in the end.
-CERTAIN, ENOUGH_S, PREFERENCE = 0.9, 10.0, 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,7 +244,7 @@ class FasterWhisper:
         if repeats_itself(heard.words, piece.duration_s):
             return self._again(piece, heard.words, tokenizer)
         if heard.logarithm < DOUBTFUL:
-            (longer,) = self._transcribe([piece], min(2 * piece.window_s, LONGEST_S), tokenizer)
+            (longer,) = self._transcribe([piece], LONGEST_S, tokenizer)
             if longer.logarithm > heard.logarithm and not repeats_itself(longer.words, piece.duration_s):
                 return longer.words
         return heard.words
@@ -374,13 +367,6 @@ def joined(pieces: Sequence[Piece]) -> Piece:
     stretch = Stretch(pieces[0].stretch.start_s, pieces[-1].stretch.end_s)
     samples = np.concatenate([piece.samples for piece in pieces])
     return Piece(stretch, pieces[0].start_s, samples[: (LONGEST_S - SILENCE_S) * SAMPLE_RATE])
-
-
-def language_of(found: Iterable[tuple[str, float]], heard_s: float) -> str:
-    """A language's code, by how likely each language's token, such as `<|en|>`, is after so much speech."""
-    likely = {token.strip("<|>"): probability for token, probability in found}
-    likely["en"] = likely.get("en", 0.0) * PREFERENCE ** max(0.0, 1 - heard_s / ENOUGH_S)
-    return max(likely, key=likely.__getitem__)
 
 
 # ── in the table ─────────────────────────────────────────────────────────────
