@@ -21,9 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -33,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 from emoscribe.core.context import Context
-from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
+from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import make_folder, write_text
 from emoscribe.core.labels import BASIC
 from emoscribe.core.timeline import Clip, Moment, Prompt, Scored, Word
@@ -49,19 +46,10 @@ from emoscribe.llm.predictor import load_predictor
 from emoscribe.llm.run import TextRun, find_run
 from emoscribe.prompts.render import render
 from emoscribe.textualize.moments import UNCLEAR, clear_text
+from spoken import VOICES, distance, find_synthesiser, speak, words_of
 
 SPLIT = "dev"
 MIN_WORDS = 3
-
-# Voices by synthesiser, none whispering or croaking.
-VOICES: Mapping[str, tuple[str, ...]] = {
-    "espeak-ng": tuple(
-        f"{accent}+{variant}"
-        for variant in ("f2", "m3", "f4", "m1", "f3", "m7", "f1", "m2", "f5", "m4")
-        for accent in ("en-us", "en-gb")
-    ),
-    "flite": ("slt", "rms", "awb", "kal16"),
-}
 
 
 @dataclass(frozen=True)
@@ -155,17 +143,6 @@ def voices(clips: Sequence[Clip], synthesiser: str) -> dict[str | None, str]:
 # ── spoken and heard ─────────────────────────────────────────────────────────
 
 
-def find_synthesiser(name: str | None) -> str:
-    """Raises:
-    UnavailableError: that one, or any, is not on PATH.
-    """
-    for candidate in VOICES if name is None else (name,):
-        if shutil.which(candidate):
-            return candidate
-    wanted = " or ".join(VOICES) if name is None else name
-    raise UnavailableError(f"no {wanted} on PATH; get it with: apt-get install {name or next(iter(VOICES))}")
-
-
 def hear(
     windows: Sequence[Sequence[Clip]],
     voice_of: Mapping[str | None, str],
@@ -206,15 +183,7 @@ def spoken_and_heard(
     text: str, synthesiser: str, voice: str, folder: Path, engine: SpeechEngine
 ) -> Iterator[tuple[str, float | None]]:
     """The words that are heard, each with the recogniser's probability."""
-    # From a file: a line that begins with a dash is no option.
-    script, spoken = folder / "line.txt", folder / "line.wav"
-    script.write_text(text, encoding="utf-8")
-    command = {
-        "espeak-ng": ["espeak-ng", "-v", voice, "-f", str(script), "-w", str(spoken)],
-        "flite": ["flite", "-voice", voice, "-f", str(script), "-o", str(spoken)],
-    }
-    subprocess.run(command[synthesiser], check=True, capture_output=True)
-    with sound(spoken) as samples:
+    with sound(speak(text, synthesiser, voice, folder)) as samples:
         transcript = transcribe(samples, engine)
     for utterance in transcript.utterances:
         for word in utterance.words:
@@ -270,21 +239,6 @@ def prompt(run: TextRun, window: Sequence[Clip], texts: Mapping[str, str]) -> Pr
 def f1_of(run: TextRun, true: Sequence[str], scored: Sequence[Scored]) -> float:
     truth, answers = ([run.labels.index(label) for label in labels] for labels in (true, [s.label for s in scored]))
     return float(weighted_f1(confusion(np.array(truth), np.array(answers), len(run.labels))))
-
-
-def words_of(text: str) -> list[str]:
-    """Words without case and punctuation."""
-    return re.findall(r"[a-z0-9]+(?:'[a-z]+)*", text.lower().replace("’", "'"))
-
-
-def distance(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Words to replace, put in or take out to make one of the other (Levenshtein, 1966)."""
-    row = list(range(len(heard) + 1))
-    for at, word in enumerate(said, start=1):
-        diagonal, row[0] = row[0], at
-        for to, other in enumerate(heard, start=1):
-            diagonal, row[to] = row[to], min(diagonal + (word != other), row[to] + 1, row[to - 1] + 1)
-    return row[-1]
 
 
 if __name__ == "__main__":

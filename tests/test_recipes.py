@@ -32,6 +32,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
 
     def run(name: str, *arguments: str | Path) -> int:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        monkeypatch.syspath_prepend(RECIPES)
         with pytest.raises(SystemExit) as exit:
             runpy.run_path(str(RECIPES / name), run_name="__main__")
         return int(exit.value.code or 0)
@@ -194,11 +195,46 @@ def test_without_a_synthesiser(
 
 
 def test_word_errors_are_counted() -> None:
-    heard_lines = runpy.run_path(str(RECIPES / "heard_lines.py"), run_name="heard_lines")
-    words, distance = heard_lines["words_of"], heard_lines["distance"]
+    spoken = runpy.run_path(str(RECIPES / "spoken.py"))
+    words, distance = spoken["words_of"], spoken["distance"]
     assert words("Don’t! — you KNOW, 2...") == ["don't", "you", "know", "2"]
     assert distance(words("a b c d"), words("a x c")) == 2
     assert distance([], words("a b")) == 2 and distance(words("a b"), []) == 2
+    pairs = spoken["aligned"](words("we had to see it"), words("had to c it now"))
+    assert pairs == [("we", None), ("had", "had"), ("to", "to"), ("see", "c"), ("it", "it"), (None, "now")]
+
+
+# ── how sure is sure ─────────────────────────────────────────────────────────
+
+
+@pytest.mark.skipif(not (shutil.which("espeak-ng") or shutil.which("flite")), reason="no synthesiser on PATH")
+@pytest.mark.skipif(importlib.util.find_spec("pocketsphinx") is None, reason="no PocketSphinx")
+def test_words_are_judged_by_their_probability(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = meld(tmp_path / "meld")
+    (data / "dev_sent_emo.csv").rename(data / "train_sent_emo.csv")
+    assert recipe("calibrate_unclear.py", "--meld", data, "--lines", "3", "--engine", "pocketsphinx") == 0
+    printed = capsys.readouterr().out
+    assert "3 recordings" in printed and re.search(r"more wrong than right below [01]\.\d\d \[", printed)
+    assert recipe("calibrate_unclear.py", "--meld", data, "--lines", "5", "--engine", "pocketsphinx") == 1
+    assert "--lines must be from 1 to 4, got 5" in capsys.readouterr().err
+
+
+def test_a_word_is_right_however_it_is_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(RECIPES)
+    are_right = runpy.run_path(str(RECIPES / "calibrate_unclear.py"))["are_right"]
+    assert are_right("OK, I’ll be goin’ now", ["Okay,", "I", "will", "be", "going", "how?"]) == [True] * 5 + [False]
+    assert are_right("See-saw – yes", ["sea-saw", "–", "yes", "да"]) == [False, None, True, False]
+
+
+def test_the_threshold_divides_wrong_from_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(RECIPES)
+    threshold = runpy.run_path(str(RECIPES / "calibrate_unclear.py"))["threshold"]
+    right = np.array([False, True, False, False, True, False, True, True])
+    assert threshold(np.array([0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.8, 0.9]), right) == 0.4
+    assert threshold(np.array([0.9, 0.8]), np.array([True, True])) == 0.8
+    assert threshold(np.array([0.9, 0.8]), np.array([False, False])) == 1.0
 
 
 # ── several seeds ────────────────────────────────────────────────────────────

@@ -41,7 +41,7 @@ class WordingSettings(Settings):
     """How an action unit's values over a moment become one: a percentile, or `max` as in Richet et al. (2024)."""
     voice_scope: Literal["speaker", "past", "population"] = "speaker"
     """Whose voice is usual: the speaker's other utterances where there are five, only earlier ones, or everybody's."""
-    unclear_below: float = Field(default=0.35, ge=0, le=1)
+    unclear_below: float = Field(default=0.4, ge=0, le=1)
     """Probability below which a recognised word is worded as [unclear]."""
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from ..media import SAMPLE_RATE, Sound
 from ..registry import EngineSpec, Need
 from ..settings import SpeechSettings
 from .faster_whisper_weights import fetch, on_disk, require_to_be_had, weights_sha256
+from .languages import CERTAIN, ENOUGH_S, language_of
 from .spelled import Spelled, check_language, described, in_words, preferred, utterance
 from .vad import Stretch
 
@@ -105,12 +106,13 @@ _TOKENS_PER_S, _FEWEST_TOKENS, _MOST_TOKENS = 20, 16, 224
 # .4, and noises, tones and music have .4 to .9.
 NO_SPEECH, LOGARITHM = 0.4, -1.0
 
+# Words of less than this are listened to once more, for longest, and the likelier
+# ones believed: one stretch in thirty where speech is clear, of a poor voice one in four.
+DOUBTFUL = -0.8
+
 # A phrase of three words or more that comes twice in a row, at more than four
 # words a second, may have been said once; nobody says ten in a second.
 PHRASE, FAST_PER_S, MOST_PER_S = 3, 4.0, 10.0
-
-# A language is settled once it is as likely as this, or after so many seconds of speech.
-CERTAIN, ENOUGH_S = 0.8, 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +133,14 @@ class Piece:
         return min(math.ceil(self.duration_s) + SILENCE_S, LONGEST_S)
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """What was heard in a piece, and the mean logarithm of its tokens' probabilities."""
+
+    words: list[Spelled]
+    logarithm: float
+
+
 class FasterWhisper:
     """The recogniser; loads its weights when made, fetching them first if need be.
 
@@ -149,6 +159,8 @@ class FasterWhisper:
         self.language = self._asked_language = settings.language
         self._batch_size = settings.batch_size
         self._on_gpu = settings.device == "cuda"
+        # What was encoded to tell its language, and has yet to be decoded: pieces and their windows.
+        self._ahead: dict[tuple[Piece, int], np.ndarray] = {}
         folder = on_disk(settings.model) or fetch(settings.model, context.stage(self.source))
         try:
             self._whisper = WhisperModel(
@@ -171,20 +183,45 @@ class FasterWhisper:
         """An utterance a stretch, each heard by itself.
 
         Several are decoded at a time, to the words that each would be decoded
-        to alone.  Of a sound that still grows, each is decoded as soon as it has ended.
+        to alone, all in the language of the first.  Of a sound that still
+        grows, each is decoded as soon as it has ended.
         """
-        languages = Languages(self._asked_language or (None if self._whisper.model.is_multilingual else "en"))
+        self._ahead.clear()
+        self.language = self._asked_language or (None if self._whisper.model.is_multilingual else "en")
         pieces = (piece_of(sound, stretch) for stretch in stretches)
-        at_once = 1 if sound.growing else self._batch_size
-        # Which language it is shows in the first; the others need it.
-        while batch := list(itertools.islice(pieces, at_once if languages.settled else 1)):
-            if not languages.settled:
-                encoded = self._encode(batch, batch[0].window_s)
-                languages.add(self._whisper.model.detect_language(encoded)[0], batch[0].duration_s)
-            self.language = languages.likeliest
-            words = self._decode(batch, self._tokenizer(languages.likeliest))
+        for batch in self._as_they_come(pieces) if sound.growing else self._batches(pieces):
+            words = self._decode(batch, self._tokenizer(self.language))
             for piece, heard in zip(batch, words, strict=True):
                 yield utterance(piece.stretch, heard)
+
+    def _batches(self, pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
+        """The pieces in batches, when it is settled which language they are in."""
+        first: list[Piece] = []
+        if self.language is None and (first := list(itertools.islice(pieces, 1))) and not self._tell_language(first):
+            first += enough_of(pieces, ENOUGH_S - first[0].duration_s)
+            self._tell_language(first)
+        pieces = itertools.chain(first, pieces)
+        while batch := list(itertools.islice(pieces, self._batch_size)):
+            yield batch
+
+    def _as_they_come(self, pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
+        """Each piece by itself, in the language that those so far are most likely in."""
+        settled, first = self.language is not None, []
+        for piece in pieces:
+            if not settled:
+                first.append(piece)
+                settled = self._tell_language(first)
+            yield [piece]
+
+    def _tell_language(self, pieces: Sequence[Piece]) -> bool:
+        """Say which language all of it is in; whether that is settled."""
+        piece = joined(pieces)
+        encoded = self._encode([piece], piece.window_s)
+        if piece is pieces[0] and not self._on_gpu:
+            self._ahead[piece, piece.window_s] = np.asarray(encoded)
+        found = self._whisper.model.detect_language(encoded)[0]
+        self.language = language_of(found, piece.duration_s)
+        return found[0][1] >= CERTAIN or piece.duration_s >= ENOUGH_S
 
     def _tokenizer(self, language: str | None) -> Tokenizer:
         from faster_whisper.tokenizer import Tokenizer
@@ -194,24 +231,29 @@ class FasterWhisper:
 
     def _decode(self, pieces: Sequence[Piece], tokenizer: Tokenizer) -> list[list[Spelled]]:
         """The words of each piece; those of one length are decoded together."""
-        words: dict[Piece, list[Spelled]] = {}
+        decoded: dict[Piece, Decoded] = {}
         alike: dict[int, list[Piece]] = defaultdict(list)
         for piece in pieces:
             alike[piece.window_s].append(piece)
         for window_s, together in alike.items():
-            words |= zip(together, self._transcribe(together, window_s, tokenizer), strict=True)
-        return [
-            self._again(piece, words[piece], tokenizer)
-            if repeats_itself(words[piece], piece.duration_s)
-            else words[piece]
-            for piece in pieces
-        ]
+            decoded |= zip(together, self._transcribe(together, window_s, tokenizer), strict=True)
+        return [self._settled(piece, decoded[piece], tokenizer) for piece in pieces]
+
+    def _settled(self, piece: Piece, heard: Decoded, tokenizer: Tokenizer) -> list[Spelled]:
+        """The words of a piece, listened to once more where they are in doubt."""
+        if repeats_itself(heard.words, piece.duration_s):
+            return self._again(piece, heard.words, tokenizer)
+        if heard.logarithm < DOUBTFUL:
+            (longer,) = self._transcribe([piece], LONGEST_S, tokenizer)
+            if longer.logarithm > heard.logarithm and not repeats_itself(longer.words, piece.duration_s):
+                return longer.words
+        return heard.words
 
     def _again(self, piece: Piece, heard: list[Spelled], tokenizer: Tokenizer) -> list[Spelled]:
         """What was heard to repeat itself, listened to for longest, and at last without leave to repeat anything."""
         for no_repeat in (0, PHRASE):
             before = [word.text for word in heard]
-            (heard,) = self._transcribe([piece], LONGEST_S, tokenizer, no_repeat)
+            heard = self._transcribe([piece], LONGEST_S, tokenizer, no_repeat)[0].words
             possible = len(heard) <= MOST_PER_S * piece.duration_s
             # What is heard twice is said, for all that it repeats itself.
             if possible and (not repeats_itself(heard, piece.duration_s) or [word.text for word in heard] == before):
@@ -220,8 +262,8 @@ class FasterWhisper:
 
     def _transcribe(
         self, pieces: Sequence[Piece], window_s: int, tokenizer: Tokenizer, no_repeat: int = 0
-    ) -> list[list[Spelled]]:
-        """The words of each piece, decoded together."""
+    ) -> list[Decoded]:
+        """What is heard in each piece, decoded together."""
         encoded = self._encode(pieces, window_s)
         results = self._whisper.model.generate(
             encoded,
@@ -239,11 +281,18 @@ class FasterWhisper:
             for each in results
         ]
         return [
-            [
-                Spelled(piece.start_s + word["start"], piece.start_s + word["end"], word["word"], word["probability"])
-                for word in timed
-            ]
-            for piece, timed in zip(pieces, self._align(pieces, tokens, encoded, tokenizer), strict=True)
+            Decoded(
+                [
+                    Spelled(
+                        piece.start_s + word["start"], piece.start_s + word["end"], word["word"], word["probability"]
+                    )
+                    for word in timed
+                ],
+                result.scores[0],
+            )
+            for piece, timed, result in zip(
+                pieces, self._align(pieces, tokens, encoded, tokenizer), results, strict=True
+            )
         ]
 
     def _align(
@@ -262,15 +311,23 @@ class FasterWhisper:
         """What the decoder hears of the pieces: (pieces, 50 · window_s, width)."""
         from ctranslate2 import StorageView
 
-        samples, extractor = window_s * SAMPLE_RATE, self._whisper.feature_extractor
-        # Silence as it sounds, not zeros in the spectrogram.
-        padded = [np.pad(piece.samples[:samples], (0, max(samples - len(piece.samples), 0))) for piece in pieces]
-        mels = [extractor(each)[None, :, : samples // HOP] for each in padded]
         if self._on_gpu:
-            return self._whisper.encode(np.concatenate(mels))
+            return self._whisper.encode(np.concatenate([self._spectrogram(piece, window_s) for piece in pieces]))
         # A CPU's caches hold one at a time, and all are the slower for it together.
-        encoded = [np.asarray(self._whisper.encode(mel)) for mel in mels]
-        return StorageView.from_array(np.concatenate(encoded))
+        return StorageView.from_array(np.concatenate([self._encode_alone(piece, window_s) for piece in pieces]))
+
+    def _encode_alone(self, piece: Piece, window_s: int) -> np.ndarray:
+        """(1, 50 · window_s, width); as it was for its language, if it was listened to for that."""
+        if (encoded := self._ahead.pop((piece, window_s), None)) is not None:
+            return encoded
+        return np.asarray(self._whisper.encode(self._spectrogram(piece, window_s)))
+
+    def _spectrogram(self, piece: Piece, window_s: int) -> np.ndarray:
+        """(1, bands, 100 · window_s)."""
+        samples = window_s * SAMPLE_RATE
+        # Silence as it sounds, not zeros in the spectrogram.
+        padded = np.pad(piece.samples[:samples], (0, max(samples - len(piece.samples), 0)))
+        return self._whisper.feature_extractor(padded)[None, :, : samples // HOP]
 
 
 def piece_of(sound: Sound, stretch: Stretch) -> Piece:
@@ -296,28 +353,20 @@ def repeats_itself(words: Sequence[Spelled], duration_s: float) -> bool:
     )
 
 
-class Languages:
-    """Which language it is, by all that was heard so far.
+def enough_of(pieces: Iterator[Piece], duration_s: float) -> Iterator[Piece]:
+    """As many of the pieces as last that long."""
+    while duration_s > 0 and (piece := next(pieces, None)) is not None:
+        yield piece
+        duration_s -= piece.duration_s
 
-    Attributes:
-        likeliest: a code; `None` before anything was heard.
-        settled: nothing more has to be heard.
-    """
 
-    def __init__(self, asked: str | None) -> None:
-        self.likeliest, self.settled = asked, asked is not None
-        self._logarithms: dict[str, float] = defaultdict(float)
-        self._heard_s = 0.0
-
-    def add(self, found: Iterable[tuple[str, float]], duration_s: float) -> None:
-        """Each language's token, such as `<|en|>`, and how likely it is by a piece of speech."""
-        for token, probability in found:
-            self._logarithms[token.strip("<|>")] += math.log(max(probability, 1e-9))
-        self._heard_s += duration_s
-        self.likeliest = max(self._logarithms, key=self._logarithms.__getitem__)
-        highest = self._logarithms[self.likeliest]
-        certainty = 1 / sum(math.exp(each - highest) for each in self._logarithms.values())
-        self.settled = certainty >= CERTAIN or self._heard_s >= ENOUGH_S
+def joined(pieces: Sequence[Piece]) -> Piece:
+    """The pieces as one, without the pauses between them; the piece itself where there is but one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    stretch = Stretch(pieces[0].stretch.start_s, pieces[-1].stretch.end_s)
+    samples = np.concatenate([piece.samples for piece in pieces])
+    return Piece(stretch, pieces[0].start_s, samples[: (LONGEST_S - SILENCE_S) * SAMPLE_RATE])
 
 
 # ── in the table ─────────────────────────────────────────────────────────────

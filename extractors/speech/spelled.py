@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ...core.errors import SettingsError
@@ -30,7 +32,7 @@ def utterance(stretch: Stretch, words: Iterable[Spelled]) -> Utterance:
     def inside(time_s: float) -> float:
         return min(max(round(float(time_s), 3), stretch.start_s), stretch.end_s)
 
-    said = [each for each in words if each.text.strip()]
+    said = whole(each for each in words if each.text.strip())
     return Utterance(
         stretch.start_s,
         stretch.end_s,
@@ -40,6 +42,22 @@ def utterance(stretch: Stretch, words: Iterable[Spelled]) -> Utterance:
             for each in said
         ),
     )
+
+
+def whole(words: Iterable[Spelled]) -> list[Spelled]:
+    """The words, those as one that a sign joins without a space, as in `see-saw` or `50%`."""
+    parts: list[list[Spelled]] = []
+    for word in words:
+        if parts and word.text[0] in string.punctuation:
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+    return [
+        Spelled(
+            each[0].start_s, each[-1].end_s, "".join(part.text for part in each), fmean(p.probability for p in each)
+        )
+        for each in parts
+    ]
 
 
 def preferred(device: str) -> str:

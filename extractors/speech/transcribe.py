@@ -17,7 +17,7 @@ from . import vad
 
 def describe(settings: SpeechSettings) -> dict[str, Any]:
     """What produces a transcript with these (completed) settings, for provenance and the store's key."""
-    finds = {"vad": f"silero-vad {version('silero-vad')}", "pause_s": vad.MIN_PAUSE_S}
+    finds = {"vad": f"silero-vad {version('silero-vad')}", "end": vad.END, "pause_s": vad.MIN_PAUSE_S}
     return registry.describe("speech", settings) | finds
 
 
