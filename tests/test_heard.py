@@ -19,10 +19,16 @@ def spelled(text: str, times: int = 400) -> Counter[str]:
     ("written", "heard"),
     [
         ("Don’t worry, I’m brave!", "Don’t worry, I’m brave."),
-        ("No! I would never do that! You-you're like my brother!", "No, I would never do that. You-you're like my brother."),
+        (
+            "No! I would never do that! You-you're like my brother!",
+            "No, I would never do that. You-you're like my brother.",
+        ),
         ("Look, I-I’m really sorry", "Look, I’m really sorry."),
         ("Uh well umm…we’re just not in that place.", "Uh well umm, we’re just not in that place."),
-        ("Weirdest thing. Did I hear——Mother of God it’s true!", "Weirdest thing. Did I hear, Mother of God it’s true."),
+        (
+            "Weirdest thing. Did I hear——Mother of God it’s true!",
+            "Weirdest thing. Did I hear, Mother of God it’s true.",
+        ),
         ("OK.", "Okay."),
         ("What did he say?!", "What did he say?"),
     ],

@@ -9,6 +9,7 @@ chin (AU17).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -68,11 +69,12 @@ def look_closely(image: np.ndarray, points: np.ndarray) -> dict[str, float]:
     }
     measures = {}
     for region, (sides, width, height) in _REGIONS.items():
+        boxes = [_box(mesh[list(side)].mean(axis=0), width, height) for side in sides]
         for what, picture in pictures.items():
-            means = [_mean(picture, mesh[list(side)].mean(axis=0), width, height) for side in sides]
+            means = [cv2.mean(picture[box])[0] for box in boxes]
             if what != "brightness":
-                means = [np.log(mean + 0.02) for mean in means]
-            measures[f"{region}_{what}"] = float(np.mean(means))
+                means = [math.log(mean + 0.02) for mean in means]
+            measures[f"{region}_{what}"] = sum(means) / len(means)
     cheek = (measures["cheek_upright"] + measures["cheek_level"]) / 2
     for name in measures:
         if not name.startswith("cheek") and not name.endswith("brightness"):
@@ -107,11 +109,12 @@ def _levelled(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.nda
     return face.astype(np.float32), points @ turn[:, :2].T + turn[:, 2]
 
 
-def _mean(picture: np.ndarray, centre: np.ndarray, width: int, height: int) -> float:
-    x, y = np.clip(centre, 0, SIZE_PX - 1)
+def _box(centre: np.ndarray, width: int, height: int) -> tuple[slice, slice]:
+    """The rows and columns around a place."""
+    x, y = np.clip(centre, 0, SIZE_PX - 1).tolist()
     left, right = int(max(x - width / 2, 0)), int(min(x + width / 2, SIZE_PX - 1))
     top, bottom = int(max(y - height / 2, 0)), int(min(y + height / 2, SIZE_PX - 1))
-    return float(picture[top : bottom + 1, left : right + 1].mean())
+    return slice(top, bottom + 1), slice(left, right + 1)
 
 
 def _mouth(face: np.ndarray, mesh: np.ndarray) -> dict[str, float]:
@@ -120,12 +123,13 @@ def _mouth(face: np.ndarray, mesh: np.ndarray) -> dict[str, float]:
     if inside.size <= _LEAST_MOUTH_PX:
         inside = np.zeros(1, dtype=np.float32)
     area = float(OCULAR_PX**2)
+    shadow, highlight = np.percentile(inside, (10, 90)).tolist()
     return {
         "teeth_area": float((inside > _TEETH).sum()) / area,
         "dark_area": float((inside < _DARK).sum()) / area,
         "mouth_brightness": float(inside.mean()),
-        "mouth_highlight": float(np.percentile(inside, 90)),
-        "mouth_shadow": float(np.percentile(inside, 10)),
+        "mouth_highlight": highlight,
+        "mouth_shadow": shadow,
     }
 
 

@@ -51,6 +51,21 @@ class Calibration:
         """FACS codes, and `teeth` (teeth show) and `uneven` (two sides differ)."""
         return tuple(self.weights)
 
+    @functools.cached_property
+    def means(self) -> np.ndarray:
+        """(M, 4) coefficients, a row a measure of `neutral`."""
+        return np.array([mean for mean, _ in self.neutral.values()])
+
+    @functools.cached_property
+    def spreads(self) -> np.ndarray:
+        """(M,)."""
+        return np.array([spread for _, spread in self.neutral.values()])
+
+    @functools.cached_property
+    def weighing(self) -> np.ndarray:
+        """(A, M) weights, a row a unit."""
+        return np.array([[of_unit.get(name, 0.0) for name in self.neutral] for of_unit in self.weights.values()])
+
 
 @functools.cache
 def shipped_calibration() -> Calibration:
@@ -79,13 +94,9 @@ def action_units(
         measures: (N, G) as named by `names`.
         pose: (N, 3) degrees.
     """
-    terms = pose_terms(pose)
-    deviations = {}
-    for name, (mean, spread) in calibration.neutral.items():
-        z = (measures[:, names.index(name)] - terms @ np.array(mean)) / spread
-        deviations[name] = np.clip(z, -LARGEST_DEVIATION, LARGEST_DEVIATION)
-    columns = [np.zeros((len(measures), 0))]
-    for unit, weights in calibration.weights.items():
-        score = sum((weight * deviations[name] for name, weight in weights.items()), np.zeros(len(measures)))
-        columns.append(np.interp(score, calibration.knots[unit], KNOT_VALUES)[:, None])
-    return np.concatenate(columns, axis=1)
+    there = measures[:, [names.index(name) for name in calibration.neutral]]
+    deviations = (there - pose_terms(pose) @ calibration.means.T) / calibration.spreads
+    scores = np.clip(deviations, -LARGEST_DEVIATION, LARGEST_DEVIATION) @ calibration.weighing.T
+    knots = [calibration.knots[unit] for unit in calibration.units]
+    units = [np.interp(scores[:, at], each, KNOT_VALUES) for at, each in enumerate(knots)]
+    return np.stack(units, axis=1) if units else np.zeros((len(measures), 0))

@@ -87,7 +87,7 @@ def _precision(settings: SpeechSettings, device: str) -> str:
 # Whisper has learnt to listen for half a minute.  It hears as well in less, in
 # a time that grows faster than the length (8 s take a seventh of what 30 do),
 # if silence follows what is said.  With too little of it, it says that again.
-SILENCE_S, LONGEST_S = 5, 30
+SILENCE_S, LONGEST_S = 2, 30
 # Heard on either side of a stretch.
 AROUND_S = 0.2
 
