@@ -157,7 +157,7 @@ def test_silence_follows_what_is_listened_to() -> None:
     def window_s(duration_s: float) -> int:
         return Piece(vad.Stretch(0, duration_s), 0.0, np.zeros(round(duration_s * 16_000), dtype=np.float32)).window_s
 
-    assert [window_s(duration_s) for duration_s in (0.3, 2.0, 2.1, 15.4, 40.0)] == [6, 7, 8, 21, 30]
+    assert [window_s(duration_s) for duration_s in (0.3, 2.0, 2.1, 15.4, 40.0)] == [3, 4, 5, 18, 30]
 
 
 def test_words_keep_the_probability_that_they_were_decoded_with() -> None:
