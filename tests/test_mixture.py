@@ -77,6 +77,14 @@ def test_some_lines_come_as_recognisers_spell_them() -> None:
     assert 100 < texts["what a wonderful day everybody"] < 200
 
 
+def test_some_lines_come_as_whisper_spells_them() -> None:
+    moments = drawn(MixtureSettings(punctuated=0.5, unpunctuated=0, misheard=0), LINES[0])
+    texts = Counter(moment.text for moment in moments)
+    assert 130 < texts[LINES[0].moment.text] < 180
+    assert 90 < texts["What a wonderful day, everybody."] < 150
+    assert "what a wonderful day everybody" not in texts
+
+
 def test_misheard_lines_keep_most_of_their_words() -> None:
     moments = drawn(MixtureSettings(alone=0, punctuated=0, unpunctuated=0, misheard=1), LINES[0], 500)
     texts = [moment.text or "" for moment in moments]
