@@ -296,7 +296,7 @@ def test_extract_perceives_what_evaluate_looks_up(table: Path, tmp_path: Path) -
 def test_extract_never_chooses_by_itself() -> None:
     settings, _ = extraction_settings(context=OFFLINE)
     trained = find_run("meld-minilm").extractors
-    assert (settings.speech.engine, settings.face.engine) == ("pocketsphinx", "landmarker")
+    assert (settings.speech.engine, settings.face.engine) == ("faster-whisper", "landmarker")
     assert (settings.face.sampling_fps, settings.voice) == (5.0, trained.voice)
     faster, _ = extraction_settings(assignments=["face.sampling_fps=2"], context=OFFLINE)
     assert (faster.face.engine, faster.face.sampling_fps) == ("landmarker", 2)
