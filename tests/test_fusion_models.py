@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 from emoscribe.baseline.fusion import MODELS, Embeds, build
+from emoscribe.baseline.models.temporal import causal
 from emoscribe.baseline.settings import FUSIONS
 from emoscribe.core.errors import SettingsError
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 FACE, VOICE, WORDS = {"face-measures": 7}, {"egemaps": 5}, {"token-embeddings": 9}
@@ -244,6 +245,36 @@ def test_a_frame_sees_120_frames_back() -> None:
     assert frames.grad is not None
     seen = frames.grad[0].abs().sum(-1).nonzero().flatten()
     assert (seen.min(), seen.max()) == (30, 150)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 8])
+@pytest.mark.parametrize("length", [1, 3, 16, 40])
+def test_a_causal_convolution_is_torchs_of_what_was_before(length: int, dilation: int) -> None:
+    torch.manual_seed(0)
+    convolution = nn.Conv1d(12, 7, 5, dilation=dilation).double()
+    frames = torch.randn(length, 3, 12, dtype=torch.double, requires_grad=True)
+    ours = causal(convolution, frames)
+    padded = functional.pad(frames.permute(1, 2, 0), (4 * dilation, 0))
+    theirs = convolution(padded).permute(2, 0, 1)
+    torch.testing.assert_close(ours, theirs)
+
+    learnt, gradient = [frames, convolution.weight, convolution.bias], torch.randn_like(ours)
+    for mine, true in zip(
+        torch.autograd.grad(ours, learnt, gradient), torch.autograd.grad(theirs, learnt, gradient), strict=True
+    ):
+        torch.testing.assert_close(mine, true)
+
+
+def test_a_causal_convolution_in_half_precision_is_near_the_whole_one() -> None:
+    torch.manual_seed(0)
+    convolution, frames = nn.Conv1d(12, 7, 5), torch.randn(9, 3, 12, requires_grad=True)
+    whole = causal(convolution, frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = causal(convolution, frames)
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), whole, atol=0.03, rtol=0.03)
+    half.float().sum().backward()
+    assert frames.grad is not None and frames.grad.dtype == torch.float32
 
 
 def test_a_batch_of_one_frame_can_be_trained_on() -> None:
