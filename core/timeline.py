@@ -246,12 +246,15 @@ class Prompt:
     """The exact text a model reads.
 
     `spans` are character ranges of `text`: `target` is the moment to be
-    judged, `context`, where there is any, what came before it.
+    judged, `context`, where there is any, what came before it.  `signals` are
+    the letters of those that the moment says anything about, in the order of
+    TVA.
     """
 
     id: str
     text: str
     spans: Mapping[str, tuple[int, int]]
+    signals: str = ""
 
 
 @dataclass(frozen=True)

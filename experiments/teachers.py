@@ -56,7 +56,7 @@ def opinions_of_teachers(
         report(f"teacher {number + 1} of {asked.count}")
         teacher = _teacher(number, held_out, data, run, base, alone, resume)
         unseen = [clip for clip in clips if clip.group in held_out]
-        reader = replace(load_predictor(teacher, replace(context, device=settings.device)), temperature=1.0)
+        reader = replace(load_predictor(teacher, replace(context, device=settings.device)), temperatures={"": 1.0})
         prompts = [example(clip, clip.with_only(data.source.teaches), run).prompt for clip in unseen]
         scored = processes.mapped(lambda share, reader=reader: reader.predict(share), prompts)
         # As they are written, so that a resumed training reads the same.

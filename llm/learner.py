@@ -21,7 +21,7 @@ from .parallel import apart, average_gradients
 from .predictor import TextPredictor
 from .run import TextRun
 from .settings import TrainingSettings
-from .temperature import fitted_temperature
+from .temperature import fitted_temperatures
 from .tokens import micro_batches
 
 
@@ -126,7 +126,7 @@ class PromptLearner:
         return float(total)
 
     def measure(self) -> tuple[Mapping[str, float], dict[str, Any]]:
-        """Measures of dev, and the temperature fitted to it; the prompts are shared out to all processes."""
+        """Measures of dev, and the temperatures fitted to it; the prompts are shared out to all processes."""
         prompts = [example.prompt for example in self._data.dev]
         # A model that lies in all of them is run by all of them in step.
         scored = (
@@ -135,7 +135,8 @@ class PromptLearner:
             else processes.mapped(lambda some: self._predictor.predict(some), prompts)
         )
         labels = [example.label for example in self._data.dev]
-        return self._data.metrics(scored), {"temperature": round(fitted_temperature(labels, scored), 3)}
+        temperatures = fitted_temperatures(labels, scored, [prompt.signals for prompt in prompts])
+        return self._data.metrics(scored), {"temperature": temperatures.pop(""), "temperatures": temperatures}
 
     def keep(self) -> None:
         save_adapter(self._predictor, self._run.base.id, self._run.folder)

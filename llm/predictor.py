@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,14 +32,14 @@ class TextPredictor:
     Attributes:
         model: a batch as `collate` makes it, and what it begins with, to
             logits (B, L), L as `labels`; its `head` is what was trained beside the adapter, or `None`.
-        temperature: what the logits are divided by.
+        temperatures: what the logits are divided by, by the signals of the moment; `""` for all other signals.
         files: where its weights lie.
     """
 
     model: Classification | LabelWords
     tokenizer: PromptTokenizer
     labels: tuple[str, ...]
-    temperature: float
+    temperatures: Mapping[str, float]
     device: str
     files: tuple[Path, ...] = ()
 
@@ -102,7 +102,9 @@ class TextPredictor:
         lengths = [len(each) + answers for each in tokens]
         for batch in batches_by_length(lengths, batch_tokens):
             tensors = collate([rest[i] for i in batch], self.tokenizer.padding_id, self.device)
-            logits = self.model(tensors, prefix).double() / self.temperature
+            temperatures = [self.temperatures.get(prompts[i].signals, self.temperatures[""]) for i in batch]
+            logits = self.model(tensors, prefix).double()
+            logits = logits / torch.tensor(temperatures, dtype=logits.dtype, device=logits.device).unsqueeze(1)
             for index, row in zip(batch, torch.softmax(logits, dim=-1).tolist(), strict=True):
                 rows[index] = row
             done += len(batch)
@@ -140,7 +142,7 @@ def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
         model=model.to(chosen).eval(),
         tokenizer=tokenizer,
         labels=run.labels,
-        temperature=run.temperature,
+        temperatures={**run.temperatures, "": run.temperature},
         device=chosen,
         files=tuple(
             path for path in (*folder.glob("*.safetensors"), run.folder / ADAPTER, run.folder / HEAD) if path.is_file()

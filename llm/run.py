@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -34,6 +34,8 @@ ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER = "adapter_model.safetensors"
 HEAD = "head.safetensors"
 NORMS = "norms.json"
+
+Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 # Before a model that is asked without an adapter.
 ZERO_SHOT = "zero-shot:"
@@ -66,6 +68,8 @@ class TextRun(Run):
         norms: of voices, in the form of `norms.json`; not part of the description.
         zero_shot: whether there is no adapter; nothing of it is on disk.
         temperature: what logits are divided by, fitted on `dev`.
+        temperatures: the same for moments with these signals (letters of TVA) and no others, where `dev` has enough
+            of them.
     """
 
     kind: ClassVar[str] = "text"
@@ -78,7 +82,8 @@ class TextRun(Run):
     prompt: PromptSettings
     wording: WordingSettings = WordingSettings()
     extractors: Extractors = Extractors()
-    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    temperature: Temperature = 1.0
+    temperatures: Mapping[str, Temperature] = {}
     seeds: tuple[int, ...] = ()
 
     @model_validator(mode="after")

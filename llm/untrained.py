@@ -70,7 +70,7 @@ def adapted(
         model=_with_head(model, run, settings, tokenizer.answers),
         tokenizer=tokenizer,
         labels=run.labels,
-        temperature=1.0,
+        temperatures={"": 1.0},
         device=device,
     )
 

@@ -76,7 +76,10 @@ def render(
         turns=_turns(moments[:index], moment, settings.context_turns),
         labels=[clean(label) for label in labels],
     )
-    return _with_spans(id, text)
+    said = {"T": moment.text, "V": moment.face, "A": moment.voice}
+    return replace(
+        _with_spans(id, text), signals="".join(letter for letter, words in said.items() if words is not None)
+    )
 
 
 def clean(text: str) -> str:

@@ -350,7 +350,7 @@ def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(tmp_path: Pat
         changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 1}
         run = finetune(CorpusRequest("table", tmp_path), tmp_path / str(adjustment), settings(**changed))
         # As it was learnt: the temperature is fitted to dev, where neutral lines are as frequent.
-        reader = replace(load_predictor(run, Context(device="cpu", offline=True)), temperature=1.0)
+        reader = replace(load_predictor(run, Context(device="cpu", offline=True)), temperatures={"": 1.0})
         scored = reader.predict([render([Moment(0, 1, None, "so fine")], 0, run.prompt, id="")])[0]
         answers[adjustment] = scored.scores["neutral"]
     assert answers[0.0] > 0.55

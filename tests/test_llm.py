@@ -19,7 +19,7 @@ from emoscribe.llm.learner import LabelledPrompts
 from emoscribe.llm.predictor import TextPredictor, load_predictor
 from emoscribe.llm.run import ADAPTER, ADAPTER_CONFIG, HEAD, Base, TextRun
 from emoscribe.llm.settings import TrainingSettings
-from emoscribe.llm.temperature import fitted_temperature
+from emoscribe.llm.temperature import ENOUGH, fitted_temperature, fitted_temperatures
 from emoscribe.llm.tokens import PromptTokenizer, batches_by_length, shuffled_batches
 from emoscribe.llm.train import fit
 from emoscribe.prompts.render import render
@@ -145,7 +145,7 @@ def test_what_is_read_is_what_was_trained(trained: tuple[TextRun, list[list[Scor
     """PEFT's model in training and the merged one give the same logits."""
     run, scores = trained
     assert TextRun.load(run.folder) == run
-    at_one = rows(replace(reader, temperature=1.0).predict(PROMPTS))
+    at_one = rows(replace(reader, temperatures={"": 1.0}).predict(PROMPTS))
     assert np.abs(at_one - rows(scores[-1])).max() < 1e-5
     assert np.abs(at_one - rows(scores[0])).max() > 1e-3
     assert [epoch["epoch"] for epoch in run.metrics["epochs"]] == [0, 1] and run.metrics["best_epoch"] == 1
@@ -247,7 +247,7 @@ def test_a_batch_gives_what_one_by_one_gives_in_their_order(reader: TextPredicto
 
 
 def test_temperature_flattens_without_reordering(reader: TextPredictor) -> None:
-    sharp, flat = (rows(replace(reader, temperature=t).predict(PROMPTS)) for t in (0.5, 5.0))
+    sharp, flat = (rows(replace(reader, temperatures={"": t}).predict(PROMPTS)) for t in (0.5, 5.0))
     assert (sharp.argmax(1) == flat.argmax(1)).all()
     assert (sharp.max(1) > flat.max(1)).all()
 
@@ -260,6 +260,34 @@ def test_the_fitted_temperature_is_the_one_that_was_lost() -> None:
     boasting = np.exp(3 * logits) / np.exp(3 * logits).sum(1, keepdims=True)
     scored = [Scored("", dict(zip(LABELS, row, strict=True))) for row in boasting]
     assert fitted_temperature(labels, scored) == pytest.approx(3.0, rel=0.1)
+
+
+def test_signals_that_a_model_is_surer_of_have_a_temperature_of_their_own() -> None:
+    rng = np.random.default_rng(0)
+    sharpened = {"T": 0.5, "V": 2.0, "A": 1.0}
+    counts = {"T": 2000, "V": 1000, "A": ENOUGH - 1}
+    labels, scored, signals = [], [], []
+    for letters, count in counts.items():
+        logits = rng.normal(0, 2, (count, 3))
+        honest = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        labels += [LABELS[rng.choice(3, p=row)] for row in honest]
+        boasting = honest ** sharpened[letters] / (honest ** sharpened[letters]).sum(1, keepdims=True)
+        scored += [Scored("", dict(zip(LABELS, row, strict=True))) for row in boasting]
+        signals += [letters] * count
+    fitted = fitted_temperatures(labels, scored, signals)
+    assert set(fitted) == {"", "T", "V"}, "of what there is little of, nothing can be said"
+    assert fitted["T"] == pytest.approx(0.5, rel=0.15) and fitted["V"] == pytest.approx(2.0, rel=0.15)
+    assert fitted["T"] < fitted[""] < fitted["V"]
+    assert set(fitted_temperatures(labels[:2000], scored[:2000], signals[:2000])) == {""}
+
+
+def test_a_prompt_is_read_at_the_temperature_of_its_signals(reader: TextPredictor) -> None:
+    prompts = [replace(PROMPTS[0], signals=letters) for letters in ("T", "V", "TA")]
+    lines, faces, others = rows(replace(reader, temperatures={"": 1.0, "T": 0.5, "V": 5.0}).predict(prompts))
+    plain = rows(replace(reader, temperatures={"": 1.0}).predict(prompts))
+    assert np.allclose(others, plain[2])
+    assert lines.max() > plain[0].max() > faces.max()
+    assert np.allclose(lines, plain[0] ** 2 / (plain[0] ** 2).sum(), atol=1e-6)
 
 
 # ── tokens and batches ───────────────────────────────────────────────────────

@@ -61,6 +61,15 @@ def test_what_was_not_looked_for_is_left_out_and_what_was_not_found_is_said() ->
     assert text_of(Moment(0, 1), "paper") == "Nothing detected;"
 
 
+def test_a_prompt_knows_what_it_has_words_about() -> None:
+    for signals, given in (
+        ("T", {"text": "Hi."}),
+        ("TV", {"text": "", "face": "smile"}),
+        ("VA", {"face": "no", "voice": "loud"}),
+    ):
+        assert render([Moment(0, 1, **given)], 0, PromptSettings(), id="").signals == signals
+
+
 def test_speakers_that_are_not_known_are_not_guessed() -> None:
     unknown = [Moment(0, 1, None, "A."), Moment(1, 2, "Ann", "B.")]
     assert render(unknown, 1, PromptSettings(context_turns=1), id="").text == '"B."\nbefore: "A."'
