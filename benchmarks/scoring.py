@@ -144,10 +144,10 @@ def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(Path(folder), model.config.to_dict())
         classifying = TextPredictor(
-            Classification(Encoder(model.model), head), PromptTokenizer(Path(folder)), LABELS, 1.0, device
+            Classification(Encoder(model.model), head), PromptTokenizer(Path(folder)), LABELS, {"": 1.0}, device
         )
         words = PromptTokenizer(Path(folder), LABELS)
-        answering = TextPredictor(LabelWords(model, words.answers).to(device), words, LABELS, 1.0, device)
+        answering = TextPredictor(LabelWords(model, words.answers).to(device), words, LABELS, {"": 1.0}, device)
 
     theirs = padded(model, head, made, device)
     worst = max(
