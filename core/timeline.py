@@ -216,6 +216,10 @@ class Cues:
 # ── what was put into words ──────────────────────────────────────────────────
 
 
+# The field of a moment that holds the words about a signal, by its letter.
+FIELD_OF: Mapping[str, str] = {"T": "text", "V": "face", "A": "voice"}
+
+
 @dataclass(frozen=True)
 class Moment:
     """One stretch of time, in words.
@@ -240,6 +244,11 @@ class Moment:
     faces: Mapping[int, str] = field(default_factory=dict)
     evidence: Evidence = "enough"
 
+    @property
+    def signals(self) -> str:
+        """The letters of those that were looked for, in the order of TVA."""
+        return "".join(letter for letter, words in FIELD_OF.items() if getattr(self, words) is not None)
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -247,8 +256,7 @@ class Prompt:
 
     `spans` are character ranges of `text`: `target` is the moment to be
     judged, `context`, where there is any, what came before it.  `signals` are
-    the letters of those that the moment says anything about, in the order of
-    TVA.
+    those of the moment.
     """
 
     id: str

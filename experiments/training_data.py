@@ -11,7 +11,7 @@ from ..core.context import Context
 from ..core.errors import EmoscribeError, MediaError, SettingsError
 from ..core.labels import label_set
 from ..core.settings import validate
-from ..core.timeline import Moment, Scored
+from ..core.timeline import FIELD_OF, Moment, Scored
 from ..corpora.corpus import Corpus, CorpusRequest
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.predictions import unique_names
@@ -24,8 +24,6 @@ from ..textualize.mixture import Labelled, Mixture, MixtureSettings, Signal
 from .clips import before_each, norms_of, perceived
 from .dev_metrics import label_measures
 from .settings import FinetuneSettings, MixSettings
-
-FIELD_OF: Mapping[str, str] = {"T": "text", "V": "face", "A": "voice"}
 
 # By clip id, how likely each label is in a teacher's eyes.
 Opinions = Mapping[str, Mapping[str, float]]
@@ -179,7 +177,7 @@ def _teaches(source: TrainingCorpus, moment: Moment) -> bool:
     """Whether there is anything to learn from: not from a still in which no face was found, say."""
     if source.teaches == "V":
         return bool(moment.faces)
-    return any(getattr(moment, field) is not None for field in FIELD_OF.values())
+    return bool(moment.signals)
 
 
 # ── learning ─────────────────────────────────────────────────────────────────
@@ -263,11 +261,7 @@ def _dev_parts(
     parts = {}
     for each in data:
         source, clips = each.source, each.splits["dev"]
-        has = "".join(
-            letter
-            for letter, field in FIELD_OF.items()
-            if any(getattr(clip.labelled.moment, field) is not None for clip in clips)
-        )
+        has = "".join(letter for letter in FIELD_OF if any(letter in clip.labelled.moment.signals for clip in clips))
         for letters in dict.fromkeys([source.teaches, has] if settings.mix else [has]):
             if clips:
                 examples = [example(clip, clip.with_only(letters), run) for clip in clips]

@@ -76,10 +76,7 @@ def render(
         turns=_turns(moments[:index], moment, settings.context_turns),
         labels=[clean(label) for label in labels],
     )
-    said = {"T": moment.text, "V": moment.face, "A": moment.voice}
-    return replace(
-        _with_spans(id, text), signals="".join(letter for letter, words in said.items() if words is not None)
-    )
+    return replace(_with_spans(id, text), signals=moment.signals)
 
 
 def clean(text: str) -> str:
