@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import UnavailableError
@@ -65,6 +67,20 @@ def test_whole_small_and_portable(folder: Path) -> None:
     for path in files:
         if path.suffix in (".json", ".md"):
             assert not re.search(r"(^|[\s\"'`(=])(/|~/|[A-Z]:\\)[\w.]+/", path.read_text(encoding="utf-8")), path
+
+
+def test_what_ships_is_read_at_the_temperatures_it_was_fitted_to(run: TextRun, reader: TextPredictor) -> None:
+    assert {"T", "TA", "V", "A"} <= set(run.temperatures)
+    alone, together = (
+        render([Moment(0, 1, text="Oh my God!", face=face)], 0, run.prompt, id="", labels=run.labels)
+        for face in (None, SHOCK)
+    )
+    assert (alone.signals, together.signals) == ("T", "TV")
+    plain = replace(reader, temperatures={"": 1.0})
+    for prompt in (alone, together):
+        logits, scored = (np.log(list(each.predict([prompt])[0].scores.values())) for each in (plain, reader))
+        # Differences of logits are what a temperature divides.
+        np.testing.assert_allclose(np.diff(scored), np.diff(logits) / run.temperatures[prompt.signals], atol=1e-5)
 
 
 def test_the_card_says_what_it_is_and_is_not(run: TextRun) -> None:
