@@ -247,7 +247,7 @@ def stream_segments(
     window_s, hop_s = plan.settings.windows.window_s or LIVE_WINDOW_S, plan.settings.windows.hop_s
     live = LiveCues(source, plan.settings, engines)
     # No prompt looks further back.
-    before: deque[Moment] = deque(maxlen=max(1, plan.prompt.context_turns))
+    before: deque[Moment] = deque(maxlen=max(1, plan.prompt.turns_before))
     for start_s, end_s in clock_bounds(window_s, hop_s or window_s, 0.0, math.inf):
         cues = live.until(start_s, end_s)
         if cues is None:

@@ -256,13 +256,26 @@ class Prompt:
 
     `spans` are character ranges of `text`: `target` is the moment to be
     judged, `context`, where there is any, what came before it.  `signals` are
-    those of the moment.
+    those of the moment.  `history` are turns before it that are read each by
+    itself, in order of time, for models that remember what they have read.
     """
 
     id: str
     text: str
     spans: Mapping[str, tuple[int, int]]
     signals: str = ""
+    history: tuple[PrecedingTurn, ...] = ()
+
+
+@dataclass(frozen=True)
+class PrecedingTurn:
+    """A turn before the moment to be judged, as the prompt it had itself.
+
+    `same_speaker` is `None` where either speaker is unknown.
+    """
+
+    prompt: Prompt
+    same_speaker: bool | None
 
 
 @dataclass(frozen=True)

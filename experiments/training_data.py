@@ -202,7 +202,13 @@ def examples_of(
             drawn = [clip.labelled for clip in each.splits["train"]]
         else:
             drawn = mixture.draw(source.teaches, source.examples, rng)
-        examples += [example(clips[id(one)], mixture.mixed(one, rng), run, source.name, heard) for one in drawn]
+        moments = [mixture.mixed(one, rng) for one in drawn]
+        # What a clip follows has been heard as it is learnt from itself, in this epoch.
+        as_mixed = {id(one.moment): moment for one, moment in zip(drawn, moments, strict=True)}
+        for one, moment in zip(drawn, moments, strict=True):
+            clip = clips[id(one)]
+            before = [as_mixed.get(id(turn), turn) for turn in clip.before]
+            examples.append(example(replace(clip, before=before), moment, run, source.name, heard))
     for _ in range(round(mixed.nothing * len(examples))):
         nothing = mixture.nothing(rng)
         examples.append(Example(_prompt((), nothing.moment, run), nothing.label, "nothing"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,12 @@ from torch.nn.functional import cross_entropy
 
 from ..core.timeline import Prompt
 from .settings import TrainingSettings
-from .tokens import Tokens, collate, shuffled_batches
+from .tokens import PromptTokenizer, batches_by_length, batches_of_runs, collate, shuffled_batches
+from .turns import read_once
+
+# Tokens, padding included, of prompts that a batch of dialogues reads at a time: a CPU is no faster with more, and
+# pads less with fewer.
+PADDED_TOGETHER = {"cpu": 512, "cuda": 16384}
 
 
 @dataclass(frozen=True)
@@ -32,40 +38,57 @@ class Example:
 
 
 class Batches:
-    """The examples of an epoch, in random batches of similar length.
+    """The examples of an epoch, in random batches of similar length; of dialogues that are remembered, in their order.
 
     Args:
-        tokens: of their prompts, in their order.
-        padding_id, device: as `collate` takes them.
+        labels: the answers, in their order.
 
     Attributes:
-        indices: of the examples in each batch, the shortest first.
-        lengths: of the prompts, in tokens.
+        indices: of the examples in each batch.
+        lengths: of the prompts, in tokens; turns before them not counted.
     """
 
     def __init__(
         self,
         examples: Sequence[Example],
-        tokens: Sequence[Tokens],
+        tokenizer: PromptTokenizer,
         labels: Sequence[str],
         settings: TrainingSettings,
         epoch: int,
         *,
-        padding_id: int,
         device: str,
     ) -> None:
-        self._tokens, self._padding_id, self._device = tokens, padding_id, device
         frequency = _frequencies(examples, labels)
         self._targets = torch.tensor([_target(each, labels, settings) for each in examples])
         self._weights = torch.tensor(_weights(examples, settings.loss.class_weights))
         offsets = [settings.loss.logit_adjustment * np.log(frequency[each.source]) for each in examples]
         self._offsets = torch.from_numpy(np.array(offsets, dtype=np.float32))
-        self.lengths = [len(each) for each in tokens]
-        self.indices = shuffled_batches(self.lengths, settings.batch_size, settings.seed * 1000 + epoch)
+        self._padding_id, self._device = tokenizer.padding_id, device
+        prompts, self._turns = read_once([example.prompt for example in examples])
+        self._tokens = tokenizer(prompts)
+        self.lengths = [len(self._tokens[place]) for place in self._turns.own]
+        self._remembers = any(example.prompt.history for example in examples)
+        seed = settings.seed * 1000 + epoch
+        if self._remembers:
+            self.indices = batches_of_runs(self._turns.follows_the_one_before(), settings.batch_size, seed)
+        else:
+            self.indices = shuffled_batches(self.lengths, settings.batch_size, seed)
 
-    def prompts(self, batch: Sequence[int]) -> dict[str, Tensor]:
-        """As `collate` has them."""
-        return collate([self._tokens[i] for i in batch], self._padding_id, self._device)
+    def inputs(self, batch: Sequence[int]) -> dict[str, Any]:
+        """What a `heads.Classification` or `label_words.LabelWords` is called with."""
+        if not self._remembers:
+            return {"batch": self._collated(self._turns.own[batch])}
+        needed, turns = self._turns.some(batch)
+        # Batches of dialogues hold prompts of all lengths: those of similar length are padded together.
+        parts = batches_by_length([len(self._tokens[place]) for place in needed], PADDED_TOGETHER[self._device])
+        order = [index for part in parts for index in part]
+        return {
+            "batch": [self._collated(needed[part]) for part in parts],
+            "turns": replace(turns, places=np.argsort(order)[turns.places]),
+        }
+
+    def _collated(self, places: Sequence[int]) -> dict[str, Tensor]:
+        return collate([self._tokens[place] for place in places], self._padding_id, self._device)
 
     def loss(self, logits: Tensor, batch: Sequence[int]) -> Tensor:
         """The weighted sum of the cross-entropies of logits (B, L)."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..core.errors import SettingsError
 from .prefix import Prefix, read_ahead
+from .turns import Turns
 
 # Prompts whose logits are in float32 at a time: with a vocabulary of 150,000 each position takes a megabyte.
 _PROMPTS_AT_ONCE = 8
@@ -88,6 +89,10 @@ class LabelWords(nn.Module):
             ]
         )
         return torch.stack([part.sum(1) for part in log_probabilities.split(self._lengths, dim=1)], dim=1)
+
+    def judged(self, read: Tensor, turns: Turns) -> Tensor:
+        """Log-probabilities (N, L) of prompts from those of what was read (U, L); no turn is remembered."""
+        return read[torch.from_numpy(turns.own).to(read.device)]
 
     def _masks(self, attended: Tensor, positions: Tensor, past: int) -> Tensor | dict[str, Tensor]:
         """What is added to attention (B, 1, S, P + S), from the prompts' mask (B, T), all S positions and P."""

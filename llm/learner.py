@@ -81,15 +81,9 @@ class PromptLearner:
     def batches(self, epoch: int) -> list[Batch]:
         examples = self._data.examples_of(epoch)
         check_examples(self._run, examples)
-        tokenizer = self._predictor.tokenizer
+        predictor = self._predictor
         batches = Batches(
-            examples,
-            tokenizer([example.prompt for example in examples]),
-            self._run.labels,
-            self._settings,
-            epoch,
-            padding_id=tokenizer.padding_id,
-            device=self._predictor.device,
+            examples, predictor.tokenizer, self._run.labels, self._settings, epoch, device=predictor.device
         )
         return [Batch(batches, places) for places in batches.indices]
 
@@ -146,7 +140,7 @@ class PromptLearner:
         # With nothing left to do, a process repeats an example that does not count: the others wait for it.
         counted, part = (1.0, part) if part else (0.0, batch.places[:1])
         with precision:
-            logits = self.model(batch.epoch.prompts(part))
+            logits = self.model(**batch.epoch.inputs(part))
         return counted * processes.count() * batch.epoch.loss(logits, part) / len(batch.places)
 
 

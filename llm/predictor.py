@@ -14,8 +14,11 @@ from ..core.timeline import Prompt, Scored
 from ..core.weights import find_base
 from .run import ADAPTER, HEAD, TextRun
 from .tokens import PromptTokenizer, Tokens, batches_by_length, collate
+from .turns import read_once
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .heads import Classification
     from .label_words import LabelWords
     from .prefix import Prefix
@@ -30,8 +33,9 @@ class TextPredictor:
     """A `training.predictor.Predictor` of prompts.
 
     Attributes:
-        model: a batch as `collate` makes it, and what it begins with, to
-            logits (B, L), L as `labels`; its `head` is what was trained beside the adapter, or `None`.
+        model: a batch as `collate` makes it, and what it begins with, to what
+            is read of each prompt; that, `judged`, to logits (N, L), L as
+            `labels`.  Its `head` is what was trained beside the adapter, or `None`.
         temperatures: what the logits are divided by, by the signals of the moment; `""` for all other signals.
         files: where its weights lie.
     """
@@ -59,8 +63,10 @@ class TextPredictor:
     ) -> list[Scored]:
         """The scores of each prompt, in their order.
 
-        Prompts of similar length share a batch, so that little is padded; what
-        all begin with, an instruction say, is read once where the model allows.
+        What reads alike, as the turns before a prompt and the prompts that
+        these had themselves, is read once.  Prompts of similar length share a
+        batch, so that little is padded; what all begin with, an instruction
+        say, is read once where the model allows.
 
         Args:
             batch_tokens: tokens a batch holds at most, padding and answers
@@ -72,6 +78,8 @@ class TextPredictor:
         """
         import torch
 
+        if not prompts:
+            return []
         most = batch_tokens or BATCH_TOKENS[self.device]
         try:
             with torch.inference_mode():
@@ -92,8 +100,9 @@ class TextPredictor:
         """(N, L)."""
         import torch
 
-        tokens = self.tokenizer(prompts)
-        rows: list[list[float]] = [[]] * len(prompts)
+        read, turns = read_once(prompts)
+        tokens = self.tokenizer(read)
+        rows: list[Tensor] = [torch.empty(0)] * len(read)
         done = 0
         prefix = self._prefix(tokens)
         rest = tokens if prefix is None else [each.after(prefix.length) for each in tokens]
@@ -102,14 +111,14 @@ class TextPredictor:
         lengths = [len(each) + answers for each in tokens]
         for batch in batches_by_length(lengths, batch_tokens):
             tensors = collate([rest[i] for i in batch], self.tokenizer.padding_id, self.device)
-            temperatures = [self.temperatures.get(prompts[i].signals, self.temperatures[""]) for i in batch]
-            logits = self.model(tensors, prefix).double()
-            logits = logits / torch.tensor(temperatures, dtype=logits.dtype, device=logits.device).unsqueeze(1)
-            for index, row in zip(batch, torch.softmax(logits, dim=-1).tolist(), strict=True):
+            for index, row in zip(batch, self.model(tensors, prefix), strict=True):
                 rows[index] = row
             done += len(batch)
-            progress(done / len(prompts))
-        return rows
+            progress(done / len(read))
+        logits = self.model.judged(torch.stack(rows), turns).double()
+        temperatures = [self.temperatures.get(prompt.signals, self.temperatures[""]) for prompt in prompts]
+        logits /= torch.tensor(temperatures, dtype=logits.dtype, device=logits.device).unsqueeze(1)
+        return torch.softmax(logits, dim=-1).tolist()
 
     def _prefix(self, tokens: Sequence[Tokens]) -> Prefix | None:
         """What all prompts begin with, read ahead."""
@@ -170,7 +179,7 @@ def _load_model(run: TextRun, base: Path, tokenizer: PromptTokenizer, device: st
     config = read_config(base)
     encoder = load_encoder(base, run.folder, config, device, run.base.quantization)
     hidden_size = encoder.hidden_size if isinstance(encoder, Encoder) else config["hidden_size"]
-    head = Classifier(hidden_size, len(run.labels), run.head.pooling)
+    head = Classifier(hidden_size, len(run.labels), run.head.pooling, remembers=run.prompt.history_turns > 0)
     head.load_state_dict({name: tensor.float() for name, tensor in load_file(run.folder / HEAD).items()})
     return Classification(encoder, head)
 

@@ -159,6 +159,19 @@ def shuffled_batches(lengths: Sequence[int], size: int, seed: int) -> list[list[
     return batches
 
 
+def batches_of_runs(continues: np.ndarray, size: int, seed: int) -> list[list[int]]:
+    """Indices in batches of `size` that keep runs together, in their order: the runs are shuffled and cut up.
+
+    Args:
+        continues: (N,) bool, whether one goes on from the one before it; runs longer than a batch are cut.
+    """
+    runs = np.split(np.arange(len(continues)), np.flatnonzero(~continues[1:]) + 1)
+    pieces = [run[first : first + size] for run in runs for first in range(0, len(run), size)]
+    random.Random(seed).shuffle(pieces)
+    order = np.concatenate(pieces).tolist()
+    return [order[first : first + size] for first in range(0, len(order), size)]
+
+
 def micro_batches(
     batch: Sequence[int],
     lengths: Sequence[int],

@@ -34,12 +34,17 @@ def untrained(
         sharded: leave the weights in main memory: no device is to hold them all.
 
     Raises:
-        SettingsError: the head does not fit the base, or it has no such layers to adapt.
+        SettingsError: the head does not fit the base or the prompts, or the base has no such layers to adapt.
         UnavailableError: the base is to be quantized, and that cannot be done here.
         EmoscribeError: the base cannot be loaded.
     """
     config = read_config(base)
     check_fit(config, settings.head)
+    if settings.head.kind == "label-words" and run.prompt.history_turns:
+        raise SettingsError(
+            "prompt.history_turns are remembered by a classification head; "
+            "with label-words, let the prompt itself hold turns by prompt.context_turns"
+        )
     tokenizer = tokenizer_for(base, run)
     # A BERT is read in float32, so it is trained on those weights too.
     precision = "float32" if is_plain_bert(config) else settings.precision
@@ -81,9 +86,14 @@ def _with_head(
     if settings.head.kind == "label-words":
         return LabelWords(model, answers)
     encoder = Encoder(model)
-    return Classification(
-        encoder, Classifier(encoder.hidden_size, len(run.labels), settings.head.pooling, settings.head_dropout)
+    head = Classifier(
+        encoder.hidden_size,
+        len(run.labels),
+        settings.head.pooling,
+        settings.head_dropout,
+        remembers=run.prompt.history_turns > 0,
     )
+    return Classification(encoder, head)
 
 
 def _lora(model: nn.Module, settings: LoraSettings) -> LoraConfig:

@@ -11,12 +11,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import SettingsError
-from ..core.timeline import Moment, Prompt
+from ..core.timeline import Moment, PrecedingTurn, Prompt
 from .settings import PromptSettings
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ def render(
     """The prompt for `moments[index]`.
 
     Causal: of the other moments only those before it are read, and of these
-    the last `context_turns` in which somebody spoke and had finished by the
-    time the moment ends.
+    the last `context_turns` (in the prompt's text) and `history_turns` (in its
+    history) in which somebody spoke and had finished by the time the moment
+    ends.
 
     Args:
         moments: of one video or dialogue, in order of time.
@@ -70,15 +72,21 @@ def render(
     Raises:
         SettingsError: no such template.
     """
-    moment = _cleaned(moments[index])
-    text = _template(settings.template).render(
-        moment=moment,
-        turns=_turns(moments[:index], moment, settings.context_turns),
-        labels=[clean(label) for label in labels],
+    target = moments[index]
+    turns = _turns(moments[:index], target, settings.turns_before)
+    answers = tuple(clean(label) for label in labels)
+
+    def filled(moment: Moment, context: Sequence[Moment]) -> Prompt:
+        said = tuple(Turn(clean(turn.text or ""), _speaker(turn), _same_speaker(turn, target)) for turn in context)
+        return replace(_filled(settings.template, _words(moment), said, answers), signals=moment.signals)
+
+    history = tuple(
+        PrecedingTurn(filled(turn, ()), _same_speaker(turn, target)) for turn in _last(turns, settings.history_turns)
     )
-    return replace(_with_spans(id, text), signals=moment.signals)
+    return replace(filled(target, _last(turns, settings.context_turns)), id=id, history=history)
 
 
+@lru_cache(maxsize=4096)
 def clean(text: str) -> str:
     """What was said, as one line that cannot close the quotes around it."""
     spaced = "".join(
@@ -88,28 +96,43 @@ def clean(text: str) -> str:
     return " ".join(spaced.translate(_QUOTES).split())
 
 
-def _cleaned(moment: Moment) -> Moment:
-    return replace(
-        moment,
-        speaker=None if moment.speaker is None else clean(moment.speaker),
-        text=None if moment.text is None else clean(moment.text),
-        face=None if moment.face is None else clean(moment.face),
-        voice=None if moment.voice is None else clean(moment.voice),
-    )
+class _Words(NamedTuple):
+    """What templates are filled with of the moment to be judged; each is `None` where it was not looked for."""
+
+    speaker: str | None
+    text: str | None
+    face: str | None
+    voice: str | None
 
 
-def _turns(before: Sequence[Moment], target: Moment, count: int) -> list[Turn]:
-    """The last `count` turns, in order of time."""
-    turns: list[Turn] = []
-    for moment in reversed(before):
-        if len(turns) == count:
-            break
-        if moment.end_s > target.end_s or not (text := clean(moment.text or "")):
-            continue
-        speaker = None if moment.speaker is None else clean(moment.speaker)
-        known = speaker is not None and target.speaker is not None
-        turns.append(Turn(text, speaker, speaker == target.speaker if known else None))
-    return turns[::-1]
+def _words(moment: Moment) -> _Words:
+    given = (moment.speaker, moment.text, moment.face, moment.voice)
+    return _Words(*(None if each is None else clean(each) for each in given))
+
+
+def _turns(before: Sequence[Moment], target: Moment, count: int) -> list[Moment]:
+    """The last `count` in which somebody spoke and had finished, in order of time."""
+    spoken = (each for each in reversed(before) if each.end_s <= target.end_s and clean(each.text or ""))
+    return list(islice(spoken, count))[::-1]
+
+
+def _last(turns: Sequence[Moment], count: int) -> Sequence[Moment]:
+    return turns[-count:] if count else ()
+
+
+def _speaker(moment: Moment) -> str | None:
+    return None if moment.speaker is None else clean(moment.speaker)
+
+
+def _same_speaker(one: Moment, other: Moment) -> bool | None:
+    known = one.speaker is not None and other.speaker is not None
+    return _speaker(one) == _speaker(other) if known else None
+
+
+# A turn that is remembered was a moment to be judged shortly before, and had the same prompt then.
+@lru_cache(maxsize=256)
+def _filled(template: str, moment: _Words, turns: tuple[Turn, ...], labels: tuple[str, ...]) -> Prompt:
+    return _with_spans("", _template(template).render(moment=moment, turns=turns, labels=labels))
 
 
 def _template(name: str):

@@ -15,6 +15,13 @@ class PromptSettings(Settings):
     template: str = "brief"
     """Name of a template in `prompts/templates`."""
     context_turns: int = Field(default=0, ge=0, le=64)
-    """How many of the turns before it are read with an utterance."""
+    """How many of the turns before it are read with an utterance, in its prompt."""
+    history_turns: int = Field(default=0, ge=0, le=64)
+    """How many are read each by itself, and remembered by a head over turns; costs next to no time."""
     frame: Literal["plain", "chat", "auto"] = "plain"
     """`chat` asks in the turns of the base's own chat template, `auto` where it has one, `plain` never."""
+
+    @property
+    def turns_before(self) -> int:
+        """How many of the turns before it a prompt depends on."""
+        return max(self.context_turns, self.history_turns)

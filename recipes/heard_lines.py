@@ -80,7 +80,7 @@ def main() -> int:
         run = run_for_meld(args.run)
         synthesiser = find_synthesiser(args.synthesiser)
         clips = read_corpus(CorpusRequest("meld", args.meld, splits=(SPLIT,))).clips
-        lines = with_turns(chosen(clips, args.lines, args.seed), clips, run.prompt.context_turns)
+        lines = with_turns(chosen(clips, args.lines, args.seed), clips, run.prompt.turns_before)
         settings, _ = choose("speech", EMBEDDED_SPEECH, Context(offline=True))
         with Engines(Context(offline=True)) as engines:
             kept = make_folder(args.out) / "heard.jsonl"
@@ -117,7 +117,7 @@ def chosen(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:
     return [clip for label, number in quota.items() for clip in rng.sample(by_label[label], number)]
 
 
-def with_turns(lines: Sequence[Clip], clips: Sequence[Clip], context_turns: int) -> list[list[Clip]]:
+def with_turns(lines: Sequence[Clip], clips: Sequence[Clip], count: int) -> list[list[Clip]]:
     """Each line behind the turns before it in its dialogue, as many as are read."""
     dialogues: dict[str | None, list[Clip]] = defaultdict(list)
     for clip in clips:
@@ -126,7 +126,7 @@ def with_turns(lines: Sequence[Clip], clips: Sequence[Clip], context_turns: int)
     for line in lines:
         turns = dialogues[line.dialogue]
         at = turns.index(line)
-        windows.append(turns[max(0, at - context_turns) : at + 1])
+        windows.append(turns[max(0, at - count) : at + 1])
     return windows
 
 

@@ -124,6 +124,36 @@ def test_it_is_evaluated_as_it_was_judged(run, table: Path, tmp_path: Path) -> N
     assert "by which the epoch of words was chosen" in (tmp_path / "report" / "report.md").read_text()
 
 
+def test_what_was_said_before_is_learnt_from(tmp_path: Path) -> None:
+    """Where each line's label is what the line before it was like, a line alone tells nothing."""
+    rng = random.Random(0)
+    for split, dialogues in (("train", 30), ("dev", 10)):
+        rows = [("text", "label", "speaker", "dialogue")]
+        for number in range(dialogues):
+            before = "joy"
+            for turn in range(4):
+                like = rng.choice(("joy", "anger"))
+                rows.append((rng.choice(SAID[like]), before, "ab"[turn % 2], f"{split}{number}"))
+                before = like
+        with (tmp_path / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+    scores = {}
+    calm = {"learning_rate": 0.003, "head_learning_rate": 0.01}
+    for turns in (0, 2):
+        folder = tmp_path / f"{turns}-turns"
+        learning = settings(epochs=7, batch_size=8, optimizer=calm, prompt={"history_turns": turns})
+        run = finetune(CorpusRequest("table", tmp_path), folder, learning)
+        evaluated = evaluate(
+            EvaluationRequest(CorpusRequest("table", tmp_path), "dev", (folder,)),
+            tmp_path / f"report-{turns}",
+            context=Context(device="cpu", offline=True),
+        )
+        scores[turns] = read_json(evaluated.files["metrics.json"])[folder.name]["macro_f1"]
+        # What is kept reads as what was trained, with its memory and without.
+        assert scores[turns] == pytest.approx(run.metrics["dev"]["macro_f1"], abs=1e-6)
+    assert scores[0] < 0.75 and scores[2] > 0.95, scores
+
+
 # ── being stopped ────────────────────────────────────────────────────────────
 
 

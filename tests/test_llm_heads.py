@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableErro
 from emoscribe.core.timeline import Moment, Prompt
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.base import load_base
+from emoscribe.llm.batches import Batches, Example
 from emoscribe.llm.checkpoint import save_adapter
 from emoscribe.llm.label_words import LabelWords
 from emoscribe.llm.predictor import TextPredictor, load_predictor
@@ -177,6 +179,86 @@ def test_what_is_read_is_what_was_trained(bases: Path, name: str, head: Head, tm
     assert (logits_of(read, prompts()) - trained).abs().max() < 1e-4
     one_by_one = torch.cat([logits_of(read, [prompt]) for prompt in prompts()])
     assert (one_by_one - trained).abs().max() < 1e-4
+
+
+# ── turns that are remembered ────────────────────────────────────────────────
+
+
+def dialogue(template: str = "question") -> list[Prompt]:
+    """What is said as one conversation of two, whose last two turns are remembered."""
+    settings = PromptSettings(template=template, history_turns=2)
+    moments = [Moment(place, place + 1, "AB"[place % 2], text, "smile") for place, text in enumerate(SAID)]
+    return [render(moments, place, settings, id=text, labels=LABELS) for place, text in enumerate(SAID)]
+
+
+def remembering(base: Path, folder: Path = Path("nowhere")) -> TextPredictor:
+    settings = settings_of(Head(pooling="target-mean"), head_dropout=0, lora=LoraSettings(dropout=0))
+    torch.manual_seed(0)
+    run = run_of(base, settings, folder).model_copy(update={"prompt": PromptSettings(history_turns=2)})
+    return untrained(base, run, settings, "cpu")
+
+
+def test_turns_are_remembered_in_their_order_and_a_fresh_memory_adds_nothing(bases: Path) -> None:
+    reader, prompts_ = remembering(bases / "bert"), dialogue()
+    reader.model.eval()
+    forgetful = [replace(prompt, history=()) for prompt in prompts_]
+    assert reader.predict(prompts_) == reader.predict(forgetful)
+    assert reader.model.head is not None and reader.model.head.memory is not None
+    for fresh_weights in (reader.model.head.memory.classifier.weight, reader.model.head.memory.who.weight):
+        torch.nn.init.normal_(fresh_weights)
+    scored = reader.predict(prompts_)
+    # The first follows nothing.
+    assert scored[0] == reader.predict(forgetful)[0] and scored[1:] != reader.predict(forgetful)[1:]
+    last = prompts_[-1]
+    changed = {
+        "another order": replace(last, history=last.history[::-1]),
+        "another speaker": replace(last, history=(replace(last.history[0], same_speaker=False), last.history[1])),
+        "nobody known": replace(last, history=(replace(last.history[0], same_speaker=None), last.history[1])),
+        "fewer turns": replace(last, history=last.history[1:]),
+    }
+    answers = [scored[-1].scores["joy"], *(reader.predict([each])[0].scores["joy"] for each in changed.values())]
+    assert len({round(answer, 6) for answer in answers}) == len(answers), list(changed)
+    # Whatever it is read with, and whatever is left out of a row.
+    alone = [reader.predict([prompt], batch_tokens=64)[0] for prompt in prompts_]
+    for one, other in zip(alone, scored, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-6)
+
+
+def test_what_reads_alike_is_read_once(bases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = remembering(bases / "bert")
+    read = []
+    encode = reader.model.encoder.forward  # pyright: ignore
+    monkeypatch.setattr(reader.model.encoder, "forward", lambda ids, *rest: read.append(len(ids)) or encode(ids, *rest))  # pyright: ignore
+    reader.predict([*dialogue(), *dialogue()])
+    assert sum(read) == len(SAID)
+
+
+def test_a_batch_of_dialogues_is_read_as_its_prompts_are_one_by_one(bases: Path) -> None:
+    reader = remembering(bases / "bert")
+    reader.model.eval()
+    torch.nn.init.normal_(reader.model.head.memory.classifier.weight)  # pyright: ignore
+    examples = [Example(prompt, "joy") for prompt in [*dialogue(), *prompts(), *dialogue("brief")]]
+    settings = settings_of(Head(pooling="target-mean"), batch_size=8)
+    batches = Batches(examples, reader.tokenizer, LABELS, settings, 0, device="cpu")
+    assert [len(part) for part in batches.indices] == [8, 8, 2]
+    order = [place for part in batches.indices for place in part]
+    assert sorted(order) == list(range(18))
+    # Dialogues stay whole, wherever they come.
+    for first in (0, 12):
+        assert order[order.index(first) :][:6] == list(range(first, first + 6))
+    with torch.no_grad():
+        together = torch.cat([reader.model(**batches.inputs(part)) for part in batches.indices])
+        one_by_one = torch.cat([reader.model(**batches.inputs([place])) for place in order])
+        read = torch.tensor([list(each.scores.values()) for each in reader.predict([e.prompt for e in examples])])
+    assert (together - one_by_one).abs().max() < 1e-4
+    assert (together.softmax(1) - read[order]).abs().max() < 1e-4
+
+
+def test_words_that_are_answers_remember_nothing(bases: Path) -> None:
+    run = run_of(bases / "llama", settings_of(Head(kind="label-words")), Path("nowhere"))
+    run = run.model_copy(update={"prompt": PromptSettings(history_turns=2)})
+    with pytest.raises(SettingsError, match=r"history_turns.*classification head.*context_turns"):
+        untrained(bases / "llama", run, settings_of(Head(kind="label-words")), "cpu")
 
 
 @pytest.mark.parametrize(("name", "head"), [HEADS[0], HEADS[3], HEADS[-1]], ids=["bert", "llama", "words"])

@@ -110,3 +110,28 @@ def test_clean_keeps_what_people_say() -> None:
 def test_an_unknown_template_is_answered_with_those_there_are() -> None:
     with pytest.raises(SettingsError, match=r"unknown prompt template '\.\./brief'; there are: brief, instruct, paper"):
         render(DIALOGUE, 0, PromptSettings(template="../brief"), id="")
+
+
+def test_turns_that_are_read_by_themselves() -> None:
+    settings = PromptSettings(history_turns=2)
+    prompt = render(DIALOGUE, 4, settings, id="4")
+    assert prompt.text == '"I see."' and "context" not in prompt.spans
+    # Nobody spoke in the second moment; a turn is remembered as it was read itself, but for its own history.
+    assert [turn.prompt.text for turn in prompt.history] == [
+        '"Who?"',
+        "\"Nobody; 'really'.\"\nface: jaw drop, lips part\nvoice: loud, high pitch",
+    ]
+    assert [turn.prompt.signals for turn in prompt.history] == ["T", "TVA"]
+    assert [turn.same_speaker for turn in prompt.history] == [True, False]
+    itself = render(DIALOGUE, 3, settings, id="")
+    assert prompt.history[1].prompt == replace(itself, history=())
+    assert render(DIALOGUE, 0, settings, id="0").history == ()
+
+
+def test_turns_are_remembered_without_names_and_only_once_they_are_over() -> None:
+    overlapping = [Moment(0, 9, None, "still speaking"), Moment(1, 2, "Ann", "hi"), Moment(3, 4, "Bob", "ho")]
+    (turn,) = render(overlapping, 2, PromptSettings(history_turns=7), id="").history
+    assert turn.prompt.text == '"hi"' and turn.same_speaker is False
+    nameless = [replace(moment, speaker=None) for moment in DIALOGUE]
+    history = render(nameless, 4, PromptSettings(history_turns=7), id="").history
+    assert [turn.same_speaker for turn in history] == [None] * 3

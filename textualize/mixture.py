@@ -67,6 +67,8 @@ class MixtureSettings(Settings):
     """Share of the lines as weaker recognisers spell them: in lower case, without a question mark."""
     misheard: float = Field(default=0.15, ge=0, le=1)
     """Share of the lines with words misheard, spelled one way or the other."""
+    unnamed: float = Field(default=0.1, ge=0, le=1)
+    """Share of the moments of which nobody knows who spoke."""
     expressions: float = Field(default=0.2, ge=0, le=1)
     """Share of the faces as the textbook has them (`textualize/expressions.py`)."""
     nothing: float = Field(default=0.013, ge=0, le=1)
@@ -117,8 +119,10 @@ class Mixture:
     def mixed(self, labelled: Labelled, rng: random.Random) -> Moment:
         """The moment with what its label is about, and the other signals from wherever."""
         alone = rng.random() < self._settings.alone
+        moment = labelled.moment
         return replace(
-            labelled.moment,
+            moment,
+            speaker=None if rng.random() < self._settings.unnamed else moment.speaker,
             text=self._text(labelled, alone, rng),
             face=self._face(labelled, alone, rng),
             voice=self._voice(labelled, alone, rng),
