@@ -104,7 +104,7 @@ def confusion_figure(matrix: np.ndarray, labels: Sequence[str]) -> str:
                 colour = ON_ACCENT if share > 0.6 else INK
                 count = f"{matrix[row, column]:,}"
                 axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8.5 if size < 15 else 6)
-        names = [_short(label, 22) for label in labels]
+        names = [_short(label, 28) for label in labels]
         axes.set_xticks(range(size), names, rotation=slant, ha="left", rotation_mode="anchor", color=INK)
         axes.set_yticks(range(size), names, color=INK)
         axes.xaxis.tick_top()
