@@ -61,8 +61,9 @@ def rows_from_basic(
 
     A blend gets how likely its tenths are in ten draws from the basic scores
     (p₁⁷·p₂³ for 70 : 30), times a weight for each kind of blend that puts the
-    borders between kinds where the settings say.  The best answer is then made
-    of the two likeliest emotions, or of one; neutral is an answer alone.
+    borders between kinds where the settings say.  The best answer is then the
+    likeliest emotion alone or the two likeliest together; or neutral, which is
+    in no blend, where it outweighs them.
 
     Args:
         scores: (N, B) probabilities.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..core.blends import EVEN, LEADING, blend_label, blends_of
+from ..core.blends import EVEN, LEADING, blend_label, blends_of, shares_in
+from ..core.files import write_json
 from ..core.labels import LabelSet, as_basic
 from ..core.timeline import Clip
 from .corpus import SPLITS, Corpus, CorpusRequest, Reader, wanted_splits
@@ -24,7 +25,7 @@ CITATION = (
     "arXiv 2601.13225."
 )
 
-LICENCE = "As stated where it is published (Zenodo); the recordings show people: research only."
+LICENCE = "As stated with its record on Zenodo; take it for research only unless that says otherwise."
 
 LAYOUT = """\
 train_metadata.csv with filename, video_id, mix, emotion_1, emotion_2,
@@ -73,6 +74,25 @@ def read(request: CorpusRequest) -> Corpus:
         missing={clip.id: str(data / f"{clip.id}{_SUFFIXES[0]}") for clip in clips if clip.media is None},
         identity={clip.id: f"blemore {clip.id}" for clip in clips},
     )
+
+
+def write_submission(path: str | Path, answers: Mapping[str, str]) -> None:
+    """Answers to the test split as the challenge takes them.
+
+    Args:
+        answers: a label of `BLENDS` by clip id.
+
+    Raises:
+        EmoscribeError: the file cannot be written.
+    """
+    codes = {word: code for code, word in _WORDS.items()}
+    listed = {
+        f"{id}{_SUFFIXES[0]}": [
+            {"emotion": codes[emotion], "salience": round(100 * share)} for emotion, share in shares_in(label).items()
+        ]
+        for id, label in answers.items()
+    }
+    write_json(path, {"predictions": listed})
 
 
 def _videos(data: Path) -> dict[str, Path]:

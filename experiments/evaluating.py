@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.blends import are_blends
 from ..core.context import DEFAULT, Context
-from ..core.derived import BlendSettings
 from ..core.errors import SettingsError
-from ..core.files import check_folder, write_json
+from ..core.files import check_folder
 from ..core.labels import LabelSet
 from ..corpora.caveats import caveats, train_overlap
 from ..corpora.registry import reader
-from ..evaluation import blends
 from ..evaluation.answers import write_answers
+from ..evaluation.blends import with_thresholds
 from ..evaluation.pages import MODALITY_NAMES
 from ..evaluation.predictions import unique_names
 from ..evaluation.report import write_report
@@ -23,6 +21,7 @@ from ..extractors.settings import check_modalities
 from ..training import processes
 from ..training.run import Run
 from ..training.traces import load_traces
+from .blending import Thresholds, in_words, thresholds_for, write_blends
 from .dev_metrics import task_of
 from .over_time import frame_times, windows_for, write_over_time
 from .predict import RunPredictions, predict
@@ -68,7 +67,7 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
         name: run if labels is None else run.answering(labels)
         for name, run in zip(unique_names([run.name for run in found]), found, strict=True)
     }
-    thresholds = _thresholds(request, list(runs), labels, over_time=windows is not None)
+    thresholds = thresholds_for(request, list(runs), labels, over_time=windows is not None)
     known = train_overlap({name: load_traces(run.folder) for name, run in runs.items()}, corpus, request.split)
     labelled = any(clip.target is not None for clip in clips)
     if not labelled:
@@ -92,6 +91,7 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
         *(note for name, run in runs.items() for note in _untrained(run, name, labels, request)),
         *known,
         *caveats(corpus, request.split),
+        *in_words(thresholds, labels),
         *([windows.in_words] if windows is not None else []),
         *(f"{clip}: {why}" for clip, why in failed.items()),
     ]
@@ -105,13 +105,13 @@ def _write(
     request: EvaluationRequest,
     data: EvaluationData,
     answered: Mapping[str, RunPredictions],
-    thresholds: Mapping[str, BlendSettings],
+    thresholds: Thresholds,
     notes: Sequence[str],
     about: Mapping[str, str],
 ) -> dict[str, Path]:
     """The files of the report, by name."""
     read = [one for each in answered.values() for one in each.predictions]
-    predictions = [blends.with_thresholds(one, thresholds[one.key]) if thresholds else one for one in read]
+    predictions = [with_thresholds(one, thresholds[one.key]) if thresholds else one for one in read]
     frames = {reading: one for each in answered.values() for reading, one in each.frames.items()}
     corpus, split = data.corpus, request.split
     if all(clip.target is None for clip in data.clips):
@@ -130,38 +130,10 @@ def _write(
             about=about,
             costs={name: each.cost for name, each in answered.items()},
         )
-    if split == "dev" and not thresholds and _fits_blends(data):
-        files[blends.FILE] = Path(out) / blends.FILE
-        write_json(files[blends.FILE], {one.key: blends.fit(one) for one in predictions})
+    files |= write_blends(out, split, data, predictions, thresholds)
     if data.windows is None or data.labels is None or data.task != "labels":
         return files
     return {**files, **write_over_time(out, corpus.name, frames, data.labels)}
-
-
-def _fits_blends(data: EvaluationData) -> bool:
-    """Whether clips are labelled blends and each is read at once: votes of frames have no kind of blend to weigh."""
-    labelled = any(clip.target is not None for clip in data.clips)
-    return labelled and data.windows is None and data.labels is not None and are_blends(data.labels.labels)
-
-
-def _thresholds(
-    request: EvaluationRequest, runs: Sequence[str], labels: LabelSet | None, *, over_time: bool
-) -> Mapping[str, BlendSettings]:
-    """Those of blends that were asked for, by the key of predictions; empty for the default ones.
-
-    Raises:
-        SettingsError: they are not there, or there are no blends to answer with.
-    """
-    if request.blends is None:
-        return {}
-    if labels is None or not are_blends(labels.labels) or over_time:
-        raise SettingsError(
-            f"--blends {request.blends} is for answers that are blends, without --window; leave it out for "
-            f"{request.corpus.name}"
-        )
-    sets = tuple(request.modalities or ())
-    several = [f"{run}[{letters}]" for run in runs for letters in sets]
-    return blends.read_thresholds(request.blends, several if len(sets) > 1 else runs)
 
 
 def _untrained(run: Run, name: str, labels: LabelSet | None, request: EvaluationRequest) -> Iterator[str]:

@@ -131,9 +131,9 @@ def test_a_basic_run_answers_with_blends(smiles: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0 and done.stdout.startswith("meld-minilm  presence accuracy 0.500  salience accuracy ")
     entry = json.loads((tmp_path / "dev" / "metrics.json").read_text())["meld-minilm"]
     assert entry["labels"] == list(BLENDS.labels) and {"presence_accuracy", "salience_accuracy"} < set(entry)
-    assert "meld-minilm gives basic labels: its score for a blemore one is put together from its parts" in (
-        tmp_path / "dev" / "report.md"
-    ).read_text(encoding="utf-8")
+    page = (tmp_path / "dev" / "report.md").read_text(encoding="utf-8")
+    assert "meld-minilm gives basic labels: its score for a blemore one is put together from its parts" in page
+    assert "Blends begin at the default thresholds: presence 0.15, balance 0.4" in page
     with (tmp_path / "dev" / "predictions.csv").open(encoding="utf-8") as table:
         assert {row["predicted"] for row in csv.DictReader(table)} == {"joy"}
     fitted = json.loads((tmp_path / "dev" / "blends.json").read_text())["meld-minilm"]
@@ -148,10 +148,18 @@ def test_a_basic_run_answers_with_blends(smiles: Path, tmp_path: Path) -> None:
         catch_exceptions=False,
     )
     assert answered.exit_code == 0, answered.output
-    assert {path.name for path in (tmp_path / "test").iterdir()} == {"predictions.csv", "report.html", "report.md"}
+    assert {path.name for path in (tmp_path / "test").iterdir()} == {
+        *("predictions.csv", "report.html", "report.md", "submission.json")
+    }
     with (tmp_path / "test" / "predictions.csv").open(encoding="utf-8") as table:
         (smile,) = {row["predicted"] for row in csv.DictReader(table)}
     assert smile.startswith("70 % joy + 30 % ")
+    page = (tmp_path / "test" / "report.md").read_text(encoding="utf-8")
+    assert "Blends of meld-minilm begin at thresholds given: presence 0.002, balance" in page
+    submission = json.loads((tmp_path / "test" / "submission.json").read_text())["predictions"]
+    assert set(submission) == {"test_0001.mov", "test_0002.mov"}
+    more, less = submission["test_0001.mov"]
+    assert more == {"emotion": "hap", "salience": 70} and less["salience"] == 30
 
 
 def test_thresholds_of_blends_are_for_blends(smiles: Path, tmp_path: Path) -> None:
