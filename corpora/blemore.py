@@ -13,9 +13,9 @@ from .corpus import SPLITS, Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, csv_table, read_utf8
 
 DESCRIPTION = (
-    "BLEMORE: 3,050 recordings of 58 actors who show anger, disgust, fear, happiness, sadness or nothing, or two of "
-    "the five emotions blended 50/50, 70/30 or 30/70, by face, body and sounds without words. Its five folds share no "
-    "actor: fold K is dev, the others train. Test is published without labels and without who is seen. What an actor "
+    "Blended emotions with relative salience: 3,050 recordings of 58 actors who show one of anger, disgust, fear, "
+    "happiness and sadness, or none, or two blended 50/50, 70/30 or 30/70, by face, body and sounds, not words. Five "
+    "folds share no actor: fold K is dev, the others train. Test is published without labels and actors. What an actor "
     "was asked to show is the label; whether anybody sees it is another question."
 )
 
