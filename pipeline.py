@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
+from .core.derived import from_basic
 from .core.errors import SettingsError
-from .core.labels import compound_from_basic
 from .core.measures import FACE
 from .core.settings import load
 from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment, Transcript
@@ -231,7 +231,7 @@ def _scores(
     scored = predictor.predict(prompts, plan.settings.model.batch_tokens, context.stage("reading"))
     if plan.labels.name == plan.run.label_set:
         return [each.scores for each in scored]
-    return [compound_from_basic(each.scores) for each in scored]
+    return [from_basic(each.scores, plan.labels, plan.settings.blends) for each in scored]
 
 
 # ── live ─────────────────────────────────────────────────────────────────────
@@ -286,7 +286,7 @@ def _past(scope: Scope) -> Scope:
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
-    rule = {} if plan.labels.name == plan.run.label_set else {"rule": "compound scores from basic ones"}
+    rule = {} if plan.labels.name == plan.run.label_set else {"rule": f"{plan.labels.name} scores from basic ones"}
     return {
         "emoscribe": importlib.metadata.version("emoscribe"),
         **cues.provenance,

@@ -9,8 +9,9 @@ import click
 
 from .options import CORPUS, CUES, FILE, HOP, OFFLINE, WINDOW, context_of, corpus_request, terminal
 
-# Of what is measured, what is printed: of labels, of sets of labels, of numbers.
+# Of what is measured, what is printed: of blends, of labels, of sets of labels, of numbers.
 _SHOWN = (
+    *("presence_accuracy", "salience_accuracy"),
     *("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1", "micro_f1", "jaccard"),
     *("mae", "pearson", "accuracy_2_non_negative", "accuracy_7", "accuracy_2", "accuracy_5"),
 )
@@ -31,6 +32,7 @@ _MOST_SHOWN = 4
 @click.option(
     "--decide", metavar="HOW[,HOW]", help="With windows: vote, mean-probability, mean-logit.  [default: vote]"
 )
+@click.option("--blends", type=FILE, help="Thresholds of blends: the blends.json of a report on dev.")
 @OFFLINE
 @click.pass_obj
 def command(debug: bool, corpus: str, split: str, runs: tuple[str, ...], out: Path, **given: Any) -> None:
@@ -52,6 +54,7 @@ def command(debug: bool, corpus: str, split: str, runs: tuple[str, ...], out: Pa
             window_s=given["window"],
             hop_s=given["hop"],
             decide=decide,
+            blends=given["blends"],
         )
         found = evaluate(request, out, context)
         measures = read_json(found.files["metrics.json"]) if "metrics.json" in found.files else {}
@@ -62,6 +65,8 @@ def command(debug: bool, corpus: str, split: str, runs: tuple[str, ...], out: Pa
         if not measures:
             place.say(f"no clip of the {split} split has a label: answers were written, and nothing was measured")
         place.note(f"→ {found.files['report.html']}")
+        if "blends.json" in found.files:
+            place.note(f"→ {found.files['blends.json']}: where blends begin, fitted on dev; --blends takes it for test")
         if found.train_overlap:
             names = ", ".join(found.train_overlap)
             place.note(f"the {split} split and what {names} was trained with overlap: the report says in what")

@@ -52,7 +52,7 @@ def config_option(default: str) -> Callable:
 READING = options(
     config_option("default"),
     RUN,
-    click.option("--labels", metavar="SET", help="basic, compound, or a run's own.  [default: the run's]"),
+    click.option("--labels", metavar="SET", help="basic, compound, blend, or a run's own.  [default: the run's]"),
     click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass) or JSON instead of recognised speech."),
     MODALITIES,
     WINDOW,

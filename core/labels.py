@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .blends import blends_of
 from .errors import SettingsError
 
 
@@ -20,12 +21,13 @@ class LabelSet:
         name: how settings and files refer to it.
         labels: the answers, in the order of scores, confusion matrices and
             checkpoints.
-        constituents: for compound labels, the basic emotions each is made of.
+        parts: for labels made of basic emotions, the share of each emotion
+            in each label; their scores can be had from the basic ones (see `derived`).
     """
 
     name: str
     labels: tuple[str, ...]
-    constituents: Mapping[str, tuple[str, str]] | None = None
+    parts: Mapping[str, Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels) or not self.labels:
@@ -37,35 +39,32 @@ BASIC = LabelSet("basic", ("neutral", "surprise", "fear", "sadness", "joy", "dis
 
 # C-EXPR-DB's order (Kollias, CVPRW 2023).  Its eighth class, "Other", is
 # annotated but not scored, so it is no answer here (see `COMPOUND_OTHER`).
+_COMPOUND_PARTS = {
+    "fearfully surprised": ("fear", "surprise"),
+    "happily surprised": ("joy", "surprise"),
+    "sadly surprised": ("sadness", "surprise"),
+    "disgustedly surprised": ("disgust", "surprise"),
+    "angrily surprised": ("anger", "surprise"),
+    "sadly fearful": ("sadness", "fear"),
+    "sadly angry": ("sadness", "anger"),
+}
 COMPOUND = LabelSet(
     "compound",
-    (
-        "fearfully surprised",
-        "happily surprised",
-        "sadly surprised",
-        "disgustedly surprised",
-        "angrily surprised",
-        "sadly fearful",
-        "sadly angry",
-    ),
-    constituents={
-        "fearfully surprised": ("fear", "surprise"),
-        "happily surprised": ("joy", "surprise"),
-        "sadly surprised": ("sadness", "surprise"),
-        "disgustedly surprised": ("disgust", "surprise"),
-        "angrily surprised": ("anger", "surprise"),
-        "sadly fearful": ("sadness", "fear"),
-        "sadly angry": ("sadness", "anger"),
-    },
+    tuple(_COMPOUND_PARTS),
+    parts={label: dict.fromkeys(pair, 0.5) for label, pair in _COMPOUND_PARTS.items()},
 )
 
 # C-EXPR-DB with its eighth class: whatever is none of the seven.
 COMPOUND_OTHER = LabelSet("compound-other", (*COMPOUND.labels, "other"))
 
+# How much of which emotion: six and neutral alone, two of the six in three proportions.
+_BLENDS = blends_of(BASIC.labels[1:], alone=BASIC.labels[:1])
+BLEND = LabelSet("blend", tuple(_BLENDS), parts=_BLENDS)
+
 # MELD's coarser annotation, from worst to best.
 SENTIMENT = LabelSet("sentiment", ("negative", "neutral", "positive"))
 
-LABEL_SETS: Mapping[str, LabelSet] = {s.name: s for s in (BASIC, COMPOUND, COMPOUND_OTHER, SENTIMENT)}
+LABEL_SETS: Mapping[str, LabelSet] = {s.name: s for s in (BASIC, COMPOUND, COMPOUND_OTHER, BLEND, SENTIMENT)}
 
 # What corpora call the same emotion, the usual noun first.  Only words for one
 # emotion: excitement is not joy, nor frustration anger.
@@ -142,33 +141,3 @@ def label_set(asked: str | Sequence[str]) -> LabelSet:
     if asked not in LABEL_SETS:
         raise SettingsError(f"unknown label set {asked!r}; there are: {', '.join(LABEL_SETS)}")
     return LABEL_SETS[asked]
-
-
-def compound_from_basic(scores: Mapping[str, float]) -> dict[str, float]:
-    """Scores for the compound labels from those for the basic ones.
-
-    A compound label gets the mean of its two constituents, so that what is
-    plainly there is always part of the answer (a product would call a broad
-    smile anything but happy for want of surprise); the seven are then
-    normalised to sum to 1.  This reads a mixture of basic emotions as a
-    compound one: a rule, not a trained judgement.
-
-    Args:
-        scores: a probability for each label of `BASIC`.
-
-    Raises:
-        SettingsError: a constituent has no score.
-    """
-    assert COMPOUND.constituents is not None
-    raw = {}
-    for label, (first, second) in COMPOUND.constituents.items():
-        missing = [part for part in (first, second) if part not in scores]
-        if missing:
-            raise SettingsError(
-                f"compound labels need scores for the basic emotions; {missing[0]!r} is not among {', '.join(scores)}"
-            )
-        raw[label] = (scores[first] + scores[second]) / 2
-    total = sum(raw.values())
-    if total == 0.0:
-        return {label: 1.0 / len(raw) for label in raw}
-    return {label: value / total for label, value in raw.items()}

@@ -10,14 +10,14 @@ from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
 from ..core.labels import LabelSet, counterpart, is_emotion
 from ..core.timeline import Clip
-from . import c_expr_db, c_expr_db_challenge, ch_sims, cmu_mosei, emorynlp, hub, iemocap, meld, ravdess, table
+from . import blemore, c_expr_db, c_expr_db_challenge, ch_sims, cmu_mosei, emorynlp, hub, iemocap, meld, ravdess, table
 from .corpus import FOLDS, SPLITS, Corpus, CorpusRequest, Reader, known
 from .folds import grouped_by_source
 
 READERS: Mapping[str, Reader] = {
     module.READER.name: module.READER
     for module in (
-        *(meld, c_expr_db, c_expr_db_challenge, iemocap, cmu_mosei, ch_sims, emorynlp, ravdess),
+        *(meld, c_expr_db, c_expr_db_challenge, iemocap, cmu_mosei, ch_sims, emorynlp, ravdess, blemore),
         table,
     )
 }

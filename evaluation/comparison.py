@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .metrics import METRICS, RESAMPLES, interval
+from .metrics import RESAMPLES, interval, metrics_for
 from .predictions import Predictions
 
 
@@ -93,7 +93,7 @@ def paired_bootstrap(
     cells = np.eye(size * size)
     of_a, of_b = ((drawn @ cells[kinds[0] * size + kinds[row]]).reshape(-1, size, size) for row in (1, 2))
     found = {}
-    for name, metric in METRICS.items():
+    for name, metric in metrics_for(a.labels).items():
         observed, samples = np.split(metric(of_b) - metric(of_a), [1])
         low, high = interval(samples)
         found[name] = Difference(observed.item(), low, high, two_sided(samples))

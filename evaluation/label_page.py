@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..core.blends import are_blends
 from . import figures
 from .calibration import reliability
 from .columns import Column
@@ -95,3 +97,17 @@ LABELS = Kind(
     details=details,
     pictures=pictures,
 )
+
+
+def labels_kind(labels: Sequence[str]) -> Kind:
+    """What is shown of these labels: of blends their two metrics first."""
+    if not are_blends(labels):
+        return LABELS
+    presence = Column("presence_accuracy", "presence accuracy")
+    salience = Column("salience_accuracy", "salience accuracy")
+    return replace(
+        LABELS,
+        columns=(presence, salience, *LABELS.columns),
+        main=(presence.name, salience.name),
+        sentence=partial(in_words, metric=presence.name, metric_name=presence.title),
+    )

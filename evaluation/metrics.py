@@ -10,10 +10,13 @@ an error.  Averages over labels are over those that the data have.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..core.blends import are_blends, shares_in
 from .calibration import expected_calibration_error, reliability
 from .predictions import Predictions
 
@@ -83,6 +86,44 @@ METRICS = {
     "weighted_f1": weighted_f1,
     "macro_f1": macro_f1,
 }
+
+
+def presence_accuracy(matrix: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """Clips answered with exactly the emotions that are there, whatever their shares / all clips.  (…), in 0–1.
+
+    An emotion too many is as wrong as one too few.  BLEMORE's ACC_presence
+    (Lachmann et al., FG 2026).
+
+    Args:
+        labels: of the rows and columns, as `core.blends` writes shares.
+    """
+    there = [set(shares_in(label)) for label in labels]
+    return _share_of(matrix, np.array([[true == given for given in there] for true in there]))
+
+
+def salience_accuracy(matrix: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """Blends answered with their two emotions in their shares / all that truly are blends.  (…), in 0–1.
+
+    A blend answered with one emotion is wrong; clips of one emotion do not
+    count.  0 where there are no blends.  BLEMORE's ACC_salience.
+    """
+    blends = np.array([len(shares_in(label)) > 1 for label in labels])
+    return _share_of(matrix[..., blends, :], np.eye(len(labels), dtype=bool)[blends])
+
+
+Metric = Callable[[np.ndarray], np.ndarray]
+
+
+def metrics_for(labels: Sequence[str]) -> Mapping[str, Metric]:
+    """`METRICS`, and where labels say how much of two emotions there is, those of blends."""
+    if not are_blends(labels):
+        return METRICS
+    presence, salience = (partial(metric, labels=labels) for metric in (presence_accuracy, salience_accuracy))
+    return {**METRICS, "presence_accuracy": presence, "salience_accuracy": salience}
+
+
+def _share_of(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return share((matrix * right).sum(axis=(-2, -1)), matrix.sum(axis=(-2, -1)))
 
 
 def _right(matrix: np.ndarray) -> np.ndarray:
@@ -173,7 +214,7 @@ def measure(predictions: Predictions, *, resamples: int = RESAMPLES, seed: int =
     predictions = predictions.labelled()
     truth, labels = predictions.truth_index, predictions.labels
     matrix = confusion(truth, predictions.answers, len(labels))
-    samples = resampled(matrix, resamples, seed)
+    samples, metrics = resampled(matrix, resamples, seed), metrics_for(labels)
     columns = {"precision": precision(matrix), "recall": recall(matrix), "f1": f1(matrix)}
     areas = one_vs_rest_auc(truth, predictions.scores)
     defined = [area for area in areas if area is not None]
@@ -181,7 +222,7 @@ def measure(predictions: Predictions, *, resamples: int = RESAMPLES, seed: int =
     return {
         "n": len(truth),
         "labels": list(labels),
-        **{name: float(metric(matrix)) for name, metric in METRICS.items()},
+        **{name: float(metric(matrix)) for name, metric in metrics.items()},
         "per_class": {
             label: {
                 **{name: float(column[row]) for name, column in columns.items()},
@@ -195,5 +236,5 @@ def measure(predictions: Predictions, *, resamples: int = RESAMPLES, seed: int =
             "macro": sum(defined) / len(defined) if defined else None,
             "per_class": dict(zip(labels, areas, strict=True)),
         },
-        "intervals": {name: interval(metric(samples)) for name, metric in METRICS.items()},
+        "intervals": {name: interval(metric(samples)) for name, metric in metrics.items()},
     }

@@ -11,7 +11,7 @@ from ..core.errors import EmoscribeError
 from ..core.files import make_folder, write_json, write_text
 from ..core.timeline import Clip
 from . import comparison, label_sets, metrics, multilabel, ratings, references, regression
-from .label_page import LABELS
+from .label_page import labels_kind
 from .label_set_page import LABEL_SETS
 from .label_sets import LabelSetPredictions
 from .metrics import LEVEL, RESAMPLES
@@ -34,7 +34,9 @@ class _Measures:
 
 
 _MEASURES: Mapping[type, _Measures] = {
-    Predictions: _Measures(metrics.measure, comparison.compare, references.references, to_csv, lambda first: LABELS),
+    Predictions: _Measures(
+        metrics.measure, comparison.compare, references.references, to_csv, lambda first: labels_kind(first.labels)
+    ),
     LabelSetPredictions: _Measures(
         multilabel.measure,
         multilabel.compare,

@@ -13,6 +13,7 @@ from ..core.labels import LabelSet
 from ..corpora.caveats import caveats, train_overlap
 from ..corpora.registry import reader
 from ..evaluation.answers import write_answers
+from ..evaluation.blends import with_thresholds
 from ..evaluation.pages import MODALITY_NAMES
 from ..evaluation.predictions import unique_names
 from ..evaluation.report import write_report
@@ -20,6 +21,7 @@ from ..extractors.settings import check_modalities
 from ..training import processes
 from ..training.run import Run
 from ..training.traces import load_traces
+from .blending import Thresholds, in_words, thresholds_for, write_blends
 from .dev_metrics import task_of
 from .over_time import frame_times, windows_for, write_over_time
 from .predict import RunPredictions, predict
@@ -65,6 +67,7 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
         name: run if labels is None else run.answering(labels)
         for name, run in zip(unique_names([run.name for run in found]), found, strict=True)
     }
+    thresholds = thresholds_for(request, list(runs), labels, over_time=windows is not None)
     known = train_overlap({name: load_traces(run.folder) for name, run in runs.items()}, corpus, request.split)
     labelled = any(clip.target is not None for clip in clips)
     if not labelled:
@@ -88,11 +91,12 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
         *(note for name, run in runs.items() for note in _untrained(run, name, labels, request)),
         *known,
         *caveats(corpus, request.split),
+        *in_words(thresholds, labels),
         *([windows.in_words] if windows is not None else []),
         *(f"{clip}: {why}" for clip, why in failed.items()),
     ]
     about = {name: f"{run.in_words}; {run.licence}" for name, run in runs.items()}
-    files = processes.by_main(lambda: _write(out, request, data, answered, notes, about))
+    files = processes.by_main(lambda: _write(out, request, data, answered, thresholds, notes, about))
     return Evaluation(files, tuple(name for name in runs if any(name in met for met in known.values())))
 
 
@@ -101,11 +105,13 @@ def _write(
     request: EvaluationRequest,
     data: EvaluationData,
     answered: Mapping[str, RunPredictions],
+    thresholds: Thresholds,
     notes: Sequence[str],
     about: Mapping[str, str],
 ) -> dict[str, Path]:
     """The files of the report, by name."""
-    predictions = [one for each in answered.values() for one in each.predictions]
+    read = [one for each in answered.values() for one in each.predictions]
+    predictions = [with_thresholds(one, thresholds[one.key]) if thresholds else one for one in read]
     frames = {reading: one for each in answered.values() for reading, one in each.frames.items()}
     corpus, split = data.corpus, request.split
     if all(clip.target is None for clip in data.clips):
@@ -124,6 +130,7 @@ def _write(
             about=about,
             costs={name: each.cost for name, each in answered.items()},
         )
+    files |= write_blends(out, split, data, predictions, thresholds)
     if data.windows is None or data.labels is None or data.task != "labels":
         return files
     return {**files, **write_over_time(out, corpus.name, frames, data.labels)}
@@ -135,8 +142,8 @@ def _untrained(run: Run, name: str, labels: LabelSet | None, request: Evaluation
         yield f"{name} was asked without any training: its scores are likelihoods of words, and not calibrated"
     if labels is not None and run.labels != labels.labels:
         yield (
-            f"{name} gives {run.label_set} labels: its score for a {labels.name} one is put together from its two "
-            "parts, by a rule that nothing was trained for"
+            f"{name} gives {run.label_set} labels: its score for a {labels.name} one is put together from its parts, "
+            "by a rule that nothing was trained for"
         )
     if run.task == "number":
         corpus = request.corpus.name

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..baseline.run import FusionRun
 from ..core.context import Context
-from ..core.labels import LabelSet, compound_from_basic
+from ..core.derived import rows_from_basic
+from ..core.labels import LabelSet
 from ..core.timeline import Clip
 from ..corpora.registry import reader
 from ..evaluation.deciding import DECISIONS
@@ -73,11 +74,8 @@ def _with_only(letters: str, clip: FeatureFrames) -> FeatureFrames:
 
 
 def _as_asked(scored: ClipScores, given: tuple[str, ...], labels: LabelSet) -> np.ndarray:
-    """(T, L) probabilities of the frames; of compound labels by the rule, where the run gives basic ones."""
-    if given == labels.labels:
-        return scored.frames
-    rows = [compound_from_basic(dict(zip(given, row, strict=True))) for row in scored.frames.tolist()]
-    return np.array([[row[label] for label in labels.labels] for row in rows])
+    """(T, L) probabilities of the frames; by the rule, where the run gives basic labels and others are asked for."""
+    return scored.frames if given == labels.labels else rows_from_basic(scored.frames, given, labels)
 
 
 def _on_scale(answer: Mapping[str, float] | float, run: FusionRun, corpus: str) -> Mapping[str, float] | float:

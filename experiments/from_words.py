@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..core.context import Context
-from ..core.labels import compound_from_basic
+from ..core.derived import from_basic
 from ..core.timeline import Clip, Cues, Moment, Prompt, Scored
 from ..corpora.corpus import Corpus
 from ..evaluation.over_time import decided
@@ -36,8 +36,8 @@ def ready_for_words(run: TextRun, letters: str, data: EvaluationData, context: C
         )
         if run.labels == labels.labels:
             return answers
-        # Compound labels by the rule, where the run gives basic ones.
-        return [Scored(one.id, compound_from_basic(one.scores)) for one in answers]
+        # By the rule, where the run gives basic labels and others are asked for.
+        return [Scored(one.id, from_basic(one.scores, labels)) for one in answers]
 
     def read(letters: str) -> Reading:
         if windows is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..baseline.run import FusionRun
 from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
-from ..core.labels import BASIC, COMPOUND, LabelSet
+from ..core.labels import BASIC, LabelSet
 from ..corpora.corpus import Corpus, CorpusRequest
 from ..corpora.registry import read_corpus, reader
 from ..llm.run import find_run
@@ -35,6 +35,8 @@ class EvaluationRequest:
             Baselines read frames in any case.
         decide: how frames decide a clip: names in
             `evaluation.deciding.DECISIONS`, by default `vote`.
+        blends: thresholds of blends, fitted by an evaluation on dev: its
+            `blends.json`; `None` for the default ones.
     """
 
     corpus: CorpusRequest
@@ -44,6 +46,7 @@ class EvaluationRequest:
     window_s: float | None = None
     hop_s: float | None = None
     decide: Sequence[str] | None = None
+    blends: str | Path | None = None
 
 
 def find_any_run(run: str | Path) -> Run:
@@ -105,7 +108,7 @@ def annotation_for(runs: Sequence[Run], task: Task, corpus_name: str) -> str | N
 
 
 def common_labels(runs: Sequence[Run], corpus_name: str) -> LabelSet | None:
-    """The answers that all runs give; compound ones where only those fit the corpus.
+    """The answers that all runs give; of basic ones those made of them, where only such fit the corpus.
 
     Runs that have learnt none give those of the others, else those of the
     corpus: `None` where the corpus has to be read to know them.
@@ -124,8 +127,9 @@ def common_labels(runs: Sequence[Run], corpus_name: str) -> LabelSet | None:
                 f"runs {first.name} ({', '.join(first.labels)}) and {run.name} ({', '.join(run.labels)}) "
                 "give different labels and cannot be compared; evaluate them apart"
             )
-    if first.label_set == BASIC.name and COMPOUND in asked and BASIC not in asked:
-        return COMPOUND
+    made = [labels for labels in asked if labels is not None and labels.parts is not None]
+    if first.label_set == BASIC.name and made and BASIC not in asked:
+        return made[0]
     return LabelSet(first.label_set, first.labels)
 
 

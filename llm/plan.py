@@ -60,7 +60,7 @@ def _labels_from(run: TextRun, name: str | None) -> LabelSet:
     if name is None or name == run.label_set:
         return LabelSet(run.label_set, run.labels)
     wanted = label_set(name)
-    if wanted.constituents is not None and run.label_set == BASIC.name:
+    if wanted.parts is not None and run.label_set == BASIC.name:
         return wanted
     raise SettingsError(
         f"run {run.name} scores {run.label_set} labels ({', '.join(run.labels)}) and cannot give {name!r} ones; "

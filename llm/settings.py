@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ..core.derived import BlendSettings
 from ..core.settings import Device, Settings
 from ..extractors.settings import PerceiveSettings
 from ..prompts.settings import PromptSettings
@@ -104,10 +105,11 @@ class AnalyzeSettings(PerceiveSettings):
     """
 
     labels: str | None = None
-    """Label set: `basic`, `compound`, or one of the run's own; null for the run's."""
+    """Label set: `basic`, `compound`, `blend`, or one of the run's own; null for the run's."""
     offline: bool = False
     """Never try the network."""
     windows: WindowSettings = WindowSettings()
+    blends: BlendSettings = BlendSettings()
     wording: WordingSettings | None = None
     prompt: PromptSettings | None = None
     model: ModelSettings = ModelSettings()

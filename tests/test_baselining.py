@@ -154,7 +154,7 @@ def test_basic_answers_become_compound_ones_in_every_frame(trained: Any, tmp_pat
     with found.files["predictions.csv"].open(encoding="utf-8") as file:
         (answer,) = csv.DictReader(file)
     # Of a voice that is plainly angry, what has anger in it.
-    angry = {label for label, parts in (COMPOUND.constituents or {}).items() if "anger" in parts}
+    angry = {label for label, parts in (COMPOUND.parts or {}).items() if "anger" in parts}
     assert {frame["predicted"] for frame in frames} <= angry and answer["predicted"] in angry
     # Both share the anger, which as an answer of its own would leave nothing to the others.
     surprised, sad = (sum(frame[f"p_{of}"] for frame in frames) for of in ("angrily surprised", "sadly angry"))

@@ -155,6 +155,20 @@ def emorynlp(data: Path) -> None:
     a_file(data / "emorynlp_train_splits" / "sea1_ep2_sc1_utt1.mp4")
 
 
+def blemore(data: Path) -> None:
+    header = ["filename", "video_id", "gender", "mix", "emotion_1", "version", "intensity_level", "situation"]
+    header += ["emotion_2", "emotion_1_salience", "emotion_2_salience", "fold"]
+    rows = []
+    for actor in range(5):
+        rows += [
+            [f"A{actor}_ang_int1_ver1", f"A{actor}", "f", 0, "ang", 1, 1.0, "", "", "", "", actor],
+            [f"A{actor}_neu_sit2_ver1", f"A{actor}", "f", 0, "neu", 1, "", 2.0, "", "", "", actor],
+            [f"A{actor}_mix_disg_hap_30_70_ver1", f"A{actor}", "f", 1, "disg", 1, "", "", "hap", 30.0, 70.0, actor],
+        ]
+    write_csv(data / "train_metadata.csv", header, *rows)
+    a_file(data / "train" / "A1_ang_int1_ver1.mov")
+
+
 def table(data: Path) -> None:
     for split in SPLITS:
         rows = [[f"{split} {n}", "joy" if n % 2 else "anger", f"{split}{n}"] for n in range(4)]
@@ -170,6 +184,7 @@ MINIATURES = {
     "ch-sims": ch_sims,
     "emorynlp": emorynlp,
     "ravdess": ravdess,
+    "blemore": blemore,
     "table": table,
 }
 
@@ -242,6 +257,7 @@ def test_an_empty_folder_names_the_file_and_how_to_get_it(name: str, tmp_path: P
     expected = {"meld": "train_sent_emo.csv", "c-expr-db": "split-0/train.txt", "c-expr-db-challenge": "videos/01.mp4"}
     expected |= {"iemocap": "EmoEvaluation", "cmu-mosei": "CMU_MOSEI_Labels.csd", "ch-sims": "label.csv"}
     expected |= {"emorynlp": "emorynlp_train_final.csv", "ravdess": "03-01-05-01-02-01-12.wav", "table": "train.csv"}
+    expected["blemore"] = "train_metadata.csv"
     with pytest.raises(MediaError) as error:
         read_corpus(CorpusRequest(name, tmp_path))
     assert expected[name] in str(error.value) and "; " + reader(name).obtain in str(error.value)
@@ -295,6 +311,7 @@ def test_the_fingerprint_is_of_the_data_not_of_their_place(name: str, data: Path
         "ch-sims": "Raw/video_0001/0001.mp4",
         "emorynlp": "emorynlp_train_splits/sea1_ep2_sc1_utt1.mp4",
         "ravdess": "Actor_01/03-01-05-01-02-01-01.wav",
+        "blemore": "train/A1_ang_int1_ver1.mov",
         "table": "dev.csv",
     }
     third = tmp_path / "third"

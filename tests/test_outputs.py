@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pysubs2
 import pytest
+from emoscribe.core.derived import from_basic
 from emoscribe.core.errors import EmoscribeError, MediaError, SettingsError
 from emoscribe.core.files import atomic_path, dumps, plain, write_text
-from emoscribe.core.labels import COMPOUND, compound_from_basic
+from emoscribe.core.labels import COMPOUND
 from emoscribe.core.text import one_line
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
 from emoscribe.outputs import Writer, read_result, segment_line, write_outputs
@@ -318,7 +319,7 @@ def test_what_is_missing_is_said(moment: dict, line: str) -> None:
 
 
 def test_labels_of_any_length_leave_the_words_in_a_column(labelled: LabelledTranscript) -> None:
-    lines = [segment_line(Segment(s.moment, compound_from_basic(s.scores))) for s in labelled.segments]
+    lines = [segment_line(Segment(s.moment, from_basic(s.scores, COMPOUND))) for s in labelled.segments]
     column = len("[00:00.0 → 00:03.1] ") + max(map(len, COMPOUND.labels)) + len(" 0.00")
     assert all(line[column : column + 2] == "  " and line[column + 2] != " " for line in lines)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import emoscribe
 import pytest
-from emoscribe.core.labels import COMPOUND
+from emoscribe.core.labels import BLEND, COMPOUND
 from emoscribe.core.settings import load
 from emoscribe.llm.plan import Plan, make_plan
 from emoscribe.llm.run import find_run
@@ -37,6 +37,16 @@ def test_compound_scores_say_where_they_come_from(smiling: emoscribe.LabelledTra
     assert list(smiling.segments[0].scores) == list(COMPOUND.labels)
     assert smiling.provenance["model"]["rule"] == "compound scores from basic ones"
     assert smiling.provenance["model"]["label_set"] == "basic"
+
+
+def test_blends_say_where_they_come_from(feat_media: Path) -> None:
+    settings = {"labels": "blend", "blends__presence": 0.05}
+    smiling = emoscribe.analyze(feat_media / "single_face.jpg", config="embedded", **settings)
+    (segment,) = smiling.segments
+    assert smiling.labels == BLEND.labels == tuple(segment.scores) and "joy" in segment.label
+    assert sum(segment.scores.values()) == pytest.approx(1)
+    assert smiling.provenance["model"]["rule"] == "blend scores from basic ones"
+    assert smiling.provenance["settings"]["blends"] == {"presence": 0.05, "balance": 0.4}
 
 
 def test_provenance_names_what_perceived(smiling: emoscribe.LabelledTranscript) -> None:

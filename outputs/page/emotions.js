@@ -3,6 +3,9 @@
 import { block, chart } from "./chart.js";
 import { el, percent, reading } from "./dom.js";
 
+// Of more labels than that, as of blends, only those that were read are shown.
+const MOST_LANES = 16;
+
 /** The moment that is on at a time: of several, the one that began last. */
 export function momentAt(segments, time_s) {
   let found = -1;
@@ -12,10 +15,16 @@ export function momentAt(segments, time_s) {
   return found;
 }
 
+/** The labels that have a lane. */
+export function drawnLabels({ labels, segments }) {
+  const read = new Set(segments.filter(({ evidence }) => evidence !== "none").map(({ label }) => label));
+  return labels.length > MOST_LANES && read.size > 0 ? labels.filter((label) => read.has(label)) : labels;
+}
+
 /** A lane a label: the height of a block is its score, the label read is filled. */
 export function timeline(clock, transcript, tints) {
   const spans = drawnSpans(transcript.segments, clock.duration_s);
-  const lanes = transcript.labels.map((label) => {
+  const lanes = drawnLabels(transcript).map((label) => {
     const marks = { read: "", other: "" };
     for (const { segment, start_s, end_s } of spans) {
       if (segment.evidence === "none") continue;
@@ -48,6 +57,7 @@ export function frequencies(transcript, tints) {
   if (total_s === 0) return [];
   const seen = [...times].filter(([, time]) => time > 0).sort((a, b) => b[1] - a[1]);
   const never = transcript.labels.filter((label) => times.get(label) === 0);
+  const listed = never.length > MOST_LANES ? `${never.length} of ${transcript.labels.length} labels` : never.join(", ");
   return [
     el(
       "table",
@@ -58,7 +68,7 @@ export function frequencies(transcript, tints) {
       "p",
       { class: "note" },
       "Share of the time of all moments.",
-      never.length > 0 && ` Never read: ${never.join(", ")}.`,
+      never.length > 0 && ` Never read: ${listed}.`,
     ),
   ];
 }
