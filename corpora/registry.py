@@ -73,6 +73,8 @@ def _checked(request: CorpusRequest) -> Reader:
         )
     if request.columns and source is not table.READER:
         raise SettingsError(f"--column goes with table: the columns of {source.name} are known")
+    if request.range is not None and source is not table.READER:
+        raise SettingsError(f"range goes with table: what {source.name} asks for is known")
     if hub.is_hub(request.data):
         if source is not table.READER:
             raise SettingsError(f"--data {request.data} goes with table: {source.name} is read as it was published")

@@ -1,4 +1,8 @@
-"""Classification heads: from what a base makes of a prompt to a logit for each label."""
+"""Heads: from what a base makes of a prompt to logits, one a label, or one that is a rating.
+
+What they mean is said elsewhere: `training.tasks` has how far they are from
+what was to be learnt, `training.answers` the scores that they are.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ class Classification(nn.Module):
         return self.encoder.read_ahead(ids) if isinstance(self.encoder, Encoder) else None
 
     def forward(self, batch: dict[str, Tensor], prefix: Prefix | None = None) -> Tensor:
-        """Logits (B, L) from a batch as `collate` makes it.
+        """Logits (B, L), L as `Run.outputs`, from a batch as `collate` makes it.
 
         Args:
             prefix: what all prompts begin with, which then is not in the batch.
@@ -41,14 +45,15 @@ class Classifier(nn.Module):
     """Dropout and a linear layer, in float32, on a prompt's hidden states as they are pooled.
 
     Args:
+        outputs: how many logits there are; see `Run.outputs`.
         pooling: of `llm.settings.Head`.
     """
 
-    def __init__(self, hidden_size: int, labels: int, pooling: str, dropout: float = 0.0) -> None:
+    def __init__(self, hidden_size: int, outputs: int, pooling: str, dropout: float = 0.0) -> None:
         super().__init__()
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear((2 if pooling == "target-mean+pooler" else 1) * hidden_size, labels)
+        self.classifier = nn.Linear((2 if pooling == "target-mean+pooler" else 1) * hidden_size, outputs)
 
     def forward(self, hidden: Tensor, pooled: Tensor, attended: Tensor, target: Tensor) -> Tensor:
         """Logits (B, L) from hidden states (B, T, H), pooled (B, H) and masks (B, T)."""

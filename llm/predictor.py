@@ -1,4 +1,4 @@
-"""A base model with a run's adapter and head: prompts to a probability for each label."""
+"""A base model with a run's adapter and head: prompts to scores, or to a rating."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, MediaError
 from ..core.files import read_json
+from ..core.labels import given
 from ..core.timeline import Prompt, Scored
 from ..core.weights import find_base
+from ..training.answers import scores_of
 from .run import ADAPTER, HEAD, TextRun
 from .tokens import PromptTokenizer, Tokens, batches_by_length, collate
 
@@ -30,18 +34,23 @@ class TextPredictor:
     """A `training.predictor.Predictor` of prompts.
 
     Attributes:
+        run: whose labels, thresholds or scale it answers by.
         model: a batch as `collate` makes it, and what it begins with, to
-            logits (B, L), L as `labels`; its `head` is what was trained beside the adapter, or `None`.
+            logits (B, L), L as `run.outputs`; its `head` is what was trained beside the adapter, or `None`.
         temperatures: what the logits are divided by, by the signals of the moment; `""` for all other signals.
         files: where its weights lie.
     """
 
+    run: TextRun
     model: Classification | LabelWords
     tokenizer: PromptTokenizer
-    labels: tuple[str, ...]
     temperatures: Mapping[str, float]
     device: str
     files: tuple[Path, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.run.labels
 
     @property
     def sizes(self) -> dict[str, float]:
@@ -57,7 +66,7 @@ class TextPredictor:
         batch_tokens: int | None = None,
         progress: Callable[[float], None] = lambda done: None,
     ) -> list[Scored]:
-        """The scores of each prompt, in their order.
+        """What each prompt is answered with, in their order.
 
         Prompts of similar length share a batch, so that little is padded; what
         all begin with, an instruction say, is read once where the model allows.
@@ -75,25 +84,26 @@ class TextPredictor:
         most = batch_tokens or BATCH_TOKENS[self.device]
         try:
             with torch.inference_mode():
-                rows = self._probabilities(prompts, most, progress)
+                logits = self._logits(prompts, most, progress)
         except torch.OutOfMemoryError:
             raise EmoscribeError(
                 f"the GPU's memory does not hold the model and {most} tokens at a time; set model.batch_tokens lower, "
                 "or free memory that others use"
             ) from None
-        return [
-            Scored(prompt.id, dict(zip(self.labels, row, strict=True)))
-            for prompt, row in zip(prompts, rows, strict=True)
-        ]
+        rows = scores_of(self.run, logits).tolist()
+        return [self._scored(prompt.id, row) for prompt, row in zip(prompts, rows, strict=True)]
 
-    def _probabilities(
-        self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]
-    ) -> list[list[float]]:
-        """(N, L)."""
-        import torch
+    def _scored(self, id: str, row: Sequence[float]) -> Scored:
+        if self.run.task == "number":
+            return Scored(id, {}, rating=row[0])
+        scores = dict(zip(self.labels, row, strict=True))
+        several = given(scores, self.run.thresholds) if self.run.task == "label-sets" else None
+        return Scored(id, scores, several)
 
+    def _logits(self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]) -> np.ndarray:
+        """(N, L), divided by the temperature."""
         tokens = self.tokenizer(prompts)
-        rows: list[list[float]] = [[]] * len(prompts)
+        rows = np.empty((len(prompts), self.run.outputs))
         done = 0
         prefix = self._prefix(tokens)
         rest = tokens if prefix is None else [each.after(prefix.length) for each in tokens]
@@ -103,10 +113,7 @@ class TextPredictor:
         for batch in batches_by_length(lengths, batch_tokens):
             tensors = collate([rest[i] for i in batch], self.tokenizer.padding_id, self.device)
             temperatures = [self.temperatures.get(prompts[i].signals, self.temperatures[""]) for i in batch]
-            logits = self.model(tensors, prefix).double()
-            logits = logits / torch.tensor(temperatures, dtype=logits.dtype, device=logits.device).unsqueeze(1)
-            for index, row in zip(batch, torch.softmax(logits, dim=-1).tolist(), strict=True):
-                rows[index] = row
+            rows[batch] = self.model(tensors, prefix).double().cpu().numpy() / np.array(temperatures)[:, None]
             done += len(batch)
             progress(done / len(prompts))
         return rows
@@ -139,9 +146,9 @@ def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EmoscribeError(f"run {run.folder} cannot be loaded onto {run.base.id}: {reason}") from None
     return TextPredictor(
+        run=run,
         model=model.to(chosen).eval(),
         tokenizer=tokenizer,
-        labels=run.labels,
         temperatures={**run.temperatures, "": run.temperature},
         device=chosen,
         files=tuple(
@@ -170,7 +177,7 @@ def _load_model(run: TextRun, base: Path, tokenizer: PromptTokenizer, device: st
     config = read_config(base)
     encoder = load_encoder(base, run.folder, config, device, run.base.quantization)
     hidden_size = encoder.hidden_size if isinstance(encoder, Encoder) else config["hidden_size"]
-    head = Classifier(hidden_size, len(run.labels), run.head.pooling)
+    head = Classifier(hidden_size, run.outputs, run.head.pooling)
     head.load_state_dict({name: tensor.float() for name, tensor in load_file(run.folder / HEAD).items()})
     return Classification(encoder, head)
 

@@ -67,9 +67,9 @@ def adapted(
         model.enable_input_require_grads()
     model = get_peft_model(model, _lora(model, settings.lora))
     return TextPredictor(
+        run=run,
         model=_with_head(model, run, settings, tokenizer.answers),
         tokenizer=tokenizer,
-        labels=run.labels,
         temperatures={"": 1.0},
         device=device,
     )
@@ -82,7 +82,7 @@ def _with_head(
         return LabelWords(model, answers)
     encoder = Encoder(model)
     return Classification(
-        encoder, Classifier(encoder.hidden_size, len(run.labels), settings.head.pooling, settings.head_dropout)
+        encoder, Classifier(encoder.hidden_size, run.outputs, settings.head.pooling, settings.head_dropout)
     )
 
 

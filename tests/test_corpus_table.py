@@ -135,7 +135,7 @@ def test_whole_numbers_that_a_reader_made_floats_are_the_same_labels(tmp_path: P
     assert corpus.label_set.labels == ("0", "1")
     assert [clip.target for clip in corpus.clips] == ["0", "1", "0", "1", "1", "1", "0"]
     csv_of(tmp_path, "text,label\nx,0.5\ny,1.05\n")
-    assert {clip.target for clip in read(tmp_path, splits=("train",)).clips} == {"0.5", "1.05"}
+    assert {clip.target for clip in read(tmp_path, splits=("train",), task="labels").clips} == {"0.5", "1.05"}
 
 
 @pytest.mark.parametrize("written", ["", "nan", "NaN", "None", "NA", "<NA>", "null", "#N/A"])
@@ -231,8 +231,8 @@ def test_errors_name_the_place(tmp_path: Path, content: str, message: str) -> No
         ('{"label": "joy", "text": "x"}\nhello\n', r"train.jsonl, row 2 \(line 2\): not JSON"),
         ("[1, 2]\n", r"train.jsonl, row 1 \(line 1\): expected an object, got '\[1, 2\]'"),
         (
-            '{"label": ["joy"], "text": "x"}\n',
-            r"row 1 \(line 1\), column 'label': expected text or a number, got a list",
+            '{"label": {"joy": 1}, "text": "x"}\n',
+            r"row 1 \(line 1\), column 'label': expected text or a number, got a dict",
         ),
         (
             '{"label": "joy", "text": {"a": 1}}\n',

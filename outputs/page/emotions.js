@@ -1,7 +1,7 @@
 // The scores over time, and how often each label was read.
 
 import { block, chart } from "./chart.js";
-import { el, percent, reading } from "./dom.js";
+import { el, laneNames, percent, placed, reading, shown } from "./dom.js";
 
 /** The moment that is on at a time: of several, the one that began last. */
 export function momentAt(segments, time_s) {
@@ -12,14 +12,16 @@ export function momentAt(segments, time_s) {
   return found;
 }
 
-/** A lane a label: the height of a block is its score, the label read is filled. */
+/** A lane a label: the height of a block is its score, the labels read are filled.  Ratings have one lane. */
 export function timeline(clock, transcript, tints) {
   const spans = drawnSpans(transcript.segments, clock.duration_s);
-  const lanes = transcript.labels.map((label) => {
+  const judged = spans.filter(({ segment }) => segment.evidence !== "none");
+  const height = ({ rating, scores }, label) => (transcript.range ? placed(rating, transcript.range) : scores[label]);
+  const lanes = laneNames(transcript).map((label) => {
     const marks = { read: "", other: "" };
-    for (const { segment, start_s, end_s } of spans) {
-      if (segment.evidence === "none") continue;
-      marks[segment.label === label ? "read" : "other"] += block(start_s, end_s, segment.scores[label]);
+    for (const { segment, start_s, end_s } of judged) {
+      const read = transcript.range || shown(segment).includes(label);
+      marks[read ? "read" : "other"] += block(start_s, end_s, height(segment, label));
     }
     return { label, tint: tints[label], marks: Object.entries(marks).map(([kind, d]) => ({ kind, d })) };
   });
@@ -34,15 +36,27 @@ export function timeline(clock, transcript, tints) {
   });
 }
 
+/** The mean rating over the time of all moments that have one. */
+export function average({ segments, range }) {
+  let [sum, total_s] = [0, 0];
+  for (const { evidence, rating, start_s, end_s } of segments) {
+    if (evidence === "none") continue;
+    sum += rating * (end_s - start_s);
+    total_s += end_s - start_s;
+  }
+  const mean = total_s > 0 && `${(sum / total_s).toFixed(2)}, on a scale from ${range[0]} to ${range[1]}.`;
+  return el("p", {}, mean || "Nothing was rated.");
+}
+
 /** Share of the time of all moments that each label has, as a table. */
 export function frequencies(transcript, tints) {
   const times = new Map(transcript.labels.map((label) => [label, 0]));
   times.set("no evidence", 0);
   let total_s = 0;
   for (const segment of transcript.segments) {
-    const label = segment.evidence === "none" ? "no evidence" : segment.label;
     const length_s = segment.end_s - segment.start_s;
-    times.set(label, times.get(label) + length_s);
+    const read = segment.evidence === "none" ? ["no evidence"] : shown(segment);
+    for (const label of read) times.set(label, times.get(label) + length_s);
     total_s += length_s;
   }
   if (total_s === 0) return [];
@@ -58,6 +72,7 @@ export function frequencies(transcript, tints) {
       "p",
       { class: "note" },
       "Share of the time of all moments.",
+      transcript.segments.some((segment) => segment.labels) && " A moment may have several.",
       never.length > 0 && ` Never read: ${never.join(", ")}.`,
     ),
   ];
