@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
 from .core.derived import from_basic
 from .core.errors import SettingsError
+from .core.labels import THRESHOLD
 from .core.measures import FACE
 from .core.settings import load
 from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment, Transcript
@@ -193,14 +194,17 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
     """Put the cues into words, let the model read them, and keep its scores."""
     began = time.perf_counter()
     moments = moments_from(cues, plan)
-    scores = _scores(prompts_from(moments, plan), plan, predictor, context)
+    segments = _segments(moments, prompts_from(moments, plan), plan, predictor, context)
+    run, labels = plan.run, plan.labels
     return LabelledTranscript(
         media=cues.media,
-        label_set=plan.labels.name,
-        labels=plan.labels.labels,
-        segments=tuple(Segment(moment, each) for moment, each in zip(moments, scores, strict=True)),
+        label_set=labels.name if labels is not None else "",
+        labels=labels.labels if labels is not None else (),
+        segments=tuple(segments),
         provenance=_provenance(cues, plan, seconds=time.perf_counter() - began),
         tracks=face_tracks(cues.face, _UNIT_NAMES) if cues.face is not None else None,
+        thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
+        range=run.range,
     )
 
 
@@ -224,14 +228,21 @@ def _norms(plan: Plan) -> PopulationNorms | None:
     return population_norms(plan.run.norms, f"run {plan.run.name}") if plan.run.norms is not None else None
 
 
-def _scores(
-    prompts: Sequence[Prompt], plan: Plan, predictor: TextPredictor, context: Context
-) -> list[Mapping[str, float]]:
-    """What the model makes of prompts, in the labels that were asked for."""
+def _segments(
+    moments: Sequence[Moment], prompts: Sequence[Prompt], plan: Plan, predictor: TextPredictor, context: Context
+) -> list[Segment]:
+    """What the model makes of moments, in the labels that were asked for."""
     scored = predictor.predict(prompts, plan.settings.model.batch_tokens, context.stage("reading"))
-    if plan.labels.name == plan.run.label_set:
-        return [each.scores for each in scored]
-    return [from_basic(each.scores, plan.labels, plan.settings.blends) for each in scored]
+    read = zip(moments, scored, strict=True)
+    if plan.labels is not None and _by_rule(plan):
+        blends = plan.settings.blends
+        return [Segment(moment, from_basic(each.scores, plan.labels, blends)) for moment, each in read]
+    return [Segment(moment, each.scores, each.given, each.rating) for moment, each in read]
+
+
+def _by_rule(plan: Plan) -> bool:
+    """Whether other labels are asked for than the basic ones that the run gives."""
+    return plan.labels is not None and plan.labels.name != plan.run.label_set
 
 
 # ── live ─────────────────────────────────────────────────────────────────────
@@ -261,8 +272,7 @@ def stream_segments(
         moment = moment_in(window, cues, plan.wording, _norms(plan), plan.settings.modalities)
         prompt = _prompt([*before, moment], len(before), plan)
         before.append(moment)
-        (scores,) = _scores([prompt], plan, predictor(), context)
-        yield Segment(moment, scores)
+        yield from _segments([moment], [prompt], plan, predictor(), context)
 
 
 def _for_live(plan: Plan) -> Plan:
@@ -286,7 +296,7 @@ def _past(scope: Scope) -> Scope:
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
-    rule = {} if plan.labels.name == plan.run.label_set else {"rule": f"{plan.labels.name} scores from basic ones"}
+    rule = {"rule": f"{plan.labels.name} scores from basic ones"} if plan.labels and _by_rule(plan) else {}
     return {
         "emoscribe": importlib.metadata.version("emoscribe"),
         **cues.provenance,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.timeline import Target
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureFrames:
@@ -22,4 +24,4 @@ class FeatureFrames:
     id: str
     times_s: np.ndarray
     streams: Mapping[str, np.ndarray]
-    target: str | frozenset[str] | float | None = None
+    target: Target | None = None

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from ..core.errors import SettingsError
+from ..core.timeline import Target
+from ..training.answers import tuned_thresholds
 from ..training.progress import Metrics
+from ..training.tasks import Objective, check_target, objective_for, targets_of
 from .batches import check_streams, collate, shuffled_batches
-from .deciding import ClipScores, tuned_thresholds, with_thresholds
+from .deciding import ClipScores, with_thresholds
 from .frames import FeatureFrames
 from .predictor import FusionPredictor
 from .run import MODEL, FusionRun
-from .tasks import objective_of, targets_of
 from .weights import save_tensors
 from .windows import windows_of
 
@@ -51,8 +53,9 @@ class WindowLearner:
         self._predictor, self._run, self._data = predictor, run, data
         self.windows = windows_of(data.train, run.settings.window_frames, run.settings.hop_frames)
         self.clip_of = np.array([window.clip for window in self.windows])
-        self.targets = targets_of(run, data.train)[torch.from_numpy(self.clip_of)]
-        self.objective = objective_of(run, data.train, predictor.device)
+        targets = targets_of(run, [_target(clip) for clip in data.train])
+        self.targets = targets[torch.from_numpy(self.clip_of)]
+        self.objective = objective_for(run, targets, run.settings.class_weights).to(predictor.device)
         self.batches_an_epoch = math.ceil(len(self.windows) / run.settings.batch_size)
 
     def state(self) -> dict[str, Tensor]:
@@ -68,7 +71,7 @@ class WindowLearner:
         streams, there = collate(self._data.train, windows, self._predictor.scaler, device)
         with _autocast(device, self._run.settings.precision):
             logits = self.model(streams, there)
-        loss = self.objective.loss(logits, self.targets[torch.from_numpy(batch)].to(device), there)
+        loss = mean_loss(self.objective, logits, self.targets[torch.from_numpy(batch)].to(device), there)
         scale(loss).backward()
         return float(loss.detach())
 
@@ -86,7 +89,8 @@ def measured(
     thresholds = {}
     if run.task == "label-sets":
         targets = [clip.target for clip in data.dev if isinstance(clip.target, frozenset)]
-        thresholds = tuned_thresholds(scored, targets)
+        scores = [each.scores for each in scored if isinstance(each.scores, Mapping)]
+        thresholds = tuned_thresholds(scores, targets)
         scored = with_thresholds(scored, thresholds)
     return data.metrics(scored), {"thresholds": thresholds}
 
@@ -101,7 +105,34 @@ def check_data(run: FusionRun, data: LabelledFeatures) -> None:
         raise SettingsError(f"{run.task} of {len(run.labels)} labels leave nothing to learn; give more labels")
     for clips in (data.train, data.dev):
         check_streams(clips, run.streams)
-        targets_of(run, clips)
+        for clip in clips:
+            check_target(run, clip.target, f"clip {clip.id}")
+
+
+def mean_loss(objective: Objective, logits: Tensor, targets: Tensor, there: Tensor) -> Tensor:
+    """The mean loss of B windows, a scalar.
+
+    A window counts as much as any other however long it is, since clips are
+    judged, not seconds.
+
+    Args:
+        logits: (B, T, L), where every frame that is there has its window's
+            target, or (B, L).
+        targets: of the windows; see `targets_of`.
+        there: (B, T) bool.
+    """
+    if logits.dim() == 2:
+        return objective.each(logits, targets).mean()
+    window = there.nonzero()[:, 0]
+    # Padding is left out before the loss: none of its gradients is anybody's business.
+    losses = objective.each(logits[there], targets[window])
+    return (losses / there.sum(dim=1)[window]).sum() / len(logits)
+
+
+def _target(clip: FeatureFrames) -> Target:
+    """What it was checked to have."""
+    assert clip.target is not None
+    return clip.target
 
 
 def _autocast(device: str, precision: str) -> torch.autocast:

@@ -127,5 +127,4 @@ def load_predictor(run: FusionRun, context: Context = DEFAULT) -> FusionPredicto
 
 def untrained(run: FusionRun) -> FusionModel:
     """The run's fusion model with random weights."""
-    outputs = 1 if run.task == "number" else len(run.labels)
-    return build(run.settings.fusion, run.streams, outputs, dropout=run.settings.dropout)
+    return build(run.settings.fusion, run.streams, run.outputs, dropout=run.settings.dropout)

@@ -31,7 +31,6 @@ class FusionRun(Run):
 
     Attributes:
         streams: width of each feature that it reads, by name.
-        thresholds: by label, from which probability on it is given (label sets only).
         sizes: `{"parameters", "bytes", "seconds_a_clip"}`: of all that it
             takes, on disk, and from features to scores of a clip of dev.
     """
@@ -41,7 +40,6 @@ class FusionRun(Run):
 
     settings: BaselineSettings
     streams: Mapping[str, int]
-    thresholds: Mapping[str, float] = {}
     sizes: Mapping[str, float] = {}
 
     @model_validator(mode="before")

@@ -96,6 +96,8 @@ class BaselineSettings(LoopSettings):
     voice: VoiceSettings = VoiceSettings()
     labels: str | tuple[str, ...] | None = None
     """Label set of a table: a name or the labels themselves; null to take it from the data."""
+    range: tuple[float, float] | None = None
+    """Lowest and highest rating of a table; null to take whole numbers around its ratings."""
     task: str | None = None
     """Which of the corpus's annotations, where it has several; null for the usual one."""
 

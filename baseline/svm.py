@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..training.tasks import Objective
 from .run import FusionRun
 from .settings import BaselineSettings
-from .tasks import Objective
 from .weights import load_tensors, save_tensors
 
 _FOLDS = 5
@@ -46,7 +46,7 @@ def fit_svm(embedded: np.ndarray, clips: np.ndarray, targets: Tensor, objective:
         embedded: (N, E) embeddings of windows.
         clips: (N,) whose windows they are: folds keep a clip's together.
         targets: of the windows; see `targets_of`.
-        objective: by which distances become logits; of numbers, distances are the numbers.
+        objective: by which distances become logits; of numbers, distances are the targets.
     """
     from sklearn.model_selection import GroupKFold
 

@@ -35,7 +35,9 @@ from emoscribe.llm.encoder import Encoder
 from emoscribe.llm.heads import Classification, Classifier
 from emoscribe.llm.label_words import LabelWords
 from emoscribe.llm.predictor import TextPredictor
+from emoscribe.llm.run import Base, TextRun
 from emoscribe.llm.tokens import PromptTokenizer
+from emoscribe.prompts.settings import PromptSettings
 from results import device_name, report
 
 from prompts import LABELS, VOCABULARY, WORDS, Generated, prompts, save_tokenizer
@@ -143,11 +145,12 @@ def main(argv: list[str] | None = None) -> None:
     asked = [Prompt(str(i), each.text, {"target": each.target_characters}) for i, each in enumerate(made)]
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(Path(folder), model.config.to_dict())
+        run = TextRun(folder=Path(folder), base=Base(id="random"), labels=LABELS, prompt=PromptSettings())
         classifying = TextPredictor(
-            Classification(Encoder(model.model), head), PromptTokenizer(Path(folder)), LABELS, {"": 1.0}, device
+            run, Classification(Encoder(model.model), head), PromptTokenizer(Path(folder)), {"": 1.0}, device
         )
         words = PromptTokenizer(Path(folder), LABELS)
-        answering = TextPredictor(LabelWords(model, words.answers).to(device), words, LABELS, {"": 1.0}, device)
+        answering = TextPredictor(run, LabelWords(model, words.answers).to(device), words, {"": 1.0}, device)
 
     theirs = padded(model, head, made, device)
     worst = max(

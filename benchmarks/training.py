@@ -160,7 +160,7 @@ class Plain:
             self._inputs["ids"][row, : len(each)] = torch.from_numpy(each.ids)
             self._inputs["attended"][row, : len(each)] = True
             self._inputs["target"][row, : len(each)] = torch.from_numpy(each.target)
-        self._targets = torch.tensor([LABELS.index(each.label) for each in learnt])
+        self._targets = torch.tensor([LABELS.index(str(each.target)) for each in learnt])
 
     def epoch(self) -> None:
         half = self._settings.precision == "bfloat16"

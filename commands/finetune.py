@@ -14,6 +14,7 @@ from .options import (
     MODALITIES,
     OFFLINE,
     SET,
+    TASK,
     WithEngines,
     config_option,
     context_of,
@@ -34,6 +35,7 @@ from .options import (
 )
 @CUES
 @MODALITIES
+@TASK
 @click.option("--seed", type=int, metavar="N", help="Of all that is random.  [default: the config's]")
 @click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
 @SET
@@ -50,7 +52,7 @@ def command(debug: bool, corpus: str, out: Path, mix: tuple[str, ...], resume: b
         from ..experiments.settings import FinetuneSettings
         from ..experiments.training_data import mixed_in
 
-        changed = {name: given[name] for name in ("modalities", "seed")}
+        changed = {name: given[name] for name in ("modalities", "task", "seed")}
         settings = load(FinetuneSettings, given["config"], given["assignments"], **changed)
         request, context = corpus_request(corpus, given), context_of(given, place)
         run = finetune(request, out, mixed_in(settings, mix), resume=resume, report=place.say, context=context)

@@ -66,6 +66,16 @@ SENTIMENT = LabelSet("sentiment", ("negative", "neutral", "positive"))
 
 LABEL_SETS: Mapping[str, LabelSet] = {s.name: s for s in (BASIC, COMPOUND, COMPOUND_OTHER, BLEND, SENTIMENT)}
 
+# From which probability on a label of a set is given, where none was tuned.
+THRESHOLD = 0.5
+
+
+def given(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> tuple[str, ...]:
+    """The labels of a set whose score reaches its threshold, the likeliest first; maybe none."""
+    reaching = (label for label, score in scores.items() if score >= thresholds.get(label, THRESHOLD))
+    return tuple(sorted(reaching, key=lambda label: -scores[label]))
+
+
 # What corpora call the same emotion, the usual noun first.  Only words for one
 # emotion: excitement is not joy, nor frustration anger.
 _SYNONYMS = (

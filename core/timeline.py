@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from . import measures
 
 Evidence = Literal["none", "weak", "enough"]
+
+# What a corpus says of a clip, and a model answers with: a label, a set of labels, or a number.
+Target: TypeAlias = str | frozenset[str] | float
 
 
 # ── what was perceived ───────────────────────────────────────────────────────
@@ -280,14 +283,33 @@ class PrecedingTurn:
 
 @dataclass(frozen=True)
 class Scored:
-    """A probability for each label; they sum to 1."""
+    """What a model makes of a prompt.
+
+    Attributes:
+        scores: a probability for each label; they sum to 1 where there is one
+            label to be found, and are each on its own where there may be any
+            number of them.  Empty where a rating is asked for.
+        given: of any number of labels, those whose score reaches its
+            threshold, the likeliest first; `None` where there is one label.
+        rating: the number, where that is asked for.
+    """
 
     id: str
     scores: Mapping[str, float]
+    given: tuple[str, ...] | None = None
+    rating: float | None = None
 
     @property
     def label(self) -> str:
+        """The likeliest label."""
         return max(self.scores, key=self.scores.__getitem__)
+
+    @property
+    def answer(self) -> Target:
+        """What is held against a clip's target."""
+        if self.rating is not None:
+            return self.rating
+        return self.label if self.given is None else frozenset(self.given)
 
 
 # ── what comes out ───────────────────────────────────────────────────────────
@@ -295,22 +317,37 @@ class Scored:
 
 @dataclass(frozen=True)
 class Segment:
-    """A moment and the scores the model gave it."""
+    """A moment and what the model makes of it.
+
+    Attributes:
+        scores, given, rating: as in `Scored`.
+    """
 
     moment: Moment
     scores: Mapping[str, float]
+    given: tuple[str, ...] | None = None
+    rating: float | None = None
 
     @property
     def label(self) -> str:
-        return max(self.scores, key=self.scores.__getitem__)
+        """The likeliest label, of those that are given if there are any; empty of a rating."""
+        return self.given[0] if self.given else max(self.scores, key=self.scores.__getitem__, default="")
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The labels that people read: all that are given, or else the likeliest."""
+        return self.given or ((self.label,) if self.scores else ())
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledTranscript:
     """A video's moments in order of time, each with its scores.
 
-    `tracks` (optional) holds what pages draw: face boxes and action units
-    over time, as plain lists.
+    Attributes:
+        label_set, labels: the answers there are; empty where moments are rated.
+        tracks: what pages draw: face boxes and action units over time, as plain lists.
+        thresholds: by label, from which score on it is given, where a moment may have any number of them.
+        range: the lowest and the highest rating, where moments are rated.
     """
 
     media: Media
@@ -319,6 +356,8 @@ class LabelledTranscript:
     segments: tuple[Segment, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tracks: Mapping[str, Any] | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    range: tuple[float, float] | None = None
 
 
 # ── what a corpus gives ──────────────────────────────────────────────────────
@@ -342,4 +381,4 @@ class Clip:
     dialogue: str | None = None
     source: str | None = None
     split: str | None = None
-    target: str | frozenset[str] | float | None = None
+    target: Target | None = None

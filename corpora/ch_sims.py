@@ -66,6 +66,7 @@ def read(request: CorpusRequest) -> Corpus:
         clips=tuple(clip for clip, _ in found),
         label_set=labels,
         metric=READER.metric if labels is None else "macro_f1",
+        range=READER.range if labels is None else None,
         missing={clip.id: str(video) for clip, video in found if clip.media is None},
         identity={clip.id: f"ch-sims {clip.id}" for clip, _ in found},
     )

@@ -68,6 +68,7 @@ def read(request: CorpusRequest) -> Corpus:
         clips=tuple(clips.values()),
         label_set=labels,
         metric=READER.metric if labels is not None else "mae",
+        range=READER.range if labels is None else None,
         missing=missing,
         identity={id: f"cmu-mosei {id}" for id in clips},
     )

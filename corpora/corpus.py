@@ -8,7 +8,8 @@ clip without a `target` is annotated but not to be learnt or scored.  A clip's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class Corpus:
             where only the recording itself can tell.
         voice: by clip id, published measurements of the voice, named as in
             `VoiceTrack.names`; NaN where something could not be measured.
+        range: the lowest and the highest that a target can be, where it is a number.
+        recognised: what a table was seen to ask for, for people.
         unmapped: by clip id, the label for which the answers asked for have
             no counterpart, so that the clip has no target.
     """
@@ -53,6 +56,8 @@ class Corpus:
     broken: Mapping[str, str] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)
     voice: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    range: tuple[float, float] | None = None
+    recognised: str = ""
     unmapped: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -92,6 +97,7 @@ class CorpusRequest:
             counterpart.
         task: which of the corpus's annotations; empty for the one whose
             answers are `labels`, or else the first.
+        range: of tables, the scale of ratings; `None` for what the data show.
     """
 
     name: str
@@ -102,6 +108,7 @@ class CorpusRequest:
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: LabelSet | None = None
     task: str = ""
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,15 @@ class Reader:
     read: Callable[[CorpusRequest], Corpus]
     published_folds: int = 1
     range: tuple[float, float] = (-1.0, 1.0)
+
+
+def label_counts(clips: Iterable[Clip]) -> Counter[str]:
+    """Clips by label; one with several counts for each, one with a number for none."""
+    counts: Counter[str] = Counter()
+    for clip in clips:
+        if not isinstance(clip.target, float | int | None):
+            counts.update({clip.target} if isinstance(clip.target, str) else clip.target)
+    return counts
 
 
 def wanted_splits(request: CorpusRequest, there: Callable[[str], bool], missing: Callable[[str], str]) -> list[str]:

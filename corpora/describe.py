@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean, pstdev
@@ -11,7 +10,7 @@ from typing import Any
 from ..core.errors import SettingsError
 from ..core.timeline import Clip
 from .caveats import without_counterpart
-from .corpus import Corpus, CorpusRequest
+from .corpus import Corpus, CorpusRequest, label_counts
 from .folds import FOLD_COUNT, grouped_by_source
 from .identity import Shared, overlap_within
 from .registry import read_corpus, reader
@@ -110,7 +109,7 @@ def describe(request: CorpusRequest) -> Description:
 
 
 def _split(corpus: Corpus, clips: Sequence[Clip]) -> Split:
-    counts = Counter(label for clip in clips for label in _targets(clip))
+    counts = label_counts(clips)
     labels = corpus.label_set.labels if corpus.label_set is not None else ()
     sizes = [len(clip.target) for clip in clips if isinstance(clip.target, frozenset)]
     return Split(
@@ -129,12 +128,6 @@ def _numbers(targets: Sequence[float]) -> dict[str, float]:
     if not targets:
         return {}
     return {"mean": fmean(targets), "sd": pstdev(targets), "lowest": min(targets), "highest": max(targets)}
-
-
-def _targets(clip: Clip) -> frozenset[str]:
-    if isinstance(clip.target, str):
-        return frozenset({clip.target})
-    return clip.target if isinstance(clip.target, frozenset) else frozenset()
 
 
 def _fold(corpus: Corpus) -> Fold:
@@ -168,6 +161,8 @@ def _figures(description: Description) -> list[str]:
     width = max(len(head) for head, _ in rows)
     about = reader(description.corpus.name)
     title = [f"{about.name}: {about.description}", f"Licence: {about.licence}", f"Cite: {about.citation}", ""]
+    if description.corpus.recognised:
+        title.insert(-1, f"Read as: {description.corpus.recognised}")
     return [*title, *(f"{head:{width}}" + "".join(f"{cell:>9}" for cell in cells) for head, cells in rows)]
 
 

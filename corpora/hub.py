@@ -102,16 +102,20 @@ def _table(name: str, config: str | None, split: str, request: CorpusRequest) ->
 
 
 def _cells(rows: Any, features: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Rows with the names of their classes in the place of numbers."""
+    """Rows with the names of their classes in the place of numbers, in lists of them too."""
     import datasets
 
-    classes = {name: each for name, each in features.items() if isinstance(each, datasets.ClassLabel)}
-    for row in rows:
+    of_columns = {name: getattr(each, "feature", each) for name, each in features.items()}
+    classes = {name: each for name, each in of_columns.items() if isinstance(each, datasets.ClassLabel)}
+
+    def named(classes: Any, cell: Any) -> Any:
+        if isinstance(cell, list):
+            return [named(classes, each) for each in cell]
         # A class of −1 says that there is none.
-        yield {
-            name: (classes[name].int2str(cell) if cell is not None and cell >= 0 else None) if name in classes else cell
-            for name, cell in row.items()
-        }
+        return classes.int2str(cell) if cell is not None and cell >= 0 else None
+
+    for row in rows:
+        yield {name: named(classes[name], cell) if name in classes else cell for name, cell in row.items()}
 
 
 def _asked(name: str, ask: Callable[[], T]) -> T:

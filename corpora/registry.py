@@ -73,6 +73,13 @@ def _checked(request: CorpusRequest) -> Reader:
         )
     if request.columns and source is not table.READER:
         raise SettingsError(f"--column goes with table: the columns of {source.name} are known")
+    if request.range is not None:
+        if source is not table.READER:
+            raise SettingsError(f"range goes with table: what {source.name} asks for is known")
+        if not request.range[0] < request.range[1]:
+            raise SettingsError(
+                "range must go from a lower to a higher number, got {:g} to {:g}".format(*request.range)
+            )
     if hub.is_hub(request.data):
         if source is not table.READER:
             raise SettingsError(f"--data {request.data} goes with table: {source.name} is read as it was published")

@@ -57,7 +57,7 @@ class Row:
         if text is None:
             return None
         try:
-            number = float(_with_point(text))
+            number = float(with_point(text))
         except ValueError:
             number = math.nan
         if not 0 <= number < math.inf:
@@ -68,7 +68,7 @@ class Row:
         """The cell as a number; NaN where it is empty."""
         text = self.text(column)
         try:
-            return math.nan if text is None else float(_with_point(text))
+            return math.nan if text is None else float(with_point(text))
         except ValueError:
             raise self.wrong(column, f"expected a number, got {text!r}") from None
 
@@ -81,7 +81,7 @@ class Row:
             raise self.wrong(column, f"expected a whole number, got {text!r}") from None
 
 
-def _with_point(number: str) -> str:
+def with_point(number: str) -> str:
     """A number as spreadsheets of many countries write it."""
     return number.replace(",", ".") if _DECIMAL_COMMA.fullmatch(number) else number
 

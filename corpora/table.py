@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..core.errors import MediaError, SettingsError
-from ..core.labels import LABEL_SETS, LabelSet, as_basic, label_set
 from ..core.timeline import Clip
 from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, Table, csv_table, jsonl_table, parquet_table, read_utf8
+from .table_targets import TASKS, Targets, targets_in
 
 DESCRIPTION = (
-    "Your own data: a label a row, for what was said, or for a video, a sound file or a picture, or a stretch of one."
+    "Your own data: a label, several labels or a rating a row, for what was said, or for a video, a sound file or a "
+    "picture, or a stretch of one."
 )
 
 CITATION = "your own"
@@ -23,7 +23,8 @@ LICENCE = "your own"
 
 LAYOUT = """\
 {train,dev,test}.{csv,jsonl,parquet}, with the columns
-label, and text or video or both; relative paths are relative to the folder
+label (one, several with | or ; between them, or a rating), and text or video or both; relative paths are relative to
+the folder
 or hf:NAME[:CONFIG], a data set of the Hugging Face hub, or a folder that `datasets` reads
 speaker, dialogue, source, start_s, end_s (optional)"""
 
@@ -32,13 +33,6 @@ OBTAIN = "write one with the columns label, and text or video"
 ROLES = ("label", "text", "video", "speaker", "dialogue", "source", "start_s", "end_s")
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-
-# How pandas, R and spreadsheets write that there is none (`pandas.read_csv` takes these for missing).
-_MISSING = {"#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "n/a", "NULL", "null", "None", "NaT"}
-_MISSING |= {"NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
-
-# What readers make of whole numbers where some are missing.
-_WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)\.0+")
 
 
 def column_names(assignments: Sequence[str]) -> dict[str, str]:
@@ -79,16 +73,25 @@ def corpus_of(tables: Mapping[str, Table], request: CorpusRequest, folder: Path)
         MediaError: a column is missing, or a cell is not as it should be.
     """
     roles = {split: _roles(table, request.columns) for split, table in tables.items()}
-    labels = request.labels or _labels_in((tables[split].rows, roles[split]["label"]) for split in tables)
+    cells = [(row, roles[split]["label"]) for split, table in tables.items() for row in table.rows]
+    targets = targets_in(cells, request)
     clips = []
     missing = {}
     for split, table in tables.items():
         for row in table.rows:
-            clip, video = _clip(folder, row, roles[split], split, labels)
+            clip, video = _clip(folder, row, roles[split], split, targets)
             clips.append(clip)
             if video is not None and clip.media is None:
                 missing[clip.id] = video
-    return Corpus(READER.name, tuple(clips), labels, READER.metric, missing=missing)
+    return Corpus(
+        name=READER.name,
+        clips=tuple(clips),
+        label_set=targets.labels,
+        metric=READER.metric if targets.labels is not None else "mae",
+        range=targets.range,
+        recognised=targets.recognised,
+        missing=missing,
+    )
 
 
 # ── files and columns ────────────────────────────────────────────────────────
@@ -132,51 +135,10 @@ def _roles(table: Table, given: Mapping[str, str]) -> dict[str, str]:
     return roles
 
 
-# ── labels ───────────────────────────────────────────────────────────────────
-
-
-def _labels_in(rows: Iterable[tuple[Sequence[Row], str]]) -> LabelSet:
-    """The labels that occur, in the order of a known label set that has them all, or else of the alphabet."""
-    # One label in two cases is one label.
-    found: dict[str, str] = {}
-    for of_split, column in rows:
-        for row in of_split:
-            label = _label(row, column)
-            found.setdefault(label.casefold(), label)
-    known = next((known for known in LABEL_SETS.values() if set(found) <= set(known.labels)), None)
-    if known is None:
-        return label_set(sorted(found.values()))
-    if len(found) == len(known.labels):
-        return known
-    return label_set([label for label in known.labels if label in found])
-
-
-def _target(row: Row, column: str, labels: LabelSet) -> str:
-    label = _label(row, column, given=labels.labels)
-    if label in labels.labels:
-        return label
-    same = [one for one in labels.labels if one.casefold() == label.casefold()]
-    if same:
-        return same[0]
-    meant = as_basic(label)
-    hint = f"; did you mean {meant!r}?" if meant in labels.labels else ""
-    raise row.wrong(column, f"unknown label {label!r}; there are: {', '.join(labels.labels)}{hint}")
-
-
-def _label(row: Row, column: str, given: Collection[str] = ()) -> str:
-    """The label as written, but `0` where a reader made `0.0` of it, in this split or another."""
-    label = row.text(column)
-    if label is None or (label in _MISSING and label not in given):
-        written = f" ({label!r})" if label is not None else ""
-        raise row.wrong(column, f"no label{written}; fill it in or remove the row")
-    whole = _WHOLE_AS_FLOAT.fullmatch(label)
-    return whole[1] if whole else label
-
-
 # ── rows ─────────────────────────────────────────────────────────────────────
 
 
-def _clip(folder: Path, row: Row, roles: Mapping[str, str], split: str, labels: LabelSet) -> tuple[Clip, str | None]:
+def _clip(folder: Path, row: Row, roles: Mapping[str, str], split: str, targets: Targets) -> tuple[Clip, str | None]:
     """The clip, and the file that the row names."""
 
     def cell(role: str) -> str | None:
@@ -197,7 +159,7 @@ def _clip(folder: Path, row: Row, roles: Mapping[str, str], split: str, labels: 
         dialogue=cell("dialogue"),
         source=cell("source"),
         split=split,
-        target=_target(row, roles["label"], labels),
+        target=targets.of(row, roles["label"]),
     )
     return clip, video
 
@@ -209,7 +171,7 @@ READER = Reader(
     licence=LICENCE,
     layout=LAYOUT,
     obtain=OBTAIN,
-    tasks={"labels": None},
+    tasks=dict.fromkeys(TASKS),
     metric="macro_f1",
     read=read,
 )

@@ -9,11 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from ..core.errors import EmoscribeError
+from ..core.labels import THRESHOLD
 from ..core.timeline import Clip, Scored
 from .by_clip import ByClip, csv_text, of_clips
-
-# From which probability on a label is given, where a run has not tuned it.
-THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, eq=False)

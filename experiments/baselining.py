@@ -5,7 +5,6 @@ corpus ─ frames_of ─▶ frames ─ fit ─▶ run
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -25,7 +24,7 @@ from ..core.files import plain, write_json
 from ..core.labels import label_set
 from ..core.timeline import Clip
 from ..corpora.caveats import caveats_of_training
-from ..corpora.corpus import Corpus, CorpusRequest
+from ..corpora.corpus import Corpus, CorpusRequest, label_counts
 from ..corpora.identity import fingerprint
 from ..corpora.registry import read_corpus, reader
 from ..training.callbacks import Report
@@ -63,7 +62,8 @@ def baseline(
     check_free(folder, resume)
     chosen = [settings.model_copy(update={"seed": seed}) for seed in _distinct(seeds)] or [settings]
     labels = label_set(settings.labels) if settings.labels is not None else None
-    corpus = read_corpus(replace(request, labels=labels, task=settings.task or ""), context)
+    asked = replace(request, labels=labels, task=settings.task or "", range=settings.range)
+    corpus = read_corpus(asked, context)
     splits = {split: [clip for clip in corpus.split(split) if clip.target is not None] for split in ("train", "dev")}
     for split, clips in splits.items():
         if not clips:
@@ -71,6 +71,8 @@ def baseline(
                 f"{corpus.name} in {request.data} has no labelled clips in its {split} split; try --folds source"
             )
     report(f"{corpus.name}: {len(splits['train'])} clips to train on, {len(splits['dev'])} to choose by")
+    if corpus.recognised:
+        report(f"{corpus.name}: {corpus.recognised}")
     doubts = caveats_of_training(corpus)
     for doubt in doubts:
         report(f"{corpus.name}: {doubt}")
@@ -82,6 +84,7 @@ def baseline(
             task=task_of(corpus),
             label_set=corpus.label_set.name if corpus.label_set is not None else "",
             labels=corpus.label_set.labels if corpus.label_set is not None else (),
+            range=corpus.range,
             streams={},
             licence=reader(corpus.name).licence,
             training={
@@ -89,7 +92,7 @@ def baseline(
                 "folds": corpus.folds,
                 "fold": corpus.fold,
                 "clips": {split: len(clips) for split, clips in splits.items()},
-                "labels": _counts(splits["train"]),
+                "labels": dict(sorted(label_counts(splits["train"]).items())),
                 "fingerprint": fingerprint(corpus),
                 "caveats": doubts,
                 "versions": {name: version(name) for name in ("emoscribe", "torch", "scikit-learn")},
@@ -134,7 +137,9 @@ def _features(
     failed = {**train.failed, **dev.failed}
     for id, why in list(failed.items())[:1]:
         raise EmoscribeError(f"{len(failed)} clips of {corpus.name} cannot be read, the first {id}: {why}")
-    return LabelledFeatures(train.frames, dev.frames, *metrics_of(corpus, splits["dev"])), streams
+    return LabelledFeatures(
+        train.frames, dev.frames, *metrics_of(corpus, [clip.target for clip in splits["dev"]])
+    ), streams
 
 
 def _trained(
@@ -168,17 +173,6 @@ def _streams(
             + (f": no {missing}" if missing else "; choose other features.names")
         )
     return widths
-
-
-def _counts(clips: Sequence[Clip]) -> dict[str, int]:
-    """Clips by label; none of numbers."""
-    counts: Counter[str] = Counter()
-    for clip in clips:
-        if isinstance(clip.target, str):
-            counts[clip.target] += 1
-        elif isinstance(clip.target, frozenset):
-            counts.update(clip.target)
-    return dict(sorted(counts.items()))
 
 
 def _distinct(seeds: Sequence[int]) -> Sequence[int]:

@@ -9,9 +9,8 @@ from pathlib import Path
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
 from ..core.files import check_folder
-from ..core.labels import LabelSet
 from ..corpora.caveats import caveats, train_overlap
-from ..corpora.registry import reader
+from ..corpora.corpus import Corpus
 from ..evaluation.answers import write_answers
 from ..evaluation.blends import with_thresholds
 from ..evaluation.pages import MODALITY_NAMES
@@ -26,7 +25,7 @@ from .dev_metrics import task_of
 from .over_time import frame_times, windows_for, write_over_time
 from .predict import RunPredictions, predict
 from .reading import EvaluationData
-from .request import TARGETS, EvaluationRequest, check_unlabelled, common_task, corpus_for, find_any_run
+from .request import TARGETS, EvaluationRequest, check_unlabelled, common_task, corpus_for, find_any_run, learnt_range
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,11 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
             "evaluate runs that were trained for such targets"
         )
 
+    if windows is not None and task != "labels":
+        raise SettingsError(
+            f"with --window, frames decide on one label for a clip, and the runs answer with {TARGETS[task]}; "
+            "leave it out"
+        )
     times = frame_times(clips, context) if windows is not None else None
     data = EvaluationData(corpus, clips, labels, task, windows, times.times_s if times is not None else {})
     answered = {
@@ -88,7 +92,7 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
     for each in answered.values():
         failed |= each.failed
     notes = [
-        *(note for name, run in runs.items() for note in _untrained(run, name, labels, request)),
+        *(note for name, run in runs.items() for note in _untrained(run, name, corpus, request)),
         *known,
         *caveats(corpus, request.split),
         *in_words(thresholds, labels),
@@ -136,8 +140,9 @@ def _write(
     return {**files, **write_over_time(out, corpus.name, frames, data.labels)}
 
 
-def _untrained(run: Run, name: str, labels: LabelSet | None, request: EvaluationRequest) -> Iterator[str]:
+def _untrained(run: Run, name: str, corpus: Corpus, request: EvaluationRequest) -> Iterator[str]:
     """What is asked of a run that it was not trained for."""
+    labels = corpus.label_set
     if not run.has_learnt:
         yield f"{name} was asked without any training: its scores are likelihoods of words, and not calibrated"
     if labels is not None and run.labels != labels.labels:
@@ -145,12 +150,10 @@ def _untrained(run: Run, name: str, labels: LabelSet | None, request: Evaluation
             f"{name} gives {run.label_set} labels: its score for a {labels.name} one is put together from its parts, "
             "by a rule that nothing was trained for"
         )
-    if run.task == "number":
-        corpus = request.corpus.name
-        learnt, asked = (reader(each).range for each in (run.training.get("corpus", corpus), corpus))
-        if learnt != asked:
-            scales = ", its answers brought to ".join(f"{low:g} to {high:g}" for low, high in (learnt, asked))
-            yield f"{name} learnt ratings from {scales} in proportion"
+    learnt, asked = learnt_range(run), corpus.range
+    if learnt is not None and asked is not None and learnt != asked:
+        scales = ", its answers brought to ".join(f"{low:g} to {high:g}" for low, high in (learnt, asked))
+        yield f"{name} learnt ratings from {scales} in proportion"
     new = [letter for letter in "TVA" if letter in "".join(request.modalities or ()) and letter not in run.modalities]
     if new:
         listed = " and ".join(f"{MODALITY_NAMES[letter]} ({letter})" for letter in new)

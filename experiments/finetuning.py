@@ -5,7 +5,6 @@ corpora ─ cues ─▶ moments ─ mixed ─▶ examples ─ render ─▶ prom
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..core.errors import SettingsError
 from ..core.files import plain, read_json, write_text
 from ..core.weights import find_base, weights_sha256
 from ..corpora.caveats import caveats_of_training
-from ..corpora.corpus import CorpusRequest
+from ..corpora.corpus import CorpusRequest, label_counts
 from ..corpora.identity import fingerprint
 from ..corpora.registry import reader
 from ..llm.card import model_card
@@ -26,6 +25,7 @@ from ..textualize.levels import read_norms
 from ..training import processes
 from ..training.callbacks import Report
 from ..training.loop import is_whole
+from .dev_metrics import task_of
 from .run_folder import check_free, is_begun, note
 from .settings import FinetuneSettings
 from .teachers import opinions_of_teachers
@@ -58,7 +58,8 @@ def finetune(
     sources = read_sources(request, settings, context)
     base = find_base(settings.base.id, context=context)
     run = _untrained(folder, base, settings, sources)
-    for line in [*(_summary(each) for each in sources), *run.training["caveats"]]:
+    said = [f"{each.name}: {each.corpus.recognised}" for each in sources if each.corpus.recognised]
+    for line in [*(_summary(each) for each in sources), *said, *run.training["caveats"]]:
         report(line)
     noted = plain({what: run.training[what] for what in ("settings", "data")})
     begun = resume and processes.by_main(lambda: is_begun(folder, noted))
@@ -87,8 +88,7 @@ def finetune(
 
 def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[TrainingCorpus]) -> TextRun:
     """The run as it is described before it has learnt anything."""
-    labels = sources[0].corpus.label_set
-    assert labels is not None
+    corpus = sources[0].corpus
     # A run says nothing of where things lie on this machine.
     here = {"mix": {"__all__": {"data"}}, "teachers": {"opinions"}}
     noted = settings.model_dump(mode="json", exclude=here)
@@ -99,8 +99,10 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
         norms=_norms(settings) if "A" in settings.modalities else None,
         base=Base(id=noted["base"]["id"], sha256=weights_sha256(base), quantization=settings.base.quantization),
         head=settings.head,
-        label_set=labels.name,
-        labels=labels.labels,
+        task=task_of(corpus),
+        label_set=corpus.label_set.name if corpus.label_set is not None else "",
+        labels=corpus.label_set.labels if corpus.label_set is not None else (),
+        range=corpus.range,
         prompt=settings.prompt,
         wording=settings.wording,
         extractors=Extractors(speech=settings.speech, face=settings.face, voice=settings.voice),
@@ -128,14 +130,13 @@ def _norms(settings: FinetuneSettings) -> Mapping[str, Any]:
 
 def _described(source: TrainingCorpus, split: str) -> dict[str, Any]:
     """What is remembered of a split that was learnt from, or chosen by."""
-    clips = source.corpus.split(split)
-    counts = Counter(clip.target for clip in clips if isinstance(clip.target, str))
-    assert source.corpus.label_set is not None
+    clips, labels = source.corpus.split(split), source.corpus.label_set.labels if source.corpus.label_set else ()
+    counts = label_counts(clips)
     return {
         "corpus": source.name,
         "split": split,
         "clips": len(clips),
-        "labels": {label: counts[label] for label in source.corpus.label_set.labels},
+        "labels": {label: counts[label] for label in labels},
         "licence": reader(source.corpus.name).licence,
         "fingerprint": fingerprint(source.corpus),
     }
@@ -145,5 +146,7 @@ def _described(source: TrainingCorpus, split: str) -> dict[str, Any]:
 
 
 def _summary(source: TrainingCorpus) -> str:
-    train, dev = (len([clip for clip in source.corpus.split(split) if clip.target]) for split in ("train", "dev"))
+    train, dev = (
+        len([clip for clip in source.corpus.split(split) if clip.target is not None]) for split in ("train", "dev")
+    )
     return f"{source.name}: {train} clips to train on, {dev} to choose by"

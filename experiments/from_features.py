@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from ..core.context import Context
 from ..core.derived import rows_from_basic
 from ..core.labels import LabelSet
 from ..core.timeline import Clip
-from ..corpora.registry import reader
 from ..evaluation.deciding import DECISIONS
 from ..evaluation.over_time import FrameScores
 from ..extractors.features.settings import FEATURES
@@ -41,7 +39,7 @@ def ready_for_features(run: FusionRun, letters: str, data: EvaluationData, conte
         scored = predictor.predict(heard)
         if data.task != "labels":
             # Thresholds of sets were tuned for the run's own decision, and numbers know the mean alone.
-            return Reading({"": {one.id: _on_scale(one.scores, run, data.corpus.name) for one in scored}})
+            return Reading({"": {one.id: one.scores for one in scored}})
         assert data.labels is not None
         labels = data.labels
         rows = [_as_asked(one, run.labels, labels) for one in scored]
@@ -61,7 +59,7 @@ def ready_for_features(run: FusionRun, letters: str, data: EvaluationData, conte
         ]
         return Reading(answers, shown)
 
-    return ReadyRun(read, predictor.sizes, found.failed, run.thresholds)
+    return ReadyRun(read, predictor.sizes, found.failed)
 
 
 def _with_only(letters: str, clip: FeatureFrames) -> FeatureFrames:
@@ -76,16 +74,6 @@ def _with_only(letters: str, clip: FeatureFrames) -> FeatureFrames:
 def _as_asked(scored: ClipScores, given: tuple[str, ...], labels: LabelSet) -> np.ndarray:
     """(T, L) probabilities of the frames; by the rule, where the run gives basic labels and others are asked for."""
     return scored.frames if given == labels.labels else rows_from_basic(scored.frames, given, labels)
-
-
-def _on_scale(answer: Mapping[str, float] | float, run: FusionRun, corpus: str) -> Mapping[str, float] | float:
-    """A rating on the corpus's scale, in proportion to the one that was learnt; scores as they are."""
-    if isinstance(answer, Mapping):
-        return answer
-    learnt, asked = (reader(name).range for name in (run.training.get("corpus", corpus), corpus))
-    if learnt == asked:
-        return answer
-    return asked[0] + (answer - learnt[0]) / (learnt[1] - learnt[0]) * (asked[1] - asked[0])
 
 
 def _over_time(

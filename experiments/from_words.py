@@ -24,7 +24,6 @@ def ready_for_words(run: TextRun, letters: str, data: EvaluationData, context: C
     """
     from ..llm.predictor import load_predictor
 
-    assert data.labels is not None
     labels, windows = data.labels, data.windows
     seen = perceived(data.corpus, data.clips, run, letters, context, timed=windows is not None)
     predictor = load_predictor(run, context)
@@ -34,16 +33,21 @@ def ready_for_words(run: TextRun, letters: str, data: EvaluationData, context: C
         answers: list[Scored] = processes.mapped(
             lambda share: predictor.predict(share, progress=context.stage("reading")), prompts
         )
-        if run.labels == labels.labels:
+        if labels is None or run.labels == labels.labels:
             return answers
         # By the rule, where the run gives basic labels and others are asked for.
         return [Scored(one.id, from_basic(one.scores, labels)) for one in answers]
 
     def read(letters: str) -> Reading:
         if windows is None:
-            return Reading({"": by_id(scored(letters, data.corpus, data.clips, seen.cues))})
+            answered = scored(letters, data.corpus, data.clips, seen.cues)
+            return Reading({"": {one.id: one.scores if one.rating is None else one.rating for one in answered}})
+        assert labels is not None
         frames = read_over_time(data, seen.cues, windows, lambda *pieces: scored(letters, *pieces))
-        ways = {decision: by_id(decided(frames, labels.labels, decision)) for decision in windows.decisions}
+        ways = {
+            decision: {one.id: one.scores for one in decided(frames, labels.labels, decision)}
+            for decision in windows.decisions
+        }
         return Reading(ways, frames)
 
     return ReadyRun(read, predictor.sizes, seen.failed)
@@ -55,7 +59,3 @@ def prompts_for(
     """The prompt of each clip, in the run's own wording."""
     moments: list[Moment] = moments_of_clips(clips, cues, corpus.voice, run.wording, norms_of(run), modalities)
     return prompts_of(run, clips, moments)
-
-
-def by_id(scored: Sequence[Scored]) -> dict[str, Mapping[str, float]]:
-    return {one.id: one.scores for one in scored}

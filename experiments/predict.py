@@ -10,7 +10,6 @@ from typing import Any
 from ..baseline.run import FusionRun
 from ..core.context import Context
 from ..core.timeline import Scored
-from ..corpora.registry import reader
 from ..evaluation.label_sets import label_sets_of
 from ..evaluation.over_time import FrameScores
 from ..evaluation.predictions import predictions_of
@@ -20,6 +19,7 @@ from ..training.run import Run
 from .from_features import ready_for_features
 from .from_words import ready_for_words
 from .reading import EvaluationData, ReadyRun
+from .request import learnt_range
 
 # By kind of run: loads it, and perceives the clips with these modalities.
 _READY: Mapping[str, Callable[[Any, str, EvaluationData, Context], ReadyRun]] = {
@@ -63,7 +63,7 @@ def predict(name: str, run: Run, sets: Sequence[str], data: EvaluationData, cont
                 "modalities": letters if len(sets) > 1 else None,
                 "decision": decision if len(reading.answers) > 1 else None,
             }
-            predictions.append(_predictions(name, answers, data, ready.thresholds, several))
+            predictions.append(_predictions(name, run, answers, data, several))
         if reading.frames is not None:
             frames[predictions[-1].reading] = reading.frames
     seconds = (time.perf_counter() - began) / len(sets) / max(1, len(data.clips))
@@ -72,16 +72,27 @@ def predict(name: str, run: Run, sets: Sequence[str], data: EvaluationData, cont
 
 def _predictions(
     name: str,
+    run: Run,
     answers: Mapping[str, Mapping[str, float] | float],
     data: EvaluationData,
-    thresholds: Mapping[str, float],
     several: Mapping[str, Any],
 ) -> Any:
-    if data.task == "number":
-        numbers = {id: answer for id, answer in answers.items() if isinstance(answer, float)}
-        return numbers_of(name, reader(data.corpus.name).range, data.clips, numbers, **several)
+    if (scale := data.corpus.range) is not None:
+        numbers = {
+            id: _on_scale(answer, learnt_range(run), scale)
+            for id, answer in answers.items()
+            if isinstance(answer, float)
+        }
+        return numbers_of(name, scale, data.clips, numbers, **several)
     assert data.labels is not None
     scored = [Scored(id, answer) for id, answer in answers.items() if isinstance(answer, Mapping)]
     if data.task == "label-sets":
-        return label_sets_of(name, data.labels.labels, data.clips, scored, thresholds, **several)
+        return label_sets_of(name, data.labels.labels, data.clips, scored, run.thresholds, **several)
     return predictions_of(name, data.labels.labels, data.clips, scored, **several)
+
+
+def _on_scale(rating: float, learnt: tuple[float, float] | None, asked: tuple[float, float]) -> float:
+    """A rating on the corpus's scale, in proportion to the one that was learnt."""
+    if learnt is None or learnt == asked:
+        return rating
+    return asked[0] + (rating - learnt[0]) / (learnt[1] - learnt[0]) * (asked[1] - asked[0])

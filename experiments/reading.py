@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Reading:
 
     Attributes:
         answers: by the way to decide (of one way the name says nothing) and
-            clip id, a probability a label, or a number.
+            clip id, a probability a label, or a number on the run's own scale.
         frames: scores over time; `None` where nothing was read so.
     """
 
@@ -71,10 +71,8 @@ class ReadyRun:
         read: what it makes of them with some of the modalities.
         sizes: as in `Predictor.sizes`.
         failed: by clip id, why its file could not be perceived.
-        thresholds: by label, from which probability on it is given (label sets only).
     """
 
     read: Callable[[str], Reading]
     sizes: Mapping[str, float]
     failed: Mapping[str, str]
-    thresholds: Mapping[str, float] = field(default_factory=dict)

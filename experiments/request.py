@@ -11,6 +11,7 @@ from ..baseline.run import FusionRun
 from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
 from ..core.labels import BASIC, LabelSet
+from ..corpora import table
 from ..corpora.corpus import Corpus, CorpusRequest
 from ..corpora.registry import read_corpus, reader
 from ..llm.run import find_run
@@ -68,6 +69,8 @@ def corpus_for(request: EvaluationRequest, runs: Sequence[Run], context: Context
     task = common_task(runs)
     labels = common_labels(runs, name) if task != "number" else None
     asked = replace(request.corpus, labels=labels, task=annotation_for(runs, task, name) or "", splits=None)
+    if name == table.READER.name and len(scales := {learnt_range(run) for run in runs}) == 1:
+        asked = replace(asked, range=scales.pop())
     with suppress(MediaError):
         corpus = read_corpus(asked, context)
         if request.split in corpus.splits:
@@ -87,17 +90,28 @@ def common_task(runs: Sequence[Run]) -> Task:
     return runs[0].task
 
 
+def learnt_range(run: Run) -> tuple[float, float] | None:
+    """The lowest and the highest rating on the scale that a run answers on; `None` where it gives labels."""
+    if run.task != "number":
+        return None
+    return run.range or (reader(run.corpus).range if run.corpus is not None else None)
+
+
 def annotation_for(runs: Sequence[Run], task: Task, corpus_name: str) -> str | None:
     """Which of a corpus's annotations runs are measured by: what those that were trained on it learnt.
 
-    `None` where their labels tell.
+    `None` where their labels tell, or the data do.
 
     Raises:
         SettingsError: they learnt different ones.
     """
     of_corpus = reader(corpus_name).tasks
-    usual = next((name for name, labels in of_corpus.items() if labels is None), None) if task == "number" else None
-    learnt = {run.annotation or usual for run in runs if run.training.get("corpus") == corpus_name}
+    usual = None
+    if task != "labels" and task in of_corpus:
+        usual = task  # a table is read as what is asked for; that its clips have one label is for it to show
+    elif task == "number":
+        usual = next((name for name, labels in of_corpus.items() if labels is None), None)
+    learnt = {run.annotation or usual for run in runs if run.corpus == corpus_name}
     named = sorted(name for name in learnt if name is not None)
     if len(named) > 1:
         raise SettingsError(

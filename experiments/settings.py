@@ -64,6 +64,10 @@ class FinetuneSettings(TrainingSettings):
     """What is usual for voices: the norms of a run or adapter, or a `norms.json`."""
     labels: str | tuple[str, ...] | None = None
     """Label set of a table: a name or the labels themselves; null to take it from the data."""
+    range: tuple[float, float] | None = None
+    """Lowest and highest rating of a table; null to take whole numbers around its ratings."""
+    task: str | None = None
+    """Which of the corpus's annotations, where it has several; null for the usual one."""
     teaches: Literal["T", "V", "A"] = "T"
     """What the first corpus's labels are about, where others are mixed in or teachers asked."""
     mix: tuple[MixSettings, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import fmean
 
 from ..core.context import Context
@@ -21,8 +22,11 @@ from ..llm.run import TextRun
 from ..prompts.render import render
 from ..textualize.clips import moments_of_clips
 from ..textualize.mixture import Labelled, Mixture, MixtureSettings, Signal
+from ..training.progress import Metrics
+from ..training.run import Task
 from .clips import before_each, norms_of, perceived
-from .dev_metrics import label_measures
+from .dev_metrics import Answered, metrics_of, task_of
+from .request import TARGETS
 from .settings import FinetuneSettings, MixSettings
 
 # By clip id, how likely each label is in a teacher's eyes.
@@ -78,18 +82,16 @@ def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Co
     """
     name, data = request.name, request.data
     labels = label_set(settings.labels) if settings.labels is not None else None
-    main = read_corpus(replace(request, labels=labels), context)
-    if main.label_set is None:
-        raise SettingsError(f"{name} has numbers to predict; fine-tuning takes labels")
-    if len(main.label_set.labels) == 1:
+    asked = replace(request, labels=labels, task=settings.task or "", range=settings.range)
+    main = read_corpus(asked, context)
+    _check_settings(settings, task_of(main), name)
+    if main.label_set is not None and len(main.label_set.labels) == 1 and task_of(main) == "labels":
         raise SettingsError(
             f"all clips of {name} in {data} are {main.label_set.labels[0]!r}: there is nothing to tell apart"
         )
     for split in ("train", "dev"):
-        if not any(isinstance(clip.target, str) for clip in main.split(split)):
-            raise SettingsError(
-                f"{name} in {data} has no clips with one label in its {split} split; try --folds source"
-            )
+        if not any(clip.target is not None for clip in main.split(split)):
+            raise SettingsError(f"{name} in {data} has no labelled clips in its {split} split; try --folds source")
     sources = [TrainingCorpus(name, main, settings.teaches)]
     for mixed in settings.mix:
         name = mixed.name or mixed.corpus
@@ -103,6 +105,28 @@ def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Co
     # What is remembered of two tables, and measured on each, stays apart.
     names = unique_names([source.name for source in sources])
     return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
+
+
+def _check_settings(settings: FinetuneSettings, task: Task, name: str) -> None:
+    """Raises:
+    SettingsError: a setting is about clips with one label each, and these have something else.
+    """
+    loss = settings.loss
+    asked = {
+        "mix": settings.mix,
+        "mixture": settings.mixture,
+        "teachers": settings.teachers,
+        "head.kind: label-words": settings.head.kind == "label-words",
+        "loss.logit_adjustment": loss.logit_adjustment,
+        "loss.label_smoothing": loss.label_smoothing,
+        "loss.class_weights": task == "number" and loss.class_weights != "none",
+    }
+    about_one_label = [what for what, given in asked.items() if given]
+    if task != "labels" and about_one_label:
+        raise SettingsError(
+            f"clips of {name} have {TARGETS[task]} each, and {about_one_label[0]} is for one label a clip; leave it "
+            f"out, or choose annotations that are one label with --task ({', '.join(reader(name).tasks)})"
+        )
 
 
 def mixed_in(settings: FinetuneSettings, mixed: Sequence[str]) -> FinetuneSettings:
@@ -162,7 +186,7 @@ def training_data_of(
                 before,
             )
             for clip, moment, voice, before in zip(clips, moments, voices, before_each(clips, moments), strict=True)
-            if isinstance(clip.target, str) and _teaches(source, moment)
+            if clip.target is not None and _teaches(source, moment)
         )
         if clips and not splits[split]:
             missing = next(iter(source.corpus.missing.values()), None)
@@ -242,28 +266,34 @@ def labelled_prompts(
     taught = [f"{each.source.name}[{each.source.teaches}] " for each in data if each.splits["dev"]]
 
     def metrics(scored: Sequence[Scored]) -> dict[str, float]:
-        answers = iter([each.label for each in scored])
+        rest = iter(scored)
         measured = {}
-        for name, (_, examples) in parts.items():
-            true = [each.label for each in examples]
-            measures = label_measures(true, [next(answers) for _ in true], run.labels)
+        for name, part in parts.items():
+            measures = part.metrics(list(islice(rest, len(part.examples))))
             measured |= {f"{name}{measure}": value for measure, value in measures.items()}
         if settings.mix:
-            measured["mean"] = fmean(measured[f"{name}{parts[name][0]}"] for name in taught)
+            measured["mean"] = fmean(measured[f"{name}{parts[name].select}"] for name in taught)
         return measured
 
     return LabelledPrompts(
         lambda epoch: examples_of(data, run, settings, epoch, opinions),
-        [each for _, examples in parts.values() for each in examples],
+        [each for part in parts.values() for each in part.examples],
         metrics,
-        "mean" if settings.mix else data[0].source.corpus.metric,
+        "mean" if settings.mix else parts[""].select,
     )
 
 
-def _dev_parts(
-    data: Sequence[TrainingData], run: TextRun, settings: FinetuneSettings
-) -> dict[str, tuple[str, list[Example]]]:
-    """By what its measures begin with, each corpus's own measure and its dev clips, once for each way to read them."""
+@dataclass(frozen=True, eq=False)
+class _DevPart:
+    """Dev clips of a corpus, read one way; how they are measured, and the corpus's own measure."""
+
+    examples: Sequence[Example]
+    metrics: Metrics[Answered]
+    select: str
+
+
+def _dev_parts(data: Sequence[TrainingData], run: TextRun, settings: FinetuneSettings) -> dict[str, _DevPart]:
+    """By what its measures begin with, each corpus's dev clips, once for each way to read them."""
     parts = {}
     for each in data:
         source, clips = each.source, each.splits["dev"]
@@ -271,5 +301,6 @@ def _dev_parts(
         for letters in dict.fromkeys([source.teaches, has] if settings.mix else [has]):
             if clips:
                 examples = [example(clip, clip.with_only(letters), run) for clip in clips]
-                parts[f"{source.name}[{letters}] " if settings.mix else ""] = (source.corpus.metric, examples)
+                measured = metrics_of(source.corpus, [each.target for each in examples])
+                parts[f"{source.name}[{letters}] " if settings.mix else ""] = _DevPart(examples, *measured)
     return parts

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from ..core.timeline import Prompt
+from ..core.timeline import Prompt, Target
+from ..training.tasks import objective_for, targets_of
+from .run import TextRun
 from .settings import TrainingSettings
 from .tokens import PromptTokenizer, batches_by_length, batches_of_runs, collate, shuffled_batches
 from .turns import read_once
@@ -24,7 +24,7 @@ PADDED_TOGETHER = {"cpu": 512, "cuda": 16384}
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt and its label.
+    """A prompt and what is to be learnt of it.
 
     Attributes:
         source: whose label it is: labels are as frequent as in their source.
@@ -32,7 +32,7 @@ class Example:
     """
 
     prompt: Prompt
-    label: str
+    target: Target
     source: str = ""
     soft: Mapping[str, float] | None = None
 
@@ -52,18 +52,21 @@ class Batches:
         self,
         examples: Sequence[Example],
         tokenizer: PromptTokenizer,
-        labels: Sequence[str],
+        run: TextRun,
         settings: TrainingSettings,
         epoch: int,
         *,
         device: str,
     ) -> None:
-        frequency = _frequencies(examples, labels)
-        self._targets = torch.tensor([_target(each, labels, settings) for each in examples])
-        self._weights = torch.tensor(_weights(examples, settings.loss.class_weights))
-        offsets = [settings.loss.logit_adjustment * np.log(frequency[each.source]) for each in examples]
-        self._offsets = torch.from_numpy(np.array(offsets, dtype=np.float32))
         self._padding_id, self._device = tokenizer.padding_id, device
+        self._targets = targets_of(run, [each.target for each in examples])
+        self._objective = objective_for(run, self._targets, settings.loss.class_weights)
+        self._soft, self._offsets = None, torch.zeros(len(examples), run.outputs)
+        if run.task == "labels":
+            frequency = _frequencies(examples, run.labels)
+            offsets = [settings.loss.logit_adjustment * np.log(frequency[each.source]) for each in examples]
+            self._offsets = torch.from_numpy(np.array(offsets, dtype=np.float32))
+            self._soft = torch.tensor([_soft(each, run.labels, settings) for each in examples])
         prompts, self._turns = read_once([example.prompt for example in examples])
         self._tokens = tokenizer(prompts)
         self.lengths = [len(self._tokens[place]) for place in self._turns.own]
@@ -87,22 +90,21 @@ class Batches:
             "turns": replace(turns, places=np.argsort(order)[turns.places]),
         }
 
-    def _collated(self, places: Sequence[int]) -> dict[str, Tensor]:
+    def _collated(self, places: Iterable[int]) -> dict[str, Tensor]:
         return collate([self._tokens[place] for place in places], self._padding_id, self._device)
 
     def loss(self, logits: Tensor, batch: Sequence[int]) -> Tensor:
-        """The weighted sum of the cross-entropies of logits (B, L)."""
-        targets, weights, offsets = (
-            each[batch].to(logits.device) for each in (self._targets, self._weights, self._offsets)
-        )
-        losses = cross_entropy(logits.float() + offsets, targets, reduction="none")
-        return (losses * weights).sum()
+        """The sum of the task's losses of logits (B, L); see `training.tasks.Objective`."""
+        device = logits.device
+        targets, offsets = self._targets[batch].to(device), self._offsets[batch].to(device)
+        soft = self._soft[batch].to(device) if self._soft is not None else None
+        return self._objective.to(device).each(logits.float() + offsets, targets, soft).sum()
 
 
-def _target(example: Example, labels: Sequence[str], settings: TrainingSettings) -> list[float]:
+def _soft(example: Example, labels: Sequence[str], settings: TrainingSettings) -> list[float]:
     """How likely each label (L,) is to be: the given one, smoothed, and the teacher's opinion."""
     smoothing = settings.loss.label_smoothing
-    hard = [(1 - smoothing) * (label == example.label) + smoothing / len(labels) for label in labels]
+    hard = [(1 - smoothing) * (label == example.target) + smoothing / len(labels) for label in labels]
     if example.soft is None:
         return hard
     weight = settings.loss.soft_weight
@@ -113,14 +115,5 @@ def _frequencies(examples: Sequence[Example], labels: Sequence[str]) -> dict[str
     """(L,) how frequent each label is, by source; never quite 0."""
     counts = {source: np.full(len(labels), 0.5) for source in {example.source for example in examples}}
     for example in examples:
-        counts[example.source][labels.index(example.label)] += 1
+        counts[example.source][labels.index(str(example.target))] += 1
     return {source: count / count.sum() for source, count in counts.items()}
-
-
-def _weights(examples: Sequence[Example], kind: str) -> list[float]:
-    """What each example counts by its label: one on average."""
-    counts = Counter(example.label for example in examples)
-    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[kind]
-    weights = [counts[example.label] ** -power for example in examples]
-    mean = sum(weights) / len(weights)
-    return [weight / mean for weight in weights]

@@ -1,4 +1,8 @@
-"""Classification heads: from what a base makes of a prompt, and of the turns before it, to a logit for each label."""
+"""Heads: from what a base makes of a prompt and of the turns before it to logits, one a label, or one for a rating.
+
+What they mean is said elsewhere: `training.tasks` has how far they are from
+what was to be learnt, `training.answers` the scores that they are.
+"""
 
 from __future__ import annotations
 
@@ -66,19 +70,20 @@ class Classifier(nn.Module):
     """Dropout and a linear layer, in float32, on a prompt's hidden states as they are pooled.
 
     Args:
+        outputs: how many logits there are; see `Run.outputs`.
         pooling: of `llm.settings.Head`.
         remembers: whether turns before it add to what a prompt says by itself.
     """
 
     def __init__(
-        self, hidden_size: int, labels: int, pooling: str, dropout: float = 0.0, *, remembers: bool = False
+        self, hidden_size: int, outputs: int, pooling: str, dropout: float = 0.0, *, remembers: bool = False
     ) -> None:
         super().__init__()
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
         width = (2 if pooling == "target-mean+pooler" else 1) * hidden_size
-        self.classifier = nn.Linear(width, labels)
-        self.memory = Memory(width, labels, dropout) if remembers else None
+        self.classifier = nn.Linear(width, outputs)
+        self.memory = Memory(width, outputs, dropout) if remembers else None
 
     def forward(self, hidden: Tensor, pooled: Tensor, attended: Tensor, target: Tensor) -> Tensor:
         """Logits (B, L) from hidden states (B, T, H), pooled (B, H) and masks (B, T).

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..core.errors import EmoscribeError, SettingsError
+from ..core.labels import given
 from ..core.timeline import Scored
 from ..training import processes
+from ..training.answers import tuned_thresholds
 from ..training.progress import Metrics
+from ..training.tasks import check_target
 from .batches import Batches, Example
 from .checkpoint import save_adapter
 from .parallel import apart, average_gradients
@@ -31,7 +34,7 @@ class LabelledPrompts:
 
     Attributes:
         examples_of: the examples of an epoch, counted from 0; as many each.
-        dev: what epochs are measured on, and the temperature is fitted to.
+        dev: what epochs are measured on, and temperatures or thresholds are fitted to.
         metrics: measures the scores of dev.
         select: the measure that the best epoch is chosen by.
     """
@@ -82,9 +85,7 @@ class PromptLearner:
         examples = self._data.examples_of(epoch)
         check_examples(self._run, examples)
         predictor = self._predictor
-        batches = Batches(
-            examples, predictor.tokenizer, self._run.labels, self._settings, epoch, device=predictor.device
-        )
+        batches = Batches(examples, predictor.tokenizer, self._run, self._settings, epoch, device=predictor.device)
         return [Batch(batches, places) for places in batches.indices]
 
     def backward(self, batch: Batch, scale: Callable[[Tensor], Tensor]) -> float:
@@ -120,7 +121,7 @@ class PromptLearner:
         return float(total)
 
     def measure(self) -> tuple[Mapping[str, float], dict[str, Any]]:
-        """Measures of dev, and the temperatures fitted to it; the prompts are shared out to all processes."""
+        """Measures of dev, and what is fitted to it; the prompts are shared out to all processes."""
         prompts = [example.prompt for example in self._data.dev]
         # A model that lies in all of them is run by all of them in step.
         scored = (
@@ -128,9 +129,8 @@ class PromptLearner:
             if processes.is_sharded()
             else processes.mapped(lambda some: self._predictor.predict(some), prompts)
         )
-        labels = [example.label for example in self._data.dev]
-        temperatures = fitted_temperatures(labels, scored, [prompt.signals for prompt in prompts])
-        return self._data.metrics(scored), {"temperature": temperatures.pop(""), "temperatures": temperatures}
+        scored, fitted = fitted_to(self._run, self._data.dev, scored)
+        return self._data.metrics(scored), fitted
 
     def keep(self) -> None:
         save_adapter(self._predictor, self._run.base.id, self._run.folder)
@@ -144,15 +144,29 @@ class PromptLearner:
         return counted * processes.count() * batch.epoch.loss(logits, part) / len(batch.places)
 
 
+def fitted_to(
+    run: TextRun, dev: Sequence[Example], scored: Sequence[Scored]
+) -> tuple[Sequence[Scored], dict[str, Any]]:
+    """What was scored, answered by what is fitted to it: temperatures of labels, thresholds of sets."""
+    if run.task == "number":
+        return scored, {}
+    if run.task == "label-sets":
+        targets = [each.target for each in dev if isinstance(each.target, frozenset)]
+        thresholds = tuned_thresholds([each.scores for each in scored], targets)
+        return [replace(each, given=given(each.scores, thresholds)) for each in scored], {"thresholds": thresholds}
+    labels = [str(each.target) for each in dev]
+    temperatures = fitted_temperatures(labels, scored, [each.prompt.signals for each in dev])
+    return scored, {"temperature": temperatures.pop(""), "temperatures": temperatures}
+
+
 def check_examples(run: TextRun, examples: Sequence[Example]) -> None:
     """Raises:
-    SettingsError: there are none, or one has a label that the run does not have.
+    SettingsError: there are none, or one has a target that is not the run's.
     """
     if not examples:
         raise SettingsError("training needs examples, and others to measure on; one of the two is empty")
-    unknown = {example.label for example in examples} - set(run.labels)
-    if unknown:
-        raise SettingsError(f"label {sorted(unknown)[0]!r} is not among the run's: {', '.join(run.labels)}")
+    for each in examples:
+        check_target(run, each.target, f"an example ({each.prompt.text[:40]!r})")
 
 
 def _is_half(device: str, precision: str) -> bool:

@@ -23,14 +23,14 @@ class Plan:
     Attributes:
         settings: as asked for, every `auto` resolved.
         run: the adapter that reads.
-        labels: the answers there will be.
+        labels: the answers there will be; `None` where moments are rated.
         wording, prompt: the run's own.
         choices: what `auto` chose and why, a line each.
     """
 
     settings: AnalyzeSettings
     run: TextRun
-    labels: LabelSet
+    labels: LabelSet | None
     wording: WordingSettings
     prompt: PromptSettings
     choices: tuple[str, ...]
@@ -55,15 +55,22 @@ def make_plan(settings: AnalyzeSettings, context: Context) -> Plan:
     return Plan(settings, run, labels, wording, prompt, tuple(choices))
 
 
-def _labels_from(run: TextRun, name: str | None) -> LabelSet:
+def _labels_from(run: TextRun, name: str | None) -> LabelSet | None:
     """The label set asked for, if the run can give it."""
+    if run.task == "number":
+        if name is not None:
+            raise SettingsError(
+                f"run {run.name} gives ratings and no labels; leave --labels out or choose another --run"
+            )
+        return None
     if name is None or name == run.label_set:
         return LabelSet(run.label_set, run.labels)
     wanted = label_set(name)
-    if wanted.parts is not None and run.label_set == BASIC.name:
+    if wanted.parts is not None and run.label_set == BASIC.name and run.task == "labels":
         return wanted
     raise SettingsError(
-        f"run {run.name} scores {run.label_set} labels ({', '.join(run.labels)}) and cannot give {name!r} ones; "
+        f"run {run.name} scores {'any number of ' if run.task == 'label-sets' else ''}{run.label_set} labels "
+        f"({', '.join(run.labels)}) and cannot give {name!r} ones; "
         "leave --labels out or choose another --run"
     )
 

@@ -1,4 +1,4 @@
-"""A base model with a run's adapter and head: prompts to a probability for each label."""
+"""A base model with a run's adapter and head: prompts to scores, or to a rating."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, MediaError
 from ..core.files import read_json
+from ..core.labels import given
 from ..core.timeline import Prompt, Scored
 from ..core.weights import find_base
+from ..training.answers import scores_of
 from .run import ADAPTER, HEAD, TextRun
 from .tokens import PromptTokenizer, Tokens, batches_by_length, collate
 from .turns import read_once
@@ -33,19 +37,24 @@ class TextPredictor:
     """A `training.predictor.Predictor` of prompts.
 
     Attributes:
+        run: whose labels, thresholds or scale it answers by.
         model: a batch as `collate` makes it, and what it begins with, to what
             is read of each prompt; that, `judged`, to logits (N, L), L as
-            `labels`.  Its `head` is what was trained beside the adapter, or `None`.
+            `run.outputs`.  Its `head` is what was trained beside the adapter, or `None`.
         temperatures: what the logits are divided by, by the signals of the moment; `""` for all other signals.
         files: where its weights lie.
     """
 
+    run: TextRun
     model: Classification | LabelWords
     tokenizer: PromptTokenizer
-    labels: tuple[str, ...]
     temperatures: Mapping[str, float]
     device: str
     files: tuple[Path, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.run.labels
 
     @property
     def sizes(self) -> dict[str, float]:
@@ -61,7 +70,7 @@ class TextPredictor:
         batch_tokens: int | None = None,
         progress: Callable[[float], None] = lambda done: None,
     ) -> list[Scored]:
-        """The scores of each prompt, in their order.
+        """What each prompt is answered with, in their order.
 
         What reads alike, as the turns before a prompt and the prompts that
         these had themselves, is read once.  Prompts of similar length share a
@@ -83,21 +92,24 @@ class TextPredictor:
         most = batch_tokens or BATCH_TOKENS[self.device]
         try:
             with torch.inference_mode():
-                rows = self._probabilities(prompts, most, progress)
+                logits = self._logits(prompts, most, progress)
         except torch.OutOfMemoryError:
             raise EmoscribeError(
                 f"the GPU's memory does not hold the model and {most} tokens at a time; set model.batch_tokens lower, "
                 "or free memory that others use"
             ) from None
-        return [
-            Scored(prompt.id, dict(zip(self.labels, row, strict=True)))
-            for prompt, row in zip(prompts, rows, strict=True)
-        ]
+        rows = scores_of(self.run, logits).tolist()
+        return [self._scored(prompt.id, row) for prompt, row in zip(prompts, rows, strict=True)]
 
-    def _probabilities(
-        self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]
-    ) -> list[list[float]]:
-        """(N, L)."""
+    def _scored(self, id: str, row: Sequence[float]) -> Scored:
+        if self.run.task == "number":
+            return Scored(id, {}, rating=row[0])
+        scores = dict(zip(self.labels, row, strict=True))
+        several = given(scores, self.run.thresholds) if self.run.task == "label-sets" else None
+        return Scored(id, scores, several)
+
+    def _logits(self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]) -> np.ndarray:
+        """(N, L), divided by the temperature."""
         import torch
 
         read, turns = read_once(prompts)
@@ -115,10 +127,9 @@ class TextPredictor:
                 rows[index] = row
             done += len(batch)
             progress(done / len(read))
-        logits = self.model.judged(torch.stack(rows), turns).double()
+        logits = self.model.judged(torch.stack(rows), turns).double().cpu().numpy()
         temperatures = [self.temperatures.get(prompt.signals, self.temperatures[""]) for prompt in prompts]
-        logits /= torch.tensor(temperatures, dtype=logits.dtype, device=logits.device).unsqueeze(1)
-        return torch.softmax(logits, dim=-1).tolist()
+        return logits / np.array(temperatures)[:, None]
 
     def _prefix(self, tokens: Sequence[Tokens]) -> Prefix | None:
         """What all prompts begin with, read ahead."""
@@ -148,9 +159,9 @@ def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EmoscribeError(f"run {run.folder} cannot be loaded onto {run.base.id}: {reason}") from None
     return TextPredictor(
+        run=run,
         model=model.to(chosen).eval(),
         tokenizer=tokenizer,
-        labels=run.labels,
         temperatures={**run.temperatures, "": run.temperature},
         device=chosen,
         files=tuple(
@@ -179,7 +190,7 @@ def _load_model(run: TextRun, base: Path, tokenizer: PromptTokenizer, device: st
     config = read_config(base)
     encoder = load_encoder(base, run.folder, config, device, run.base.quantization)
     hidden_size = encoder.hidden_size if isinstance(encoder, Encoder) else config["hidden_size"]
-    head = Classifier(hidden_size, len(run.labels), run.head.pooling, remembers=run.prompt.history_turns > 0)
+    head = Classifier(hidden_size, run.outputs, run.head.pooling, remembers=run.prompt.history_turns > 0)
     head.load_state_dict({name: tensor.float() for name, tensor in load_file(run.folder / HEAD).items()})
     return Classification(encoder, head)
 

@@ -67,7 +67,8 @@ class TextRun(Run):
     Attributes:
         norms: of voices, in the form of `norms.json`; not part of the description.
         zero_shot: whether there is no adapter; nothing of it is on disk.
-        temperature: what logits are divided by, fitted on `dev`.
+        temperature: what logits are divided by, fitted on `dev`; of sets of labels, thresholds are instead, and of
+            ratings there is none.
         temperatures: the same for moments with these signals (letters of TVA) and no others, where `dev` has enough
             of them.
     """
@@ -88,9 +89,20 @@ class TextRun(Run):
 
     @model_validator(mode="after")
     def _distinct_labels(self) -> TextRun:
-        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
-            raise ValueError("labels must be distinct, and at least two")
+        fewest = {"labels": 2, "label-sets": 1, "number": 0}[self.task]
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < fewest:
+            raise ValueError(f"labels must be distinct, and at least {fewest} where the task is {self.task}")
+        if self.task != "labels" and self.head.kind == "label-words":
+            raise ValueError(f"head.kind label-words answers with one label, and the task is {self.task}")
         return self
+
+    @property
+    def corpus(self) -> str | None:
+        return next((part["corpus"] for part in self.training.get("data", ())), None)
+
+    @property
+    def annotation(self) -> str | None:
+        return self.training.get("settings", {}).get("task")
 
     @property
     def modalities(self) -> str:

@@ -15,10 +15,10 @@ from ..training.settings import LoopSettings
 
 
 class Head(Settings):
-    """What turns the model's reading into scores."""
+    """What turns the model's reading into scores, or into a rating."""
 
     kind: Literal["classification", "label-words"] = "classification"
-    """A linear layer over the label set, or how likely a causal model finds each label's words as the answer."""
+    """A linear layer, or how likely a causal model finds each label's words as the answer, of which there is one."""
     pooling: Literal["target-mean+pooler", "target-mean", "last-token"] = "target-mean+pooler"
     """What a linear layer sees: the mean of the target's tokens (and the pooled first one), or the prompt's last."""
 
@@ -50,7 +50,7 @@ class LoraSettings(Settings):
 
 
 class LossSettings(Settings):
-    """Cross-entropy, and how labels weigh in it."""
+    """Cross-entropy, and how labels weigh in it; of ratings the absolute error, in which nothing weighs."""
 
     logit_adjustment: float = Field(default=0.0, ge=0, le=1)
     """1 learns to answer as if all labels were equally frequent in their corpus, 0 as they are (Menon et al., 2021)."""

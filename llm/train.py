@@ -1,7 +1,7 @@
 """LoRA fine-tuning: labelled prompts in, a run folder out.
 
-Whatever the base, the head and the number of processes: batches of prompts of
-similar length, cross-entropy, the epoch that does best on held-out prompts.
+Whatever the base, the head, the task and the number of processes: batches of
+prompts of similar length, the task's loss, the epoch that does best on held-out prompts.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def fit(
     and only the main one writes.
 
     Args:
-        run: what is to come out, but for temperature and metrics.
+        run: what is to come out, but for metrics and what is fitted to dev.
         base: the folder of the base model.
         resume: go on from the checkpoint in the run's folder, if there is one.
 
     Raises:
-        SettingsError: no examples, a label that the run does not have, or a measure that is not measured.
+        SettingsError: no examples, a target that is not the run's, or a measure that is not measured.
         UnavailableError: the device is not here, or what the base model needs.
         Diverged: the loss is no number any more.
         EmoscribeError: the folder cannot be written to.

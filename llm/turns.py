@@ -36,12 +36,12 @@ class Turns:
 
     def some(self, which: Sequence[int]) -> tuple[np.ndarray, Turns]:
         """Of some prompts alone: the places that they need, and what each remembers of those."""
-        which = np.asarray(which)
-        lengths = self.lengths[which]
-        there = np.arange(lengths.max()) < lengths[:, None]
-        places = np.where(there, self.places[which, : lengths.max()], self.own[which][:, None])
+        rows, lengths = list(which), self.lengths[list(which)]
+        longest = lengths.max()
+        there = np.arange(longest) < lengths[:, None]
+        places = np.where(there, self.places[rows, :longest], self.own[rows][:, None])
         needed, moved = np.unique(places, return_inverse=True)
-        return needed, Turns(moved.reshape(places.shape), self.who[which, : lengths.max()], lengths)
+        return needed, Turns(moved.reshape(places.shape), self.who[rows, :longest], lengths)
 
     def follows_the_one_before(self) -> np.ndarray:
         """(N,) bool, whether a prompt's last turn is the prompt that stands before it."""

@@ -72,9 +72,9 @@ def adapted(
         model.enable_input_require_grads()
     model = get_peft_model(model, _lora(model, settings.lora))
     return TextPredictor(
+        run=run,
         model=_with_head(model, run, settings, tokenizer.answers),
         tokenizer=tokenizer,
-        labels=run.labels,
         temperatures={"": 1.0},
         device=device,
     )
@@ -88,7 +88,7 @@ def _with_head(
     encoder = Encoder(model)
     head = Classifier(
         encoder.hidden_size,
-        len(run.labels),
+        run.outputs,
         settings.head.pooling,
         settings.head_dropout,
         remembers=run.prompt.history_turns > 0,

@@ -13,7 +13,7 @@ from ..core.errors import SettingsError
 from ..core.files import dumps, make_folder, write_text
 from ..core.text import one_line
 from ..core.timeline import LabelledTranscript, Segment
-from .lines import reading, shown_label
+from .lines import reading
 from .report import report_page
 from .schema import to_json
 
@@ -122,12 +122,17 @@ def _vtt(transcript: LabelledTranscript, folder: Path) -> str:
 
 
 def _csv(transcript: LabelledTranscript, folder: Path) -> str:
-    """One row a moment, a column a label with its score; the label is empty where there is no evidence."""
+    """One row a moment, a column a label with its score, or one with the rating.
+
+    What was read is empty where there is no evidence.
+    """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(
-        ["start_s", "end_s", "speaker", "text", "face", "voice", "evidence", "label", *map(_cell, transcript.labels)]
-    )
+    answer = {"rating": _rating} if transcript.range is not None else {"label": _label}
+    if transcript.thresholds:
+        answer["labels"] = _labels
+    about = ["start_s", "end_s", "speaker", "text", "face", "voice", "evidence"]
+    writer.writerow([*about, *answer, *map(_cell, transcript.labels)])
     for segment in transcript.segments:
         moment = segment.moment
         writer.writerow(
@@ -136,7 +141,7 @@ def _csv(transcript: LabelledTranscript, folder: Path) -> str:
                 f"{moment.end_s:.3f}",
                 *map(_cell, (moment.speaker, moment.text, moment.face, moment.voice)),
                 moment.evidence,
-                _cell(shown_label(segment)),
+                *("" if moment.evidence == "none" else cell(segment) for cell in answer.values()),
                 *(f"{segment.scores[label]:.6f}" for label in transcript.labels),
             ]
         )
@@ -172,6 +177,19 @@ def _cues(segments: Sequence[Segment]) -> list[tuple[int, int, str]]:
 def _stamp(time_ms: int, point: str) -> str:
     seconds, milliseconds = divmod(time_ms, 1000)
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{milliseconds:03d}"
+
+
+def _label(segment: Segment) -> str:
+    return _cell(segment.label)
+
+
+def _labels(segment: Segment) -> str:
+    """All that are given, as a table of labels has them."""
+    return _cell("|".join(map(one_line, segment.given or ())))
+
+
+def _rating(segment: Segment) -> str:
+    return f"{segment.rating:.6f}"
 
 
 def _cell(text: str | None) -> str:

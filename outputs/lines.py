@@ -16,15 +16,16 @@ def clock(time_s: float) -> str:
     return (f"{hours}:" if hours else "") + f"{minutes:02d}:{tenths // 10:02d}.{tenths % 10}"
 
 
-def shown_label(segment: Segment) -> str:
-    """The label, or nothing where there is nothing to judge by: a closed set has no way to abstain, a table has."""
-    return "" if segment.moment.evidence == "none" else segment.label
-
-
 def reading(segment: Segment) -> str:
-    """`surprise 0.71`, or `no evidence`: a score for nothing is no confidence."""
-    label = shown_label(segment)
-    return f"{label} {segment.scores[label]:.2f}" if label else "no evidence"
+    """`surprise 0.71`, several labels with commas between, or `rating -0.40`.
+
+    Or `no evidence`: a score for nothing is no confidence.
+    """
+    if segment.moment.evidence == "none":
+        return "no evidence"
+    if segment.rating is not None:
+        return f"rating {segment.rating:.2f}"
+    return ", ".join(f"{label} {segment.scores[label]:.2f}" for label in segment.shown)
 
 
 def segment_line(segment: Segment, width: int | None = None) -> str:
@@ -41,7 +42,7 @@ def segment_line(segment: Segment, width: int | None = None) -> str:
     # A picture has no time.
     times = f"[{clock(moment.start_s)} → {clock(moment.end_s)}]" if moment.end_s > 0 else "[picture]"
     # As wide as the longest label, so that what is said stands in a column.
-    judged = reading(segment).ljust(max(len(one_line(label)) for label in segment.scores) + len(" 0.00"))
+    judged = reading(segment).ljust(max(map(len, map(one_line, segment.scores or ("rating -",)))) + len(" 0.00"))
     said = None if moment.text is None else f'"{one_line(moment.text)}"' if moment.text else "(no words)"
     if said is not None and moment.speaker:
         said = f"{one_line(moment.speaker)}: {said}"

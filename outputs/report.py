@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ def report_page(transcript: LabelledTranscript, folder: str | Path) -> str:
         "player": _player(media),
         "sources": list(dict.fromkeys(_sources(media, Path(folder)))),
         "ratio": f"{media.width} / {media.height}" if media.has_video else None,
+        "kind": "rating" if transcript.range is not None else "labels" if transcript.thresholds else "label",
+        "range": transcript.range,
         "has_time": media.duration_s > 0 and bool(transcript.segments),
         "faces": bool(_people(transcript)),
         "provenance": [
@@ -127,13 +129,21 @@ def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
             row(segment["voice"]),
             [[int(person), row(seen)] for person, seen in segment["faces"].items()],
             _EVIDENCE.index(segment["evidence"]),
-            transcript.labels.index(segment["label"]),
-            [round(1000 * score) for score in segment["scores"].values()],
+            *_answer(segment, transcript.labels),
         ]
         for segment in whole["segments"]
     ]
     media = {name: whole["media"][name] for name in ("duration_s", "width", "height")}
-    return {"media": media, "labels": whole["labels"], "words": words, "segments": segments}
+    scale = {"range": whole["range"]} if "range" in whole else {}
+    return {"media": media, "labels": whole["labels"], **scale, "words": words, "segments": segments}
+
+
+def _answer(segment: Mapping[str, Any], labels: Sequence[str]) -> list[Any]:
+    """A rating alone; or the label, the scores, and of any number of labels those that are given."""
+    if "rating" in segment:
+        return [round(segment["rating"], 3)]
+    given = [[labels.index(label) for label in segment["labels"]]] if "labels" in segment else []
+    return [labels.index(segment["label"]), [round(1000 * score) for score in segment["scores"].values()], *given]
 
 
 def _script_safe(value: Any) -> str:
@@ -166,7 +176,11 @@ def _facts(transcript: LabelledTranscript) -> str:
     else:
         facts.append("sound only")
     facts.append(f"{count:,} moment" + "s" * (count != 1))
-    facts.append(f"{len(transcript.labels)} labels ({transcript.label_set})")
+    if transcript.range is not None:
+        facts.append("rated from {:g} to {:g}".format(*transcript.range))
+    else:
+        several = ", any number a moment" if transcript.thresholds else ""
+        facts.append(f"{len(transcript.labels)} labels{several} ({transcript.label_set})")
     return " · ".join(facts)
 
 

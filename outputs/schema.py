@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.errors import MediaError
 from ..core.files import plain, read_json
-from ..core.labels import LABEL_SETS
+from ..core.labels import CUSTOM, LABEL_SETS
 from ..core.timeline import LabelledTranscript, Media, Moment, Segment
 
 # Of the JSON object; one that says none is from before there were versions, and has the first one's form.
@@ -22,6 +22,8 @@ def to_json(transcript: LabelledTranscript) -> dict[str, Any]:
     """The transcript as a JSON object that `transcript.schema.json` describes."""
     media = transcript.media
     tracks = {} if transcript.tracks is None else {"tracks": transcript.tracks}
+    thresholds = {"thresholds": transcript.thresholds} if transcript.thresholds else {}
+    scale = {} if transcript.range is None else {"range": transcript.range}
     return plain(
         {
             "version": VERSION,
@@ -34,6 +36,8 @@ def to_json(transcript: LabelledTranscript) -> dict[str, Any]:
                 "sha256": media.sha256,
             },
             "labels": transcript.labels,
+            **thresholds,
+            **scale,
             "segments": [_segment_json(segment, transcript.labels) for segment in transcript.segments],
             **tracks,
             "provenance": transcript.provenance,
@@ -53,14 +57,17 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
     """
     if value.get("version", VERSION) != VERSION:
         raise ValueError(f"its version is {value['version']}, this emoscribe reads version {VERSION}")
-    labels = tuple(value["labels"])
+    labels, scale = tuple(value["labels"]), value.get("range")
+    named = next((known.name for known in LABEL_SETS.values() if known.labels == labels), CUSTOM)
     return LabelledTranscript(
         media=Media(**value["media"], has_audio=True),
-        label_set=next((known.name for known in LABEL_SETS.values() if known.labels == labels), "custom"),
+        label_set=named if scale is None else "",
         labels=labels,
         segments=tuple(_segment(segment) for segment in value["segments"]),
         provenance=value["provenance"],
         tracks=value.get("tracks"),
+        thresholds=value.get("thresholds", {}),
+        range=None if scale is None else (scale[0], scale[1]),
     )
 
 
@@ -79,6 +86,11 @@ def read_result(path: str | Path) -> LabelledTranscript:
 
 def _segment_json(segment: Segment, labels: tuple[str, ...]) -> dict[str, Any]:
     moment = segment.moment
+    answer: dict[str, Any] = {"label": segment.label}
+    if segment.rating is not None:
+        answer = {"rating": segment.rating}
+    elif segment.given is not None:
+        answer["labels"] = segment.given
     return {
         "start_s": round(float(moment.start_s), 3),
         "end_s": round(float(moment.end_s), 3),
@@ -88,12 +100,13 @@ def _segment_json(segment: Segment, labels: tuple[str, ...]) -> dict[str, Any]:
         "voice": moment.voice,
         "faces": moment.faces,
         "evidence": moment.evidence,
-        "label": segment.label,
+        **answer,
         "scores": {label: segment.scores[label] for label in labels},
     }
 
 
 def _segment(value: Mapping[str, Any]) -> Segment:
-    moment = {name: item for name, item in value.items() if name not in ("label", "scores")}
+    moment = {name: item for name, item in value.items() if name not in ("label", "labels", "rating", "scores")}
     moment["faces"] = {int(person): words for person, words in moment["faces"].items()}
-    return Segment(Moment(**moment), scores=value["scores"])
+    given = tuple(value["labels"]) if "labels" in value else None
+    return Segment(Moment(**moment), value["scores"], given, value.get("rating"))

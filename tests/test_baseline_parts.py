@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 import torch
 from emoscribe.baseline.batches import check_streams, collate, shuffled_batches, sorted_batches
-from emoscribe.baseline.deciding import decided, tuned_thresholds, with_thresholds
+from emoscribe.baseline.deciding import decided, with_thresholds
 from emoscribe.baseline.frames import FeatureFrames
+from emoscribe.baseline.learner import mean_loss
 from emoscribe.baseline.run import FusionRun
 from emoscribe.baseline.scaler import Scaler, fit_scaler, load_scaler, save_scaler
 from emoscribe.baseline.seeds import over_seeds
 from emoscribe.baseline.settings import BaselineSettings, SearchSettings
-from emoscribe.baseline.tasks import Objective, objective_of, targets_of
 from emoscribe.baseline.windows import Window, stitched, windows_of
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.settings import CONFIGS, load, validate
 from emoscribe.extractors.features.settings import FeatureSettings
+from emoscribe.training.answers import scores_of, tuned_thresholds
 from emoscribe.training.run import Task
+from emoscribe.training.tasks import Objective, check_target, objective_for, targets_of
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 NAN = float("nan")
@@ -140,7 +142,7 @@ def test_a_window_counts_as_much_as_any_other_and_padding_not_at_all() -> None:
     there = torch.tensor([[True] * 4, [True, False, False, False]])
     logits[1, 1:] = NAN
     logits.requires_grad_()
-    loss = Objective("labels").loss(logits, targets, there)
+    loss = mean_loss(Objective("labels"), logits, targets, there)
     first = cross_entropy(logits[0], targets[:1].expand(4))
     assert float(loss.detach()) == pytest.approx(
         float((first + cross_entropy(logits[1, :1], targets[1:])).detach() / 2)
@@ -152,34 +154,46 @@ def test_a_window_counts_as_much_as_any_other_and_padding_not_at_all() -> None:
 
 def test_losses_of_whole_windows_and_of_numbers() -> None:
     logits, there = torch.tensor([[1.0], [-2.0]]), torch.ones(2, 5, dtype=torch.bool)
-    assert float(Objective("number").loss(logits, torch.tensor([[0.5], [1.0]]), there)) == pytest.approx(1.75)
+    assert float(mean_loss(Objective("number"), logits, torch.tensor([[0.5], [1.0]]), there)) == pytest.approx(1.75)
     given = torch.tensor([[1.0, 0.0]])
-    weighted = Objective("label-sets", torch.tensor([3.0, 1.0])).loss(torch.tensor([[0.3, -1.0]]), given, there[:1])
+    weighted = mean_loss(
+        Objective("label-sets", torch.tensor([3.0, 1.0])), torch.tensor([[0.3, -1.0]]), given, there[:1]
+    )
     plain = binary_cross_entropy_with_logits(torch.tensor([[0.3, -1.0]]), given, reduction="none")
     assert float(weighted) == pytest.approx(float((3 * plain[0, 0] + plain[0, 1]) / 2))
 
 
 @pytest.mark.parametrize(("kind", "power"), [("none", 0), ("sqrt", 0.5), ("balanced", 1)])
 def test_rare_labels_weigh_more(kind: str, power: float) -> None:
-    train = [clip([[0]], label) for label in ("anger", *["joy"] * 4)]
-    weights = objective_of(run_of("labels", class_weights=kind), train, "cpu").weights
+    run = run_of("labels")
+    targets = targets_of(run, ["anger", *["joy"] * 4])
+    weights = objective_for(run, targets, kind).weights
     if not power:
         assert weights is None
         return
     assert weights is not None
     assert float(weights[0] / weights[1]) == pytest.approx(4**power)
-    assert float(weights[targets_of(run_of("labels"), train)].mean()) == pytest.approx(1)
-    sets = [clip([[0]], frozenset(each)) for each in ({"anger"}, {"joy"}, {"joy"}, {"joy", "anger"}, set())]
-    positive = objective_of(run_of("label-sets", class_weights=kind), sets, "cpu").weights
+    assert float(weights[targets].mean()) == pytest.approx(1)
+    run = run_of("label-sets")
+    sets = [frozenset(each) for each in ({"anger"}, {"joy"}, {"joy"}, {"joy", "anger"}, set())]
+    positive = objective_for(run, targets_of(run, sets), kind).weights
     assert positive is not None
     assert positive.tolist() == pytest.approx([(3 / 2) ** power, (2 / 3) ** power, 4**power])
 
 
 def test_targets() -> None:
-    assert targets_of(run_of("labels"), [clip([[0]], "neutral"), clip([[0]], "anger")]).tolist() == [2, 0]
-    sets = [clip([[0]], frozenset({"joy", "anger"})), clip([[0]], frozenset())]
+    assert targets_of(run_of("labels"), ["neutral", "anger"]).tolist() == [2, 0]
+    sets = [frozenset({"joy", "anger"}), frozenset()]
     assert targets_of(run_of("label-sets"), sets).tolist() == [[1, 1, 0], [0, 0, 0]]
-    assert targets_of(run_of("number", ()), [clip([[0]], -1.5)]).tolist() == [[-1.5]]
+    assert targets_of(run_of("number", ()), [-1.5]).tolist() == [[-1.5]]
+
+
+def test_ratings_are_learnt_alike_on_every_scale() -> None:
+    """The ends of the scale are −1 and 1 to a model, and what it answers is on the scale again."""
+    run = run_of("number", ()).model_copy(update={"range": (1.0, 5.0)})
+    targets = targets_of(run, [1, 3, 4.5])
+    assert targets.tolist() == [[-1], [0], [0.75]]
+    assert scores_of(run, targets.numpy()).tolist() == [[1], [3], [4.5]]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +209,7 @@ def test_targets() -> None:
 )
 def test_other_targets_are_refused(task: Task, target: str | frozenset[str] | float | None, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        targets_of(run_of(task, () if task == "number" else LABELS), [clip([[0]], target)])
+        check_target(run_of(task, () if task == "number" else LABELS), target, "clip a")
 
 
 # ── decisions ────────────────────────────────────────────────────────────────
@@ -247,7 +261,7 @@ def test_thresholds_are_those_with_the_best_f1() -> None:
     targets = [frozenset(label for label, chance in zip(LABELS[:2], row, strict=False) if chance > 0.5) for row in
                1 / (1 + np.exp(-logits)) + rng.normal(0, 0.2, logits.shape)]  # fmt: skip
     scored = [decided(run, str(i), row[None], "mean-probability") for i, row in enumerate(logits)]
-    thresholds = tuned_thresholds(scored, targets)
+    thresholds = tuned_thresholds([dict(each.scores) for each in scored], targets)  # pyright: ignore
     answered = with_thresholds(scored, thresholds)
     for label in LABELS[:2]:
         scores = np.array([dict(each.scores)[label] for each in scored])  # pyright: ignore

@@ -16,7 +16,7 @@ from emoscribe.baseline.run import FusionRun
 from emoscribe.baseline.settings import BaselineSettings
 from emoscribe.cli import main
 from emoscribe.core.context import Context
-from emoscribe.core.errors import SettingsError
+from emoscribe.core.errors import MediaError, SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.labels import COMPOUND
 from emoscribe.corpora.corpus import CorpusRequest
@@ -246,7 +246,7 @@ def test_ratings_of_lines(tiny_bert: Path, tmp_path: Path) -> None:
     assert measured["mae"] < read_json(found.files["metrics.json"])["run"]["mae"] < 3 * 0.8
     assert "brought to -3 to 3 in proportion" in found.files["report.md"].read_text(encoding="utf-8")
     write_csv(other / "test.csv", ("text", "label"), ("well then", "joy"), ("no", "anger"))
-    with pytest.raises(SettingsError, match="clips of table have a label each, and the runs answer with a number"):
+    with pytest.raises(MediaError, match=r"test\.csv, row 1 .*: expected a rating, got 'joy'"):
         evaluate(EvaluationRequest(CorpusRequest("table", other), "test", (run.folder,)), tmp_path / "no")
 
 

@@ -51,6 +51,16 @@ def test_splits_and_classes_get_the_names_that_they_have_here(folder: Path) -> N
     assert set(corpus.label_set.labels if corpus.label_set else ()) == {"joy", "anger"}
 
 
+def test_lists_of_classes_are_sets_of_labels(tmp_path: Path) -> None:
+    import datasets
+
+    emotions = datasets.Sequence(datasets.ClassLabel(names=["joy", "anger"]))
+    rows = {"text": ["Hi.", "No.", "At noon."], "label": [[0], [1, 0], []]}
+    features = datasets.Features({"text": datasets.Value("string"), "label": emotions})
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(str(tmp_path / "train.parquet"))
+    assert [clip.target for clip in read(f"hf:{tmp_path}", ["train"]).clips] == [{"joy"}, {"anger", "joy"}, frozenset()]
+
+
 def test_other_files_that_the_library_reads(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("text,label\nHello there.,joy\nGo away.,anger\n")
     (tmp_path / "validation.csv").write_text("text,label\nHello.,joy\n")

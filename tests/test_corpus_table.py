@@ -121,6 +121,83 @@ def test_an_unknown_label_is_named_with_what_may_be_meant(tmp_path: Path) -> Non
     assert said.endswith("did you mean 'joy'?")
 
 
+# ── several labels, and ratings ──────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("separator", ["|", ";", " | "])
+def test_several_labels_in_a_cell(tmp_path: Path, separator: str) -> None:
+    csv_of(tmp_path, f'text,label\nx,"joy{separator}Surprise"\ny,\nz,surprise\n')
+    corpus = read(tmp_path)
+    assert [clip.target for clip in corpus.clips] == [{"joy", "surprise"}, frozenset(), {"surprise"}]
+    assert corpus.label_set == LabelSet("custom", ("surprise", "joy")) and corpus.metric == "macro_f1"
+    assert corpus.recognised == f"column 'label' holds any number of labels a clip, {separator.strip()!r} between them"
+    with pytest.raises(MediaError, match=r"row 1 \(line 2\), column 'label': unknown label 'joy'; there are: fear"):
+        read(tmp_path, labels=label_set(["fear", "surprise"]))
+
+
+def test_lists_of_labels(tmp_path: Path) -> None:
+    rows = [{"text": "x", "label": ["joy", "awe"]}, {"text": "y", "label": []}, {"text": "z", "label": ["awe"]}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus = read(tmp_path)
+    assert [clip.target for clip in corpus.split("train")] == [{"joy", "awe"}, frozenset(), {"awe"}]
+    assert [clip.target for clip in corpus.split("dev")] == [clip.target for clip in corpus.split("train")]
+    (tmp_path / "test.jsonl").write_text('{"text": "x", "label": null}\n')
+    with pytest.raises(MediaError, match=r"test.jsonl, row 1 \(line 1\), column 'label': no label"):
+        read(tmp_path)
+
+
+def test_commas_are_between_labels_where_sets_are_asked_for(tmp_path: Path) -> None:
+    csv_of(tmp_path, 'text,label\nx,"joy, awe"\ny,joy\n')
+    assert [clip.target for clip in read(tmp_path, task="label-sets").clips] == [{"joy", "awe"}, {"joy"}]
+    assert [clip.target for clip in read(tmp_path).clips] == ["joy, awe", "joy"]
+    # What is one of the labels asked for is one label, whatever is in it.
+    csv_of(tmp_path, "text,label\nx,joy|awe\ny,joy\n")
+    assert [clip.target for clip in read(tmp_path, labels=label_set(["joy", "joy|awe"])).clips] == ["joy|awe", "joy"]
+    assert read(tmp_path, task="labels").clips[0].target == "joy|awe"
+
+
+@pytest.mark.parametrize(
+    ("ratings", "scale"),
+    [
+        (("1", "4.5", "2"), (1, 5)),
+        (("-0.25", "2.1"), (-3, 3)),
+        (("-0.25", "0.1"), (-1, 1)),
+        (('"3,5"', "7"), (3, 7)),
+        (("0.5", "0.5"), (0, 1)),
+    ],
+)
+def test_numbers_of_which_one_is_not_whole_are_ratings(
+    tmp_path: Path, ratings: tuple[str, ...], scale: tuple[float, float]
+) -> None:
+    csv_of(tmp_path, "text,label\n" + "".join(f"x,{rating}\n" for rating in ratings))
+    corpus = read(tmp_path)
+    assert (corpus.label_set, corpus.range, corpus.metric) == (None, scale, "mae")
+    assert [clip.target for clip in corpus.clips] == [float(each.strip('"').replace(",", ".")) for each in ratings]
+    assert corpus.recognised == "column 'label' holds ratings, taken to be from {:g} to {:g}".format(*scale)
+
+
+def test_whole_numbers_are_ratings_where_these_are_asked_for(tmp_path: Path) -> None:
+    csv_of(tmp_path, "text,label\nx,1\ny,5\n")
+    assert (
+        read(tmp_path).recognised == "column 'label' holds whole numbers, taken as labels; --task number makes them "
+        "ratings"
+    )
+    assert [clip.target for clip in read(tmp_path, task="number").clips] == [1.0, 5.0]
+    assert read(tmp_path, task="number", range=(0, 10)).range == (0, 10)
+    with pytest.raises(MediaError, match=r"row 2 \(line 3\), column 'label': rating 5 is not from 0 to 4; set range"):
+        read(tmp_path, task="number", range=(0, 4))
+    with pytest.raises(SettingsError, match="range must go from a lower to a higher number, got 4 to 0"):
+        read(tmp_path, task="number", range=(4, 0))
+    with pytest.raises(SettingsError, match="range is for ratings, and column 'label' holds labels; leave it out, or"):
+        read(tmp_path, range=(0, 4))
+    with pytest.raises(SettingsError, match="table has numbers to predict, and 1, 5 are labels"):
+        read(tmp_path, task="number", labels=label_set(["1", "5"]))
+    csv_of(tmp_path, "text,label\nx,1.5\ny,NA\n")
+    with pytest.raises(MediaError, match=r"row 2 \(line 3\), column 'label': no rating \('NA'\)"):
+        read(tmp_path)
+
+
 # ── as spreadsheets and pandas write them ────────────────────────────────────
 
 
@@ -135,7 +212,7 @@ def test_whole_numbers_that_a_reader_made_floats_are_the_same_labels(tmp_path: P
     assert corpus.label_set.labels == ("0", "1")
     assert [clip.target for clip in corpus.clips] == ["0", "1", "0", "1", "1", "1", "0"]
     csv_of(tmp_path, "text,label\nx,0.5\ny,1.05\n")
-    assert {clip.target for clip in read(tmp_path, splits=("train",)).clips} == {"0.5", "1.05"}
+    assert {clip.target for clip in read(tmp_path, splits=("train",), task="labels").clips} == {"0.5", "1.05"}
 
 
 @pytest.mark.parametrize("written", ["", "nan", "NaN", "None", "NA", "<NA>", "null", "#N/A"])
@@ -231,8 +308,8 @@ def test_errors_name_the_place(tmp_path: Path, content: str, message: str) -> No
         ('{"label": "joy", "text": "x"}\nhello\n', r"train.jsonl, row 2 \(line 2\): not JSON"),
         ("[1, 2]\n", r"train.jsonl, row 1 \(line 1\): expected an object, got '\[1, 2\]'"),
         (
-            '{"label": ["joy"], "text": "x"}\n',
-            r"row 1 \(line 1\), column 'label': expected text or a number, got a list",
+            '{"label": {"joy": 1}, "text": "x"}\n',
+            r"row 1 \(line 1\), column 'label': expected text or a number, got a dict",
         ),
         (
             '{"label": "joy", "text": {"a": 1}}\n',

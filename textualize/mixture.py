@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..core.settings import Settings
-from ..core.timeline import Moment
+from ..core.timeline import Moment, Target
 from .expressions import EXPRESSED, expression
 from .face import AT_REST, NO_FACE, NOT_LOOKED
 from .heard import bare, misheard, punctuated
@@ -85,7 +85,7 @@ class MixtureSettings(Settings):
 
 @dataclass(frozen=True)
 class Labelled:
-    """A moment and its label.
+    """A moment and its label, or what else is to be learnt of it: only labels are mixed.
 
     Attributes:
         teaches: the signal that the label is about.
@@ -94,7 +94,7 @@ class Labelled:
     """
 
     moment: Moment
-    label: str
+    label: Target
     teaches: Signal
     voice: str | None = None
 
@@ -105,14 +105,14 @@ class Mixture:
     def __init__(self, labelled: Sequence[Labelled], settings: MixtureSettings) -> None:
         self._settings = settings
         self._lines = [each for each in labelled if each.teaches == "T" and each.moment.text]
-        self._teaching: dict[str, Mapping[str, list[Labelled]]] = {
+        self._teaching: dict[str, Mapping[Target, list[Labelled]]] = {
             signal: _by_label([each for each in labelled if each.teaches == signal]) for signal in "TVA"
         }
 
     def draw(self, teaches: Signal, count: int, rng: random.Random) -> list[Labelled]:
         """Moments that teach a signal, as many of each label but for those with few."""
         having = self._teaching[teaches]
-        labels = sorted(having)
+        labels = sorted(having, key=str)
         weights = [min(1.0, len(having[label]) / _ENOUGH_FACES) for label in labels]
         return [rng.choice(having[label]) for label in rng.choices(labels, weights, k=count)]
 
@@ -195,7 +195,7 @@ class Mixture:
         weights = {**lent, **own, "absent": settings.absent}
         return rng.choices(list(weights), list(weights.values()))[0] if any(weights.values()) else "unknown"
 
-    def _lender(self, signal: Signal, label: str | None, rng: random.Random) -> Labelled | None:
+    def _lender(self, signal: Signal, label: Target | None, rng: random.Random) -> Labelled | None:
         """Somebody with that label; of any, where `None`."""
         if label is None:
             return self.draw(signal, 1, rng)[0]
@@ -210,7 +210,7 @@ class Mixture:
         faces = len(self._teaching["V"].get(labelled.label, ()))
         share = max(self._settings.expressions, 1 - faces / _ENOUGH_FACES) if self._settings.expressions else 0.0
         if labelled.label in EXPRESSED and rng.random() < share:
-            return expression(labelled.label, rng)
+            return expression(str(labelled.label), rng)
         return self._fewer(labelled.moment.face or NO_FACE, rng)
 
     def _heard(self, labelled: Labelled, rng: random.Random) -> str:
@@ -237,7 +237,7 @@ class Mixture:
         return spelled
 
 
-def _by_label(labelled: Sequence[Labelled]) -> Mapping[str, list[Labelled]]:
+def _by_label(labelled: Sequence[Labelled]) -> Mapping[Target, list[Labelled]]:
     by_label = defaultdict(list)
     for each in labelled:
         by_label[each.label].append(each)

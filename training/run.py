@@ -33,6 +33,9 @@ class Run(Settings):
         folder: where it lies; not part of the description.
         label_set: the name of it; `labels` are in the order of the scores,
             and empty where the task is a number.
+        thresholds: by label, from which probability on it is given (label sets only).
+        range: the lowest and the highest rating (numbers only); of those that
+            do not say, models answer on the scale of their corpus as it is.
         metrics: what was measured, by data and seed.
         training: the settings and data it was trained with.
     """
@@ -45,6 +48,8 @@ class Run(Settings):
     task: Task = "labels"
     label_set: str = ""
     labels: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = {}
+    range: tuple[float, float] | None = None
     licence: str = ""
     metrics: Mapping[str, Any] = {}
     training: Mapping[str, Any] = {}
@@ -52,6 +57,16 @@ class Run(Settings):
     @property
     def name(self) -> str:
         return self.folder.resolve().name
+
+    @property
+    def outputs(self) -> int:
+        """How many logits its model has."""
+        return 1 if self.task == "number" else len(self.labels)
+
+    @property
+    def corpus(self) -> str | None:
+        """The corpus that it learnt, of several the first; `None` where it does not say."""
+        return self.training.get("corpus")
 
     @property
     def modalities(self) -> str:

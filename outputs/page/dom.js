@@ -34,9 +34,20 @@ export function clockTime(time_s, tenths = false) {
 
 export const percent = (fraction) => `${(100 * fraction).toFixed(3)}%`;
 
+/** The labels that people read: of any number all that are given, or else the likeliest. */
+export const shown = (segment) => (segment.labels?.length ? segment.labels : [segment.label]);
+
 /** What a moment was read as, in words. */
 export function reading(segment) {
-  return segment.evidence === "none"
-    ? "no evidence"
-    : `${segment.label} ${segment.scores[segment.label].toFixed(2)}`;
+  if (segment.evidence === "none") return "no evidence";
+  if (segment.rating !== undefined) return `rating ${segment.rating.toFixed(2)}`;
+  return shown(segment)
+    .map((label) => `${label} ${segment.scores[label].toFixed(2)}`)
+    .join(", ");
 }
+
+/** What is drawn over time: the labels, or the rating. */
+export const laneNames = ({ labels, range }) => (range ? ["rating"] : labels);
+
+/** Where a rating is on its scale, in 0 to 1; what lies beyond is at the end. */
+export const placed = (rating, [low, high]) => Math.min(Math.max((rating - low) / (high - low), 0), 1);

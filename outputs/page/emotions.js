@@ -1,7 +1,7 @@
 // The scores over time, and how often each label was read.
 
 import { block, chart } from "./chart.js";
-import { el, percent, reading } from "./dom.js";
+import { el, laneNames, percent, placed, reading, shown } from "./dom.js";
 
 // Of more labels than that, as of blends, only those that were read are shown.
 const MOST_LANES = 16;
@@ -16,19 +16,24 @@ export function momentAt(segments, time_s) {
 }
 
 /** The labels that have a lane. */
-export function drawnLabels({ labels, segments }) {
+export function drawnLabels(transcript) {
+  const { labels, segments } = transcript;
   const read = new Set(segments.filter(({ evidence }) => evidence !== "none").map(({ label }) => label));
-  return labels.length > MOST_LANES && read.size > 0 ? labels.filter((label) => read.has(label)) : labels;
+  return labels && labels.length > MOST_LANES && read.size > 0
+    ? labels.filter((label) => read.has(label))
+    : laneNames(transcript);
 }
 
-/** A lane a label: the height of a block is its score, the label read is filled. */
+/** A lane a label: the height of a block is its score, the labels read are filled.  Ratings have one lane. */
 export function timeline(clock, transcript, tints) {
   const spans = drawnSpans(transcript.segments, clock.duration_s);
+  const judged = spans.filter(({ segment }) => segment.evidence !== "none");
+  const height = ({ rating, scores }, label) => (transcript.range ? placed(rating, transcript.range) : scores[label]);
   const lanes = drawnLabels(transcript).map((label) => {
     const marks = { read: "", other: "" };
-    for (const { segment, start_s, end_s } of spans) {
-      if (segment.evidence === "none") continue;
-      marks[segment.label === label ? "read" : "other"] += block(start_s, end_s, segment.scores[label]);
+    for (const { segment, start_s, end_s } of judged) {
+      const read = transcript.range || shown(segment).includes(label);
+      marks[read ? "read" : "other"] += block(start_s, end_s, height(segment, label));
     }
     return { label, tint: tints[label], marks: Object.entries(marks).map(([kind, d]) => ({ kind, d })) };
   });
@@ -43,15 +48,27 @@ export function timeline(clock, transcript, tints) {
   });
 }
 
+/** The mean rating over the time of all moments that have one. */
+export function average({ segments, range }) {
+  let [sum, total_s] = [0, 0];
+  for (const { evidence, rating, start_s, end_s } of segments) {
+    if (evidence === "none") continue;
+    sum += rating * (end_s - start_s);
+    total_s += end_s - start_s;
+  }
+  const mean = total_s > 0 && `${(sum / total_s).toFixed(2)}, on a scale from ${range[0]} to ${range[1]}.`;
+  return el("p", {}, mean || "Nothing was rated.");
+}
+
 /** Share of the time of all moments that each label has, as a table. */
 export function frequencies(transcript, tints) {
   const times = new Map(transcript.labels.map((label) => [label, 0]));
   times.set("no evidence", 0);
   let total_s = 0;
   for (const segment of transcript.segments) {
-    const label = segment.evidence === "none" ? "no evidence" : segment.label;
     const length_s = segment.end_s - segment.start_s;
-    times.set(label, times.get(label) + length_s);
+    const read = segment.evidence === "none" ? ["no evidence"] : shown(segment);
+    for (const label of read) times.set(label, times.get(label) + length_s);
     total_s += length_s;
   }
   if (total_s === 0) return [];
@@ -68,6 +85,7 @@ export function frequencies(transcript, tints) {
       "p",
       { class: "note" },
       "Share of the time of all moments.",
+      transcript.segments.some((segment) => segment.labels) && " A moment may have several.",
       never.length > 0 && ` Never read: ${listed}.`,
     ),
   ];

@@ -1,6 +1,6 @@
 // The transcript: each moment with what it was judged by.
 
-import { clockTime, el, percent } from "./dom.js";
+import { clockTime, el, percent, placed, shown } from "./dom.js";
 import { momentAt } from "./emotions.js";
 import { personName } from "./faces.js";
 
@@ -32,7 +32,7 @@ function momentItem(clock, transcript, segment, tints) {
   };
   return el(
     "li",
-    { class: `moment ${segment.evidence}`, style: segment.evidence === "none" ? {} : tints[segment.label], onclick: go },
+    { class: `moment ${segment.evidence}`, style: segment.evidence === "none" ? {} : tints[segment.label ?? "rating"], onclick: go },
     clock.duration_s > 0 && el(
       "a",
       { class: "when", href: `#t=${segment.start_s}`, "aria-label": `Go to ${clockTime(segment.start_s, true)}` },
@@ -65,20 +65,30 @@ const cue = (name, words) => el("div", {}, el("dt", {}, name), el("dd", { dir: "
 
 function verdict(transcript, segment, tints) {
   if (segment.evidence === "none") return el("p", { class: "no-evidence" }, "no evidence");
-  const best = [...transcript.labels].sort((a, b) => segment.scores[b] - segment.scores[a]);
-  const shown = [segment.label, ...best.filter((label) => label !== segment.label)].slice(0, BARS);
   return [
-    el("ul", { class: "scores" }, shown.map((label) => scoreBar(label, segment.scores[label], tints[label]))),
+    el("ul", { class: "scores" }, (transcript.range ? ratingBar : scoreBars)(segment, transcript, tints)),
     segment.evidence === "weak" && el("p", { class: "weak-evidence" }, "on weak evidence"),
   ];
 }
 
-function scoreBar(label, score, tint) {
+function scoreBars(segment, { labels }, tints) {
+  const read = shown(segment);
+  const best = [...labels].sort((a, b) => segment.scores[b] - segment.scores[a]);
+  const bars = [...read, ...best.filter((label) => !read.includes(label))].slice(0, Math.max(BARS, read.length));
+  return bars.map((label) => {
+    const score = segment.scores[label];
+    return bar(label, score, score, read.includes(label), tints[label]);
+  });
+}
+
+const ratingBar = ({ rating }, { range }, tints) => bar("rating", rating, placed(rating, range), true, tints.rating);
+
+function bar(label, value, share, read, tint) {
   return el(
     "li",
-    { style: tint },
+    { class: read ? "read" : null, style: tint },
     el("span", { class: "label", dir: "auto" }, label),
-    el("span", { class: "number" }, score.toFixed(2)),
-    el("span", { class: "bar" }, el("i", { style: { width: percent(score) } })),
+    el("span", { class: "number" }, value.toFixed(2)),
+    el("span", { class: "bar" }, el("i", { style: { width: percent(share) } })),
   );
 }

@@ -1,8 +1,8 @@
 // Puts the drawings into the page and sets them in motion.
 
 import { createClock } from "./clock.js";
-import { clockTime, el, reading } from "./dom.js";
-import { frequencies, momentAt, timeline } from "./emotions.js";
+import { clockTime, el, laneNames, reading } from "./dom.js";
+import { average, frequencies, momentAt, timeline } from "./emotions.js";
 import { faceBoxes, unitCurves } from "./faces.js";
 import { moments } from "./moments.js";
 import { palette } from "./palette.js";
@@ -17,7 +17,7 @@ export function drawReport(root, transcript) {
   };
   const player = root.querySelector("video, audio");
   const clock = createClock(player, transcript.media.duration_s);
-  const tints = palette(transcript.labels);
+  const tints = palette(laneNames(transcript));
   const faces = transcript.tracks?.faces;
   // All charts begin at the same place, so that their times stand above each other.
   const letters = Math.max(...transcript.labels.map((label) => label.length));
@@ -25,7 +25,7 @@ export function drawReport(root, transcript) {
   const follow = root.querySelector("[data-follow]");
 
   if (clock.duration_s > 0) place("timeline", timeline(clock, transcript, tints));
-  place("frequencies", frequencies(transcript, tints));
+  place("frequencies", transcript.range ? average(transcript) : frequencies(transcript, tints));
   place("moments", moments(clock, transcript, tints, () => follow?.checked && player && !player.paused));
   if (faces?.people.length) {
     if (clock.duration_s > 0) place("units", unitCurves(clock, faces));

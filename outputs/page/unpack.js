@@ -2,13 +2,14 @@
 // come again and again only once.
 
 /** The transcript in its JSON form. */
-export function unpack({ media, labels, words, segments, tracks }) {
+export function unpack({ media, labels, range, words, segments, tracks }) {
   const phrase = (i) => (Array.isArray(words[i]) ? words[i].map(phrase).join(", ") : (words[i] ?? null));
   const evidence = ["none", "weak", "enough"];
   return {
     media,
     labels,
-    segments: segments.map(([start_s, end_s, speaker, text, face, voice, faces, grade, label, thousandths]) => ({
+    range,
+    segments: segments.map(([start_s, end_s, speaker, text, face, voice, faces, grade, ...answer]) => ({
       start_s,
       end_s,
       speaker: phrase(speaker),
@@ -17,9 +18,17 @@ export function unpack({ media, labels, words, segments, tracks }) {
       voice: phrase(voice),
       faces: Object.fromEntries(faces.map(([person, i]) => [person, phrase(i)])),
       evidence: evidence[grade],
-      label: labels[label],
-      scores: Object.fromEntries(labels.map((name, i) => [name, thousandths[i] / 1000])),
+      ...answered(labels, range, answer),
     })),
     tracks,
+  };
+}
+
+function answered(labels, range, [first, thousandths, given]) {
+  if (range) return { rating: first, scores: {} };
+  return {
+    label: labels[first],
+    labels: given?.map((i) => labels[i]),
+    scores: Object.fromEntries(labels.map((name, i) => [name, thousandths[i] / 1000])),
   };
 }
