@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from .options import (
     terminal,
 )
 
+if TYPE_CHECKING:
+    from ..core.timeline import PrecedingTurn, Prompt
+
 # Of a video; how a corpus is read is the run's to say.
 _OF_VIDEO = {"config": "config", "labels": "labels", "transcript": "transcript", "assignments": "set"}
 
@@ -33,7 +36,9 @@ _OF_VIDEO = {"config": "config", "labels": "labels", "transcript": "transcript",
 def command(ctx: click.Context, source: str, split: str, limit: int | None, **given: Any) -> None:
     """Print the exact prompts that the model reads for VIDEO, or for the clips of CORPUS.
 
-    Of a corpus they are those that `evaluate` scores; the run says how they are worded.
+    Of a corpus they are those that `evaluate` scores; the run says how they
+    are worded.  Turns that are remembered, each a prompt of its own before,
+    stand below in one line each, the oldest first.
     """
     with terminal(ctx.obj) as place:
         if names_corpus(source, given["data"]):
@@ -44,10 +49,10 @@ def command(ctx: click.Context, source: str, split: str, limit: int | None, **gi
         else:
             prompts = _of_video(Path(source), given, place)
         for each in prompts:
-            place.say(f"── {each.id}\n{each.text}\n")
+            place.say("\n".join((f"── {each.id}", each.text, *map(_remembered, each.history), "")))
 
 
-def _of_corpus(corpus: str, given: dict[str, Any], place: Terminal, split: str, limit: int | None) -> list[Any]:
+def _of_corpus(corpus: str, given: dict[str, Any], place: Terminal, split: str, limit: int | None) -> list[Prompt]:
     from ..experiments import EvaluationRequest, prompts
     from ..llm.settings import ModelSettings
 
@@ -63,8 +68,15 @@ def _of_corpus(corpus: str, given: dict[str, Any], place: Terminal, split: str, 
     return prompts(request, limit=limit, context=context)
 
 
-def _of_video(video: Path, given: dict[str, Any], place: Terminal) -> list[Any]:
+def _of_video(video: Path, given: dict[str, Any], place: Terminal) -> list[Prompt]:
     from ..pipeline import Session
 
     with Session(*plan_of(given, place)) as session:
         return session.prompts(video, transcript=given["transcript"])
+
+
+_WHO = {True: "same speaker", False: "someone else", None: "unknown speaker"}
+
+
+def _remembered(turn: PrecedingTurn) -> str:
+    return f"remembered, {_WHO[turn.same_speaker]}: " + turn.prompt.text.replace("\n", " · ")
