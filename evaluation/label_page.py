@@ -11,7 +11,6 @@ import numpy as np
 from . import figures
 from .calibration import reliability
 from .columns import Column
-from .comparison import in_words
 from .metrics import f1, interval, resampled
 from .pages import MISTAKES, Kind, Report, mistakes
 from .predictions import Predictions
@@ -91,7 +90,6 @@ LABELS = Kind(
     ),
     main=("weighted_f1", "macro_f1"),
     plain={"mean AUC": lambda entry: entry["auc"]["macro"], "ECE": lambda entry: entry["ece"]},
-    sentence=in_words,
     details=details,
     pictures=pictures,
 )

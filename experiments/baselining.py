@@ -71,7 +71,7 @@ def baseline(
                 f"{corpus.name} in {request.data} has no labelled clips in its {split} split; try --folds source"
             )
     report(f"{corpus.name}: {len(splits['train'])} clips to train on, {len(splits['dev'])} to choose by")
-    doubts = caveats_of_training(corpus)
+    doubts = caveats_of_training(corpus, settings.modalities)
     for doubt in doubts:
         report(f"{corpus.name}: {doubt}")
 

@@ -84,10 +84,11 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
     failed = {**(times.failed if times is not None else {})}
     for each in answered.values():
         failed |= each.failed
+    read = "".join(letters for run in runs.values() for letters in request.modalities or (run.modalities,))
     notes = [
         *(note for name, run in runs.items() for note in _untrained(run, name, labels, request)),
         *known,
-        *caveats(corpus, request.split),
+        *caveats(corpus, request.split, read),
         *([windows.in_words] if windows is not None else []),
         *(f"{clip}: {why}" for clip, why in failed.items()),
     ]
@@ -123,6 +124,7 @@ def _write(
             notes=notes,
             about=about,
             costs={name: each.cost for name, each in answered.items()},
+            metric=corpus.metric,
         )
     if data.windows is None or data.labels is None or data.task != "labels":
         return files

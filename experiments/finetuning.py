@@ -109,7 +109,11 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
         training={
             "modalities": settings.modalities,
             "data": [_described(source, split) for source in sources for split in ("train", "dev")],
-            "caveats": [f"{each.name}: {caveat}" for each in sources for caveat in caveats_of_training(each.corpus)],
+            "caveats": [
+                f"{each.name}: {caveat}"
+                for each in sources
+                for caveat in caveats_of_training(each.corpus, settings.modalities)
+            ],
             "settings": noted,
             "versions": {name: version(name) for name in ("emoscribe", "torch", "transformers", "peft")},
         },
@@ -137,7 +141,7 @@ def _described(source: TrainingCorpus, split: str) -> dict[str, Any]:
         "clips": len(clips),
         "labels": {label: counts[label] for label in source.corpus.label_set.labels},
         "licence": reader(source.corpus.name).licence,
-        "fingerprint": fingerprint(source.corpus),
+        "fingerprint": fingerprint(source.corpus, split),
     }
 
 

@@ -102,6 +102,7 @@ def test_a_run_is_whole(run, table: Path) -> None:
     assert run.metrics["epochs"][run.metrics["best_epoch"]]["dev"] == run.metrics["dev"]
     data = run.training["data"]
     assert [(each["split"], each["clips"]) for each in data] == [("train", 36), ("dev", 15)]
+    assert data[0]["fingerprint"] != data[1]["fingerprint"]
     assert set(load_traces(run.folder)) == {"table train", "table dev"}
     assert any("36 clips to train on, 15 to choose by" in line for line in lines)
     assert sum("epoch" in line for line in lines) == 3
