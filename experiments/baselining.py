@@ -141,7 +141,7 @@ def _trained(
     run: FusionRun, data: LabelledFeatures, resume: bool, report: Callable[[str], None], context: Context
 ) -> FusionRun:
     def callback_of(run: FusionRun) -> Report:
-        return Report(run.folder, run.settings.epochs, data.select, report, context.progress)
+        return Report(run.folder, data.select, report, context.progress)
 
     def callback_of_trial(trial: FusionRun) -> Report:
         report(f"{trial.folder.name}: learning rate {trial.settings.optimizer.learning_rate:g}")

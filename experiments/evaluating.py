@@ -14,7 +14,7 @@ from ..corpora.caveats import caveats, train_overlap
 from ..corpora.registry import reader
 from ..evaluation.answers import write_answers
 from ..evaluation.pages import MODALITY_NAMES
-from ..evaluation.predictions import unique_names
+from ..evaluation.predictions import always_the_same, unique_names
 from ..evaluation.report import write_report
 from ..extractors.settings import check_modalities
 from ..training import processes
@@ -107,6 +107,7 @@ def _write(
 ) -> dict[str, Path]:
     """The files of the report, by name."""
     predictions = [one for each in answered.values() for one in each.predictions]
+    notes = [*notes, *always_the_same(predictions)]
     frames = {reading: one for each in answered.values() for reading, one in each.frames.items()}
     corpus, split = data.corpus, request.split
     if all(clip.target is None for clip in data.clips):

@@ -126,7 +126,7 @@ class PromptLearner:
         return float(total)
 
     def measure(self) -> tuple[Mapping[str, float], dict[str, Any]]:
-        """Measures of dev, and the temperatures fitted to it; the prompts are shared out to all processes."""
+        """Measures of dev, and what a run remembers of it; the prompts are shared out to all processes."""
         prompts = [example.prompt for example in self._data.dev]
         # A model that lies in all of them is run by all of them in step.
         scored = (
@@ -136,7 +136,10 @@ class PromptLearner:
         )
         labels = [example.label for example in self._data.dev]
         temperatures = fitted_temperatures(labels, scored, [prompt.signals for prompt in prompts])
-        return self._data.metrics(scored), {"temperature": temperatures.pop(""), "temperatures": temperatures}
+        given = {each.label for each in scored}
+        answered = tuple(label for label in self._run.labels if label in given)
+        known = {"temperature": temperatures.pop(""), "temperatures": temperatures, "answered": answered}
+        return self._data.metrics(scored), known
 
     def keep(self) -> None:
         save_adapter(self._predictor, self._run.base.id, self._run.folder)
