@@ -82,7 +82,7 @@ class BaselineSettings(LoopSettings):
     """Labels weigh by the inverse of how frequent they are (`balanced`), its square root, or all the same."""
     # Narrower than the loop's, which is no danger where settings never change.
     optimizer: FusionOptimizerSettings = FusionOptimizerSettings()  # pyright: ignore[reportIncompatibleVariableOverride]
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=30, ge=1)  # pyright: ignore[reportIncompatibleVariableOverride]
     """Times that the training data are read; the epoch that is best on dev is kept."""
     patience: int | None = Field(default=8, ge=1)
     """Epochs without a better dev score before training ends; null for never."""

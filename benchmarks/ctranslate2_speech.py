@@ -1,11 +1,12 @@
-"""Seconds that Whisper takes as faster-whisper runs it: CTranslate2 on windows in batches, and on one at a time.
+"""Seconds that Whisper takes as faster-whisper runs it, beside openai-whisper on the same windows.
 
     python benchmarks/ctranslate2_speech.py [--model base] [--windows 16] [--tokens 80] [--device auto] [--out DIR]
 
 The weights are random in the shape of the model, brought into CTranslate2's
 form by its own converter; windows are noise, each decoded greedily to the same
-number of tokens.  What is timed is encoder and decoder: neither decoding of
-files nor loading, nor finding who speaks.
+number of tokens, in batches of 16 and one at a time.  What is timed is encoder
+and decoder: neither decoding of files nor loading, nor finding who speaks.
+The real-time factor is the seconds taken for a second of sound.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import speech
 from emoscribe.core.context import resolve_device
 from results import device_name, report
 from speech import SHAPES
@@ -40,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     import ctranslate2
+    import torch
+    import whisper
 
     device = resolve_device(args.device)
     size = args.model or ("turbo" if device == "cuda" else "base")
@@ -48,9 +52,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         begin = save_random_weights(Path(folder) / "model", size)
         model = ctranslate2.models.Whisper(str(Path(folder) / "model"), device=device, compute_type=precision)
+        other = whisper.load_model(str(speech.save_random_weights(Path(folder) / f"{size}.pt", size)), device=device)
     sound = np.random.default_rng(0).normal(size=(windows, SHAPES[size][0], 3000)).astype(np.float32)
 
-    def decoded(together: int) -> None:
+    def by_openai(together: int) -> None:
+        options = whisper.DecodingOptions(language="en", fp16=device == "cuda")
+        with speech.decoded_to(args.tokens):
+            for first in range(0, windows, together):
+                whisper.decode(other, torch.from_numpy(sound[first : first + together]).to(device), options)
+
+    def by_ctranslate2(together: int) -> None:
         for first in range(0, windows, together):
             part = np.ascontiguousarray(sound[first : first + together])
             found = model.generate(
@@ -65,21 +76,25 @@ def main(argv: Sequence[str] | None = None) -> None:
                 raise SystemExit(f"windows are not all decoded to {args.tokens} tokens: nothing to compare")
 
     together = min(windows, 16)
-    seconds: dict[int, list[float]] = {together: [], 1: []}
+    ways = {"ctranslate2": by_ctranslate2, "openai-whisper": by_openai}
+    seconds: dict[tuple[str, int], list[float]] = {(way, count): [] for count in (together, 1) for way in ways}
     for _ in range(args.rounds + 1):
-        for count, took in seconds.items():
+        for (way, count), took in seconds.items():
             began = time.perf_counter()
-            decoded(count)
+            ways[way](count)
             took.append(time.perf_counter() - began)
     # The first round warms up.
-    a_minute = {count: median(took[1:]) * 60 / (windows * WINDOW_S) for count, took in seconds.items()}
+    factors = {each: median(took[1:]) / (windows * WINDOW_S) for each, took in seconds.items()}
     name = device_name(device)
     print(f"{windows} windows of {args.tokens} tokens; Whisper {size}, random weights in {precision}, {name}")
-    for count, each in a_minute.items():
-        print(f"{count:3} at a time {each:8.3f} s a minute of sound")
+    for (way, count), factor in factors.items():
+        print(f"{way:14} {count:3} at a time: real-time factor {factor:.5f}")
+    a_minute = {way: 60 * factors[way, together] for way in ways}
     report(
-        "ctranslate2 speech", a_minute[together], a_minute[1], "seconds a minute of sound", name, args.out,
-        model=size, weights="random", precision=precision, windows=windows, tokens=args.tokens, batch_size=together,
+        "ctranslate2 speech", a_minute["ctranslate2"], a_minute["openai-whisper"], "seconds a minute of sound", name,
+        args.out, model=size, weights="random", precision=precision, windows=windows, tokens=args.tokens,
+        batch_size=together,
+        real_time_factors={f"{way}, {count} at a time": float(f"{each:.3g}") for (way, count), each in factors.items()},
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
+    spare_torchcodec()
     device = resolve_device(args.device)
     count = args.frames or (640 if device == "cuda" else 32)
     width, height = map(int, args.size.split("x"))
@@ -128,6 +131,16 @@ def plain_units(detector: Any, image: np.ndarray) -> np.ndarray:
 
     batch = torch.from_numpy(image).permute(2, 0, 1)[None]
     return detector.detect(batch, data_type="tensor", batch_size=1, progress_bar=False).aus.to_numpy()
+
+
+def spare_torchcodec() -> None:
+    """py-feat asks for a decoder of videos as it is imported; frames are handed to it, so it may go without."""
+    try:
+        import torchcodec.decoders  # noqa: F401
+    except (ImportError, OSError, RuntimeError):  # also where FFmpeg's libraries are missing
+        decoders: Any = ModuleType("torchcodec.decoders")
+        decoders.VideoDecoder = None
+        sys.modules |= {"torchcodec": ModuleType("torchcodec"), "torchcodec.decoders": decoders}
 
 
 # ── material ─────────────────────────────────────────────────────────────────

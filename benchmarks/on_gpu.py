@@ -6,18 +6,21 @@ Parts are programs of their own, each with a time limit, so that none takes
 another's memory and none that fails stops the next:
 
 - scoring: prompts a second on an 8B model, against the padded loop and `generate()`;
+- scoring-nf4, scoring-compiled: the same on a base in four bits, or with every layer through `torch.compile`;
 - training: LoRA on an 8B model in bfloat16, batches by length, 4,096 tokens at once;
 - compiled: the same with every layer through `torch.compile`;
 - nf4: the same on a base in four bits (bitsandbytes);
+- cross-entropy: of a vocabulary of 128,256, fused with the layer before it, against that layer and then the loss;
 - face: frames a second to action units by py-feat;
 - speech: Whisper `turbo`, speech in batches against `transcribe()`;
-- ctranslate2: Whisper `turbo` as faster-whisper runs it, against one window at a time;
+- recognisers: Whisper `turbo` as faster-whisper (CTranslate2) and openai-whisper run it, real-time factors of both;
 - smollm2: `meld-smollm2` trained on MELD with each head, side by side, and what it reaches on dev.
 
 What a part found is in FILE as soon as it is done; what is there already is
 not measured again, and what failed is one line there and tried again the next
 time.  Runs of `smollm2` lie beside FILE as `RUN.tar`, adapters in float16.
-On an H100 all parts take about seven minutes; `--tiny` takes sizes that
+A part whose package is missing says so there.  On an H100 the parts that were
+measured take about seven minutes; `--tiny` takes sizes that
 measure nothing.
 """
 
@@ -25,6 +28,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -65,14 +69,19 @@ class Part:
     limit_s: float
 
 
+SCORING = "--shape 8b --prompts 512 --rounds 1"
+TINY_SCORING = "--shape tiny --prompts 12 --rounds 1"
 TRAINING = "--shape 8b --prompts 128 --rounds 2 --micro-batch-tokens 4096"
 TINY_TRAINING = "--shape tiny --prompts 8 --rounds 1"
 
 PARTS: dict[str, Part] = {
-    "scoring": Part("scoring", "--shape 8b --prompts 512 --rounds 1", "--shape tiny --prompts 12 --rounds 1", 120),
+    "scoring": Part("scoring", SCORING, TINY_SCORING, 120),
+    "scoring-nf4": Part("scoring", f"{SCORING} --quantization nf4", f"{TINY_SCORING} --quantization nf4", 240),
+    "scoring-compiled": Part("scoring", f"{SCORING} --compile", f"{TINY_SCORING} --compile", 300),
     "training": Part("training", TRAINING, TINY_TRAINING, 120),
-    "compiled": Part("training", f"{TRAINING} --compile", f"{TINY_TRAINING} --compile", 120),
+    "compiled": Part("training", f"{TRAINING} --compile", f"{TINY_TRAINING} --compile", 300),
     "nf4": Part("training", f"{TRAINING} --quantization nf4", f"{TINY_TRAINING} --quantization nf4", 120),
+    "cross-entropy": Part("cross_entropy", "", "--rows 4 --width 8 --vocabulary 32 --rounds 1", 60),
     "face": Part(
         "face",
         "--frames 320 --rounds 1",
@@ -85,7 +94,7 @@ PARTS: dict[str, Part] = {
         "--model nano --minutes 0.75 --tokens 8 --batch-size 2 --rounds 1",
         90,
     ),
-    "ctranslate2": Part("ctranslate2_speech", "--model turbo", "--model nano --windows 2 --tokens 8 --rounds 1", 90),
+    "recognisers": Part("ctranslate2_speech", "--model turbo", "--model nano --windows 2 --tokens 8 --rounds 1", 120),
 }
 
 # By the run's name, what is set over the config.
@@ -121,9 +130,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         began = time.perf_counter()
         try:
             outcome = {"result": way_of(name, args, device)()}
-        except Failed as error:
-            outcome = {"error": str(error)}
-            print(f"{name}: {error}", file=sys.stderr, flush=True)
+        except Exception as error:  # whatever it is, the parts after it are measured
+            reason = str(error) if isinstance(error, Failed) else f"{type(error).__name__}: {error}"
+            outcome = {"error": reason}
+            print(f"{name}: {reason}", file=sys.stderr, flush=True)
         parts[name] = outcome | {"seconds": round(time.perf_counter() - began, 1)}
         write_json(args.out, kept)
 
@@ -248,8 +258,10 @@ def few_lines(data: Path, folder: Path) -> Path:
 
 
 def last_line(text: str) -> str:
-    """Of a traceback, what went wrong."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")[:300]
+    """Of a traceback, what went wrong, though it be told in many lines; else what was said last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+    return next(iter([*raised[-1:], *lines[-1:]]), "")[:300]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How many prompts a second a causal model scores.
 
-    python benchmarks/scoring.py [--shape small|8b] [--device cpu|cuda] [--prompts N] [--out DIR]
+    python benchmarks/scoring.py [--shape small|8b] [--device cpu|cuda] [--prompts N] [--quantization nf4] [--compile]
+                                 [--out DIR]
 
 The prompts are generated, as long as MELD's with twelve turns before each
 (`prompts.py`); the model is Llama-shaped with random weights, which take as
@@ -14,7 +15,8 @@ with the same weights:
 - generate: an answer of four tokens written by `generate()`, eight prompts at
   a time, against likelihoods of the labels' words.
 
-The ways take turns, and the median round counts.  The last line is against
+All ways read the same base, in four bits or with its layers through
+`torch.compile` where that is asked for.  They take turns, and the median round counts.  The last line is against
 the padded loop.
 """
 
@@ -31,11 +33,13 @@ from typing import Any
 import torch
 from emoscribe.core.context import resolve_device
 from emoscribe.core.timeline import Prompt
+from emoscribe.llm.base import load_base
 from emoscribe.llm.encoder import Encoder
 from emoscribe.llm.heads import Classification, Classifier
 from emoscribe.llm.label_words import LabelWords
 from emoscribe.llm.predictor import TextPredictor
 from emoscribe.llm.run import Base, TextRun
+from emoscribe.llm.settings import Head
 from emoscribe.llm.tokens import PromptTokenizer
 from emoscribe.prompts.settings import PromptSettings
 from results import device_name, report
@@ -54,7 +58,7 @@ SHAPES: dict[str, dict[str, int]] = {
 VOCABULARIES = {"8b": 128256}
 
 
-def model_of(shape: str, device: str) -> Any:
+def model_of(shape: str, device: str, quantization: str = "none") -> Any:
     """A Llama of that shape with random weights, in bfloat16 on a GPU."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -74,9 +78,17 @@ def model_of(shape: str, device: str) -> Any:
         before = torch.get_default_dtype()
         torch.set_default_dtype(torch.bfloat16 if device == "cuda" else torch.float32)
         try:
-            return LlamaForCausalLM(config).eval()
+            model = LlamaForCausalLM(config).eval()
         finally:
             torch.set_default_dtype(before)
+    if quantization == "none":
+        return model
+    # Weights are brought into few bits while they are read.
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        dtype = model.dtype
+        del model
+        return load_base(Path(folder), Head(kind="label-words"), quantization, device, dtype)
 
 
 def padded(model: Any, head: Classifier, made: list[Generated], device: str) -> list[list[float]]:
@@ -134,13 +146,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--prompts", type=int, help="[default: 2048 on a GPU, else 96]")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quantization", choices=["none", "nf4"], default="none", help="of the base")
+    parser.add_argument("--compile", action="store_true", help="its layers, for all ways")
     parser.add_argument("--out", type=Path, help="a folder to keep the result in")
     args = parser.parse_args(argv)
 
     device = resolve_device(args.device)
     shape = args.shape or ("8b" if device == "cuda" else "small")
     made = prompts(args.prompts or (2048 if device == "cuda" else 96))
-    model = model_of(shape, device)
+    model: Any = model_of(shape, device, args.quantization)
+    if args.compile:
+        for layer in model.model.layers:
+            layer.compile(dynamic=True)
     head = Classifier(SHAPES[shape]["hidden_size"], len(LABELS), "last-token").to(device).eval()
     asked = [Prompt(str(i), each.text, {"target": each.target_characters}) for i, each in enumerate(made)]
     with tempfile.TemporaryDirectory() as folder:
@@ -187,6 +204,8 @@ def main(argv: list[str] | None = None) -> None:
         device_name(device),
         args.out,
         shape=shape,
+        quantization=args.quantization,
+        compiled=args.compile,
         against_generate=round(against_generate, 3),
     )
 

@@ -33,6 +33,7 @@ from .options import (
     metavar="NAME=DIR",
     help="Another corpus to learn from, or where the config's lies; repeatable.",
 )
+@click.option("--from", "init", metavar="RUN", help="A run or adapter to start from.  [default: the config's]")
 @CUES
 @MODALITIES
 @TASK
@@ -52,7 +53,7 @@ def command(debug: bool, corpus: str, out: Path, mix: tuple[str, ...], resume: b
         from ..experiments.settings import FinetuneSettings
         from ..experiments.training_data import mixed_in
 
-        changed = {name: given[name] for name in ("modalities", "task", "seed")}
+        changed = {name: given[name] for name in ("modalities", "task", "seed", "init")}
         settings = load(FinetuneSettings, given["config"], given["assignments"], **changed)
         request, context = corpus_request(corpus, given), context_of(given, place)
         run = finetune(request, out, mixed_in(settings, mix), resume=resume, report=place.say, context=context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,18 +17,19 @@ LONG_TEXT_WORDS = 4
 _LOCAL = ("speaker", "dialogue")
 
 
-def caveats(corpus: Corpus, split: str) -> list[str]:
-    """What a split has in common with those before it, what of it is left out, and what its recordings lack."""
+def caveats(corpus: Corpus, split: str, modalities: str = "TVA") -> list[str]:
+    """What a split has in common with those before it, what of it is left out, and what its recordings lack.
+
+    Args:
+        modalities: letters of the signals that are read.
+    """
     clips = corpus.split(split)
     shared: dict[str, list[Shared]] = {}
     for one in overlap_within(_with_long_texts(corpus)):
         if one.b == split:
             shared.setdefault(one.a, []).append(one)
     found = [_in_words(split, things, f"in the {other} split too") for other, things in shared.items()]
-    found.append(without_counterpart(corpus, split))
-    missing = sum(clip.id in corpus.missing for clip in clips)
-    if missing:
-        found.append(f"{missing} of {len(clips)} clips have no media on disk: they were read without face and voice")
+    found += [without_counterpart(corpus, split), _without_media(corpus, split, modalities)]
     found += [f"{clip.id}: {corpus.broken[clip.id]}" for clip in clips if clip.id in corpus.broken]
     return [caveat for caveat in found if caveat]
 
@@ -45,9 +47,34 @@ def without_counterpart(corpus: Corpus, split: str) -> str:
     )
 
 
-def caveats_of_training(corpus: Corpus) -> list[str]:
+def caveats_of_training(corpus: Corpus, modalities: str) -> list[str]:
     """What dev has in common with train, and what of either is left out."""
-    return [caveat for caveat in (without_counterpart(corpus, "train"), *caveats(corpus, "dev")) if caveat]
+    return [caveat for caveat in (without_counterpart(corpus, "train"), *caveats(corpus, "dev", modalities)) if caveat]
+
+
+def _without_media(corpus: Corpus, split: str, modalities: str) -> str:
+    """What each signal is read from where clips have no file; empty where only their transcript is asked for."""
+    clips = corpus.split(split)
+    missing = [clip for clip in clips if clip.id in corpus.missing]
+    if not missing:
+        return ""
+    spoken = sum(clip.text is not None for clip in missing)
+    measured = sum(not all(map(math.isnan, corpus.voice.get(clip.id, {}).values())) for clip in missing)
+    sources = {
+        "T": "words " + _source("from the transcript", spoken, len(missing)),
+        "V": "faces not at all",
+        "A": "voices " + _source("from measurements that the corpus publishes", measured, len(missing)),
+    }
+    read = [source for letter, source in sources.items() if letter in modalities]
+    if set(modalities) == {"T"} and spoken == len(missing):
+        return ""
+    return f"{len(missing):,} of {len(clips):,} clips have no media on disk. Read of them: {_listed(read)}"
+
+
+def _source(where: str, having: int, of: int) -> str:
+    if not having:
+        return "not at all"
+    return where if having == of else f"{where} (of {having:,})"
 
 
 # What a run remembers: the hashes of `identity.traces`, by “<corpus> <split>”.

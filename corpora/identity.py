@@ -37,13 +37,13 @@ class Shared:
     of: int
 
 
-def fingerprint(corpus: Corpus) -> str:
-    """A hash of the data: ids, splits, targets, words, times and the content of the media.
+def fingerprint(corpus: Corpus, split: str | None = None) -> str:
+    """A hash of a split, or of all of them: ids, splits, targets, words, times and the content of the media.
 
     Where the files lie makes no difference.
     """
     digest = hashlib.sha256()
-    for clip in corpus.clips:
+    for clip in corpus.clips if split is None else corpus.split(split):
         content = media_key(clip.media) if clip.media is not None else None
         row = [clip.id, clip.split, clip.start_s, clip.end_s, clip.text, clip.speaker, clip.dialogue, clip.source]
         digest.update(json.dumps([*row, plain(clip.target), content]).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""Metrics as people read them: in tables, in pictures, in a sentence."""
+"""Metrics as people read them: in tables and in pictures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .comparison import p_in_words, signed_points
-from .resampling import Paired
+from .comparison import signed_points
 
 
 @dataclass(frozen=True)
@@ -42,23 +41,6 @@ class Column:
 
 def points(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
-
-
-def paired_in_words(pair: Paired, column: Column) -> str:
-    """What a paired bootstrap found by one metric, as a person would say it."""
-    a, b = pair.a, pair.b
-    if column.name not in pair.differences:
-        return f"By {column.title}, {a} and {b} cannot be compared: it is not defined for both."
-    found = pair.differences[column.name]
-    size = abs(found.difference)
-    apart = f"{100 * size:.1f} points" if column.is_share else f"{size:.3f}"
-    bounds = (
-        f"{b} − {a}: 95 % interval {column.signed(found.low)} to {column.signed(found.high)}, {p_in_words(found.p)}"
-    )
-    if found.low <= 0 <= found.high:
-        return f"By {column.title}, {a} and {b} cannot be told apart: {apart} between them ({bounds})."
-    better, worse = (b, a) if (found.difference > 0) != column.lower_is_better else (a, b)
-    return f"By {column.title}, {better} is better than {worse}: {apart} ahead ({bounds})."
 
 
 def dot(column: Column, value: float | None, interval: Sequence[float] | None) -> tuple[float, float, float]:

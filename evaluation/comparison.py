@@ -1,4 +1,4 @@
-"""Is one run better than another on the same clips, or does chance explain it?"""
+"""How far apart two runs are on the same clips, and how likely chance brings them as far; `verdict` decides by it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Difference:
     """How much higher `b` is than `a`: paired bootstrap over clips.
 
     `low` and `high` bound the 95 % percentile interval.  `p` is two-sided:
-    twice the smaller share of samples on one side of zero.
+    twice the smaller share of samples on one side of zero, of this pair and
+    this metric alone.
     """
 
     difference: float
@@ -41,13 +42,39 @@ class McNemar:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two runs on the same `n` labelled clips; `differences` by metric."""
+class Decision:
+    """Whether chance explains how far two runs are apart, by the `metric` that decides.
+
+    `p` is of the paired bootstrap, `p_holm` corrected for the number of pairs
+    compared; `better` is the key of the better run, `None` where they cannot
+    be told apart.
+    """
+
+    metric: str
+    p: float
+    p_holm: float
+    better: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paired:
+    """Two runs on the same `n` labelled clips: how much higher `b` is than `a`, by metric.
+
+    A metric that one of the two lacks is left out.  There is no decision
+    before all pairs are known.
+    """
 
     a: str
     b: str
     n: int
     differences: Mapping[str, Difference]
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Paired):
+    """Two runs that answer with one label a clip."""
+
     mcnemar: McNemar
 
 
@@ -69,7 +96,7 @@ def compare(predictions: Sequence[Predictions], *, resamples: int = RESAMPLES, s
         for (only_a, only_b), p, p_holm in zip(alone, probabilities, holm(probabilities), strict=True)
     ]
     return tuple(
-        Comparison(a.key, b.key, len(a.truth), paired_bootstrap(a, b, resamples, seed), test)
+        Comparison(a=a.key, b=b.key, n=len(a.truth), differences=paired_bootstrap(a, b, resamples, seed), mcnemar=test)
         for (a, b), test in zip(pairs, tests, strict=True)
     )
 
@@ -117,24 +144,6 @@ def holm(probabilities: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(probabilities) - rank) * probabilities[index]))
         adjusted[index] = highest
     return adjusted
-
-
-def in_words(comparison: Comparison, metric: str = "weighted_f1", metric_name: str = "weighted F1") -> str:
-    """What a comparison found, as a person would say it."""
-    found, test = comparison.differences[metric], comparison.mcnemar
-    a, b = comparison.a, comparison.b
-    points = f"{abs(found.difference) * 100:.1f} points"
-    interval_in_words = f"{signed_points(found.low)} to {signed_points(found.high)}"
-    bounds = f"{b} − {a}: 95 % interval {interval_in_words}, {p_in_words(found.p)}"
-    if found.low <= 0 <= found.high:
-        verdict = f"By {metric_name}, {a} and {b} cannot be told apart: {points} between them ({bounds})."
-    else:
-        better, worse = (b, a) if found.difference > 0 else (a, b)
-        verdict = f"By {metric_name}, {better} is better than {worse}: {points} ahead ({bounds})."
-    return (
-        f"{verdict} Of {comparison.n:,} clips, {test.only_a:,} were answered rightly by {a} alone "
-        f"and {test.only_b:,} by {b} alone (McNemar: {p_in_words(test.p_holm)})."
-    )
 
 
 def signed_points(difference: float) -> str:

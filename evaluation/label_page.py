@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from ..core.blends import are_blends
 from . import figures
 from .calibration import reliability
 from .columns import Column
-from .comparison import in_words
 from .metrics import f1, interval, resampled
 from .pages import MISTAKES, Kind, Report, mistakes
 from .predictions import Predictions
@@ -93,7 +91,6 @@ LABELS = Kind(
     ),
     main=("weighted_f1", "macro_f1"),
     plain={"mean AUC": lambda entry: entry["auc"]["macro"], "ECE": lambda entry: entry["ece"]},
-    sentence=in_words,
     details=details,
     pictures=pictures,
 )
@@ -109,5 +106,4 @@ def labels_kind(labels: Sequence[str]) -> Kind:
         LABELS,
         columns=(presence, salience, *LABELS.columns),
         main=(presence.name, salience.name),
-        sentence=partial(in_words, metric=presence.name, metric_name=presence.title),
     )

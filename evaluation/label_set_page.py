@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import figures
-from .columns import Column, dot, paired_in_words
+from .columns import Column, dot
 from .label_sets import LabelSetPredictions
 from .pages import MISTAKES, Kind, Report, mistakes
 
@@ -70,7 +69,6 @@ LABEL_SETS = Kind(
     ),
     main=("macro_f1", "weighted_accuracy"),
     plain={"mean AUC": lambda entry: entry["auc"]["macro"]},
-    sentence=partial(paired_in_words, column=F1),
     details=details,
     pictures=pictures,
 )

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from ..core.timeline import Clip
+from .comparison import Paired
 from .label_sets import LabelSetPredictions
 from .metrics import RESAMPLES, auc, interval, share
 from .references import Reference
-from .resampling import Paired, compare_sums, defined_interval, sampled_sums
+from .resampling import compare_sums, defined_interval, sampled_sums
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import figures
-from .columns import Column, paired_in_words
+from .columns import Column
 from .pages import MISTAKES, Kind, Report, mistakes
 from .ratings import NumberPredictions
 from .regression import in_words, metrics_for
@@ -72,7 +71,6 @@ def numbers(bounds: tuple[float, float]) -> Kind:
         columns=tuple(columns),
         main=("mae", "ccc"),
         plain={},
-        sentence=partial(paired_in_words, column=MAE),
         details=details,
         pictures=pictures,
     )

@@ -12,9 +12,9 @@ import numpy as np
 from . import figures
 from .by_clip import ByClip
 from .columns import Column, dot, points
-from .comparison import Comparison, Difference, p_in_words
+from .comparison import Decision, Difference, Paired, p_in_words
 from .references import Reference
-from .resampling import Paired
+from .verdict import in_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,7 +47,6 @@ class Kind:
         main: two of them, for the picture, the ablation and a run's heading.
         plain: the columns without an interval, by title: from an entry of
             `metrics.json`.
-        sentence: what a comparison found, as a person would say it.
         details: from the report and one run's predictions, what its own
             section shows.
         pictures: likewise, its pictures as SVG.
@@ -58,7 +57,6 @@ class Kind:
     columns: tuple[Column, ...]
     main: tuple[str, str]
     plain: Mapping[str, Callable[[Mapping[str, Any]], float | None]]
-    sentence: Callable[[Any], str]
     details: Callable[[Report, Any], Mapping[str, Any]]
     pictures: Callable[[Report, Any], Mapping[str, str]]
 
@@ -73,6 +71,8 @@ class Report:
     Attributes:
         predictions: the labelled clips of each run.
         entries: as in `metrics.json`, by key.
+        decides: the metric by which one run is better than another.
+        comparisons: all pairs, decided.
         texts: what was said, by clip.
         unlabelled: clips of the split that have no label.
         notes: on the data; about: a line on a run, by its name.
@@ -84,7 +84,8 @@ class Report:
     split: str
     predictions: Sequence[ByClip[Any]]
     entries: Mapping[str, Mapping[str, Any]]
-    comparisons: Sequence[Comparison] | Sequence[Paired]
+    decides: Column
+    comparisons: Sequence[Paired]
     references: Sequence[Reference]
     texts: Mapping[str, str]
     unlabelled: int
@@ -117,6 +118,7 @@ class Ablation:
     entry: Mapping[str, Any]
     fullest: str
     gains: Mapping[str, Difference] | None
+    decision: Decision | None
 
 
 def html_page(report: Report) -> str:
@@ -166,6 +168,7 @@ def _context(report: Report) -> dict[str, Any]:
         for one in report.comparisons
         if (one.a, one.b) not in against_fullest and (one.b, one.a) not in against_fullest
     ]
+    family = sum(one.decision is not None for one in report.comparisons)
     best = {}
     if len(entries) > 1:
         best = {column.name: column.best([entry[column.name] for entry in entries.values()]) for column in kind.columns}
@@ -179,7 +182,8 @@ def _context(report: Report) -> dict[str, Any]:
         "best": best,
         "ablations": ablations,
         "pairs": others,
-        "sentences": [kind.sentence(one) for one in others[:SENTENCES]],
+        "family": family,
+        "sentences": [in_words(one, report.decides, family) for one in others[:SENTENCES]],
         "details": {one.key: kind.details(report, one) for one in report.predictions},
         "costs": _costs(report.costs),
     }
@@ -207,6 +211,7 @@ def _ablations(report: Report) -> list[Ablation]:
         fullest = sets[0].key
         for one in sets:
             letters = one.modalities or ""
+            pair = _pair(report.comparisons, fullest, one.key)
             found.append(
                 Ablation(
                     key=one.key,
@@ -215,23 +220,25 @@ def _ablations(report: Report) -> list[Ablation]:
                     words=" + ".join(MODALITY_NAMES.get(letter, letter) for letter in letters),
                     entry=report.entries[one.key],
                     fullest=fullest,
-                    gains=_gains(report.comparisons, fullest, one.key),
+                    gains=_gains(pair, fullest) if pair is not None else None,
+                    decision=pair.decision if pair is not None else None,
                 )
             )
     return found
 
 
-def _gains(comparisons: Sequence[Comparison] | Sequence[Paired], base: str, other: str) -> dict[str, Difference] | None:
-    """How much higher `other` is than `base`, by metric; `None` for the same one."""
-    for one in comparisons:
-        if (one.a, one.b) == (base, other):
-            return dict(one.differences)
-        if (one.b, one.a) == (base, other):
-            return {
-                name: Difference(-found.difference, -found.high, -found.low, found.p)
-                for name, found in one.differences.items()
-            }
-    return None
+def _pair(comparisons: Sequence[Paired], one: str, other: str) -> Paired | None:
+    return next((pair for pair in comparisons if {pair.a, pair.b} == {one, other}), None)
+
+
+def _gains(pair: Paired, base: str) -> dict[str, Difference]:
+    """How much higher the other of the two is than `base`, by metric."""
+    if pair.a == base:
+        return dict(pair.differences)
+    return {
+        name: Difference(-found.difference, -found.high, -found.low, found.p)
+        for name, found in pair.differences.items()
+    }
 
 
 def _costs(costs: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,6 +111,16 @@ def predictions_of(
         modalities=modalities,
         decision=decision,
     )
+
+
+def always_the_same(predictions: Sequence[Any]) -> list[str]:
+    """Of which runs every answer is one and the same label, in words."""
+    found = []
+    for one in predictions:
+        if isinstance(one, Predictions) and len(one.clip_ids) > 1 and len(set(one.answers)) == 1:
+            label = one.labels[one.answers[0]]
+            found.append(f"{one.key} answers {label!r} to each of {len(one.clip_ids):,} clips: it tells nothing apart")
+    return found
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

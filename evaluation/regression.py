@@ -15,10 +15,11 @@ import numpy as np
 
 from ..core.timeline import Clip
 from . import metrics as classification
+from .comparison import Paired
 from .metrics import RESAMPLES
 from .ratings import NumberPredictions
 from .references import Reference
-from .resampling import Paired, compare_sums, defined_interval, sampled_sums
+from .resampling import compare_sums, defined_interval, sampled_sums
 
 # Numbers that spread by less than this share of the scale are all the same.
 CONSTANT = 1e-6

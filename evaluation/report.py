@@ -20,6 +20,7 @@ from .pages import Kind, Report, html_page, markdown_page
 from .predictions import Predictions, to_csv
 from .ratings import NumberPredictions
 from .references import Reference
+from .verdict import decided
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def write_report(
     notes: Sequence[str] = (),
     about: Mapping[str, str] | None = None,
     costs: Mapping[str, Mapping[str, float]] | None = None,
+    metric: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Path]:
@@ -80,6 +82,8 @@ def write_report(
         about: a line on a run, by run name.
         costs: what a run takes, by run name: `parameters`, `bytes`,
             `seconds_a_clip`; kept as `cost` in its entries of `metrics.json`.
+        metric: the one that decides whether a run is better than another;
+            null for the first that the report draws.
         resamples, seed: of the bootstrap.
 
     Returns:
@@ -110,13 +114,16 @@ def write_report(
     for one in ordered:
         if one.run in (costs or {}):
             entries[one.key]["cost"] = dict((costs or {})[one.run])
+    kind = how.kind(first)
+    decides = kind.column(metric or kind.main[0])
     report = Report(
-        kind=how.kind(first),
+        kind=kind,
         corpus=corpus,
         split=split,
         predictions=[one.labelled() for one in ordered],
         entries=entries,
-        comparisons=how.compare(ordered, **bootstrap),
+        decides=decides,
+        comparisons=decided(how.compare(ordered, **bootstrap), decides),
         references=how.references(first, train_clips, split_clips, **bootstrap),
         texts={clip.id: clip.text or "" for clip in split_clips},
         unlabelled=first.truth.count(None),
@@ -130,7 +137,9 @@ def write_report(
 
     folder = make_folder(folder)
     write_json(folder / "metrics.json", report.entries)
-    write_json(folder / "comparison.json", {"bootstrap": {**bootstrap, "level": LEVEL}, "pairs": report.comparisons})
+    tested = {"test": "paired bootstrap", "metric": decides.name, "correction": "holm"}
+    compared = {"bootstrap": {**bootstrap, "level": LEVEL}, "decided_by": tested, "pairs": report.comparisons}
+    write_json(folder / "comparison.json", compared)
     write_json(folder / "references.json", {one.name: one.as_json() for one in report.references})
     write_text(folder / "predictions.csv", how.to_csv(ordered))
     write_text(folder / "report.html", page)

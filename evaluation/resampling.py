@@ -8,31 +8,17 @@ of the clips is a sum of rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from .comparison import Difference, two_sided
+from .comparison import Difference, Paired, two_sided
 from .metrics import LEVEL, interval
 
 # Weights of samples × clips that are in memory at once.
 _BLOCK = 2**22
 
 Metrics = Mapping[str, Callable[[np.ndarray], np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Paired:
-    """Two runs on the same `n` labelled clips: how much higher `b` is than `a`, by metric.
-
-    A metric that one of the two lacks is left out.
-    """
-
-    a: str
-    b: str
-    n: int
-    differences: Mapping[str, Difference]
 
 
 def sampled_sums(of_clips: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -78,10 +64,12 @@ def compare_sums(
         values[key] = {name: metric(sums) for name, metric in metrics.items()}
     return tuple(
         Paired(
-            a,
-            b,
-            len(of_clips),
-            {name: found for name in metrics if (found := _difference(values[b][name] - values[a][name])) is not None},
+            a=a,
+            b=b,
+            n=len(of_clips),
+            differences={
+                name: found for name in metrics if (found := _difference(values[b][name] - values[a][name])) is not None
+            },
         )
         for (a, of_clips), (b, _) in combinations(runs, 2)
     )

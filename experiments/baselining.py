@@ -73,7 +73,7 @@ def baseline(
     report(f"{corpus.name}: {len(splits['train'])} clips to train on, {len(splits['dev'])} to choose by")
     if corpus.recognised:
         report(f"{corpus.name}: {corpus.recognised}")
-    doubts = caveats_of_training(corpus)
+    doubts = caveats_of_training(corpus, settings.modalities)
     for doubt in doubts:
         report(f"{corpus.name}: {doubt}")
 
@@ -146,7 +146,7 @@ def _trained(
     run: FusionRun, data: LabelledFeatures, resume: bool, report: Callable[[str], None], context: Context
 ) -> FusionRun:
     def callback_of(run: FusionRun) -> Report:
-        return Report(run.folder, run.settings.epochs, data.select, report, context.progress)
+        return Report(run.folder, data.select, report, context.progress)
 
     def callback_of_trial(trial: FusionRun) -> Report:
         report(f"{trial.folder.name}: learning rate {trial.settings.optimizer.learning_rate:g}")

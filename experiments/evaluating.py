@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.blends import are_blends
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
 from ..core.files import check_folder
@@ -14,7 +15,7 @@ from ..corpora.corpus import Corpus
 from ..evaluation.answers import write_answers
 from ..evaluation.blends import with_thresholds
 from ..evaluation.pages import MODALITY_NAMES
-from ..evaluation.predictions import unique_names
+from ..evaluation.predictions import always_the_same, unique_names
 from ..evaluation.report import write_report
 from ..extractors.settings import check_modalities
 from ..training import processes
@@ -91,10 +92,11 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
     failed = {**(times.failed if times is not None else {})}
     for each in answered.values():
         failed |= each.failed
+    read = "".join(letters for run in runs.values() for letters in request.modalities or (run.modalities,))
     notes = [
         *(note for name, run in runs.items() for note in _untrained(run, name, corpus, request)),
         *known,
-        *caveats(corpus, request.split),
+        *caveats(corpus, request.split, read),
         *in_words(thresholds, labels),
         *([windows.in_words] if windows is not None else []),
         *(f"{clip}: {why}" for clip, why in failed.items()),
@@ -116,6 +118,7 @@ def _write(
     """The files of the report, by name."""
     read = [one for each in answered.values() for one in each.predictions]
     predictions = [with_thresholds(one, thresholds[one.key]) if thresholds else one for one in read]
+    notes = [*notes, *always_the_same(predictions)]
     frames = {reading: one for each in answered.values() for reading, one in each.frames.items()}
     corpus, split = data.corpus, request.split
     if all(clip.target is None for clip in data.clips):
@@ -133,6 +136,8 @@ def _write(
             notes=notes,
             about=about,
             costs={name: each.cost for name, each in answered.items()},
+            # Of blends what they are about decides, whatever a training chooses by.
+            metric=None if data.labels is not None and are_blends(data.labels.labels) else corpus.metric,
         )
     files |= write_blends(out, split, data, predictions, thresholds)
     if data.windows is None or data.labels is None or data.task != "labels":

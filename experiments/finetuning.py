@@ -20,11 +20,13 @@ from ..corpora.identity import fingerprint
 from ..corpora.registry import reader
 from ..llm.card import model_card
 from ..llm.run import DESCRIPTION, Base, Extractors, TextRun, find_run
+from ..llm.start import started
 from ..llm.train import fit
 from ..textualize.levels import read_norms
 from ..training import processes
 from ..training.callbacks import Report
 from ..training.loop import is_whole
+from ..training.traces import load_traces
 from .dev_metrics import task_of
 from .run_folder import check_free, is_begun, note
 from .settings import FinetuneSettings
@@ -56,11 +58,14 @@ def finetune(
     folder = Path(out)
     processes.by_main(lambda: check_free(folder, resume))
     sources = read_sources(request, settings, context)
+    settings, start = started(settings, sum(map(_examples, sources)), settings.modalities)
     base = find_base(settings.base.id, context=context)
-    run = _untrained(folder, base, settings, sources)
+    run = _untrained(folder, base, settings, sources, start)
     said = [f"{each.name}: {each.corpus.recognised}" for each in sources if each.corpus.recognised]
     for line in [*(_summary(each) for each in sources), *said, *run.training["caveats"]]:
         report(line)
+    if start is not None:
+        report(f"starts from {start.name} ({start.licence})")
     noted = plain({what: run.training[what] for what in ("settings", "data")})
     begun = resume and processes.by_main(lambda: is_begun(folder, noted))
     if begun and is_whole(folder, DESCRIPTION):
@@ -68,7 +73,8 @@ def finetune(
         return TextRun.load(folder)
 
     learnt = [training_data_of(each, run, settings, context) for each in sources]
-    processes.by_main(lambda: note(folder, noted, [(each.name, each.corpus) for each in sources]))
+    before = load_traces(start.folder) if start is not None else {}
+    processes.by_main(lambda: note(folder, noted, [(each.name, each.corpus) for each in sources], before))
     asked = settings.teachers
     opinions = (
         opinions_of_teachers(learnt[0], run, base, settings, asked, context, resume=resume, report=report)
@@ -76,17 +82,24 @@ def finetune(
         else {}
     )
     prompts = labelled_prompts(learnt, run, settings, opinions)
-    with Report(folder, settings.epochs, prompts.select, report, context.progress) as callback:
+    with Report(folder, prompts.select, report, context.progress) as callback:
         run = fit(run, base, prompts, settings, resume=resume, callback=callback)
     if processes.is_main():
         write_text(run.folder / CARD, model_card(run))
+    if len(run.answered) == 1:
+        report(
+            f"on dev every answer is {run.answered[0]!r}: nothing is told apart yet; train for more epochs, on more "
+            "clips, or from a run (--from)"
+        )
     return run
 
 
 # ── the run ──────────────────────────────────────────────────────────────────
 
 
-def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[TrainingCorpus]) -> TextRun:
+def _untrained(
+    folder: Path, base: Path, settings: FinetuneSettings, sources: Sequence[TrainingCorpus], start: TextRun | None
+) -> TextRun:
     """The run as it is described before it has learnt anything."""
     corpus = sources[0].corpus
     # A run says nothing of where things lie on this machine.
@@ -94,6 +107,10 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
     noted = settings.model_dump(mode="json", exclude=here)
     noted["base"]["id"] = base.name if Path(settings.base.id).is_dir() else settings.base.id
     noted["norms"] = Path(settings.norms).name
+    noted["init"] = start.name if start is not None else None
+    licences = [settings.licence] if settings.licence else [reader(each.corpus.name).licence for each in sources]
+    if start is not None:
+        licences.append(f"{start.licence} (of {start.name}, which it starts from)")
     return TextRun(
         folder=folder,
         norms=_norms(settings) if "A" in settings.modalities else None,
@@ -106,12 +123,17 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
         prompt=settings.prompt,
         wording=settings.wording,
         extractors=Extractors(speech=settings.speech, face=settings.face, voice=settings.voice),
-        licence=settings.licence or "; ".join(dict.fromkeys(reader(source.corpus.name).licence for source in sources)),
+        licence="; ".join(dict.fromkeys(licences)),
         seeds=(settings.seed,),
         training={
             "modalities": settings.modalities,
             "data": [_described(source, split) for source in sources for split in ("train", "dev")],
-            "caveats": [f"{each.name}: {caveat}" for each in sources for caveat in caveats_of_training(each.corpus)],
+            "caveats": [
+                f"{each.name}: {caveat}"
+                for each in sources
+                for caveat in caveats_of_training(each.corpus, settings.modalities)
+            ],
+            **({"init": _started_from(start)} if start is not None else {}),
             "settings": noted,
             "versions": {name: version(name) for name in ("emoscribe", "torch", "transformers", "peft")},
         },
@@ -138,11 +160,23 @@ def _described(source: TrainingCorpus, split: str) -> dict[str, Any]:
         "clips": len(clips),
         "labels": {label: counts[label] for label in labels},
         "licence": reader(source.corpus.name).licence,
-        "fingerprint": fingerprint(source.corpus),
+        "fingerprint": fingerprint(source.corpus, split),
     }
 
 
+def _started_from(start: TextRun) -> dict[str, Any]:
+    """What is remembered of the run that training starts from, and of those that it started from."""
+    known = start.training
+    data = [*known.get("data", ()), *known.get("init", {}).get("data", ())]
+    return {"run": start.name, "licence": start.licence, "data": data}
+
+
 # ── what is said of it ───────────────────────────────────────────────────────
+
+
+def _examples(source: TrainingCorpus) -> int:
+    """How many an epoch has of it."""
+    return source.examples or sum(clip.target is not None for clip in source.corpus.split("train"))
 
 
 def _summary(source: TrainingCorpus) -> str:

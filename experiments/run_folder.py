@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,25 @@ def is_begun(folder: Path, noted: Mapping[str, Any]) -> bool:
     return True
 
 
-def note(folder: Path, noted: Mapping[str, Any], corpora: Iterable[tuple[str, Corpus]]) -> None:
-    """Write down what is trained: with what settings and on what data, in JSON's types, and what of corpora by name."""
+def note(
+    folder: Path,
+    noted: Mapping[str, Any],
+    corpora: Iterable[tuple[str, Corpus]],
+    before: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+) -> None:
+    """Write down what is trained: with what settings and on what data, in JSON's types, and what of corpora by name.
+
+    Args:
+        before: the traces of the run that training starts from, which are its own from now on.
+    """
     write_json(make_folder(folder) / SETTINGS, noted)
     learnt = ((name, corpus, split) for name, corpus in corpora for split in ("train", "dev"))
-    save_traces(folder, {f"{name} {split}": traces(corpus, split) for name, corpus, split in learnt})
+    remembered = {name: dict(kinds) for name, kinds in (before or {}).items()}
+    for name, corpus, split in learnt:
+        known = remembered.setdefault(f"{name} {split}", {})
+        for kind, hashes in traces(corpus, split).items():
+            known[kind] = sorted({*known.get(kind, ()), *hashes})
+    save_traces(folder, remembered)
 
 
 def _first_difference(then: Any, now: Any, where: str) -> str:

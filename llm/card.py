@@ -68,7 +68,7 @@ def model_card(run: TextRun) -> str:
         signals=[SIGNALS[letter] for letter in run.training.get("modalities", "")],
         lora=_lora(run.training.get("settings", {}).get("lora")),
         data=data,
-        training={"settings": None, "seconds": None, **run.training},
+        training={"settings": None, "seconds": None, "init": None, **run.training},
         metrics=run.metrics,
         figure=FIGURE if (run.folder / FIGURE).is_file() else None,
         engines=_engines(run),

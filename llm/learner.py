@@ -121,7 +121,7 @@ class PromptLearner:
         return float(total)
 
     def measure(self) -> tuple[Mapping[str, float], dict[str, Any]]:
-        """Measures of dev, and what is fitted to it; the prompts are shared out to all processes."""
+        """Measures of dev, and what a run remembers of it; the prompts are shared out to all processes."""
         prompts = [example.prompt for example in self._data.dev]
         # A model that lies in all of them is run by all of them in step.
         scored = (
@@ -129,8 +129,8 @@ class PromptLearner:
             if processes.is_sharded()
             else processes.mapped(lambda some: self._predictor.predict(some), prompts)
         )
-        scored, fitted = fitted_to(self._run, self._data.dev, scored)
-        return self._data.metrics(scored), fitted
+        scored, known = remembered_of(self._run, self._data.dev, scored)
+        return self._data.metrics(scored), known
 
     def keep(self) -> None:
         save_adapter(self._predictor, self._run.base.id, self._run.folder)
@@ -144,10 +144,10 @@ class PromptLearner:
         return counted * processes.count() * batch.epoch.loss(logits, part) / len(batch.places)
 
 
-def fitted_to(
+def remembered_of(
     run: TextRun, dev: Sequence[Example], scored: Sequence[Scored]
 ) -> tuple[Sequence[Scored], dict[str, Any]]:
-    """What was scored, answered by what is fitted to it: temperatures of labels, thresholds of sets."""
+    """What was scored, answered by what is fitted to it; and that: temperatures of labels, thresholds of sets."""
     if run.task == "number":
         return scored, {}
     if run.task == "label-sets":
@@ -156,7 +156,9 @@ def fitted_to(
         return [replace(each, given=given(each.scores, thresholds)) for each in scored], {"thresholds": thresholds}
     labels = [str(each.target) for each in dev]
     temperatures = fitted_temperatures(labels, scored, [each.prompt.signals for each in dev])
-    return scored, {"temperature": temperatures.pop(""), "temperatures": temperatures}
+    found = {each.label for each in scored}
+    answered = tuple(label for label in run.labels if label in found)
+    return scored, {"temperature": temperatures.pop(""), "temperatures": temperatures, "answered": answered}
 
 
 def check_examples(run: TextRun, examples: Sequence[Example]) -> None:

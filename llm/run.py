@@ -71,6 +71,7 @@ class TextRun(Run):
             ratings there is none.
         temperatures: the same for moments with these signals (letters of TVA) and no others, where `dev` has enough
             of them.
+        answered: the labels that it gave to clips of `dev`; empty where that is not known.
     """
 
     kind: ClassVar[str] = "text"
@@ -85,6 +86,7 @@ class TextRun(Run):
     extractors: Extractors = Extractors()
     temperature: Temperature = 1.0
     temperatures: Mapping[str, Temperature] = {}
+    answered: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
 
     @model_validator(mode="after")

@@ -66,6 +66,8 @@ class TrainingSettings(LoopSettings):
     """How an adapter is trained, whatever on."""
 
     base: BaseSettings = BaseSettings()
+    init: str | None = None
+    """A run to start from, and its head for labels it has; null for none, `auto`: goemotions-minilm for few words."""
     head: Head = Head()
     head_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of a linear layer's inputs that are dropped in training."""

@@ -1,4 +1,4 @@
-"""A predictor that has learnt nothing yet: a base under a fresh adapter and head."""
+"""A predictor before it learns: a base under a fresh adapter and head, or under those that training starts from."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .encoder import Encoder
 from .heads import Classification, Classifier
 from .label_words import LabelWords
 from .predictor import TextPredictor, read_config, tokenizer_for
-from .run import TextRun
+from .run import TextRun, find_run
 from .settings import LoraSettings, TrainingSettings
+from .start import start_from
 from .tokens import PromptTokenizer
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def untrained(
 def adapted(
     model: Any, run: TextRun, settings: TrainingSettings, tokenizer: PromptTokenizer, device: str
 ) -> TextPredictor:
-    """A base model of `transformers` under a fresh adapter and head, where its weights are."""
+    """A base model of `transformers` under an adapter and a head, fresh or from `init`, where its weights are."""
     from peft import get_peft_model
 
     if settings.base.activation_checkpointing:
@@ -71,13 +72,16 @@ def adapted(
         # The weights before the first adapter are frozen: without this, nothing in the first layer is kept track of.
         model.enable_input_require_grads()
     model = get_peft_model(model, _lora(model, settings.lora))
-    return TextPredictor(
+    predictor = TextPredictor(
         run=run,
         model=_with_head(model, run, settings, tokenizer.answers),
         tokenizer=tokenizer,
         temperatures={"": 1.0},
         device=device,
     )
+    if settings.init is not None:
+        start_from(find_run(settings.init), predictor)
+    return predictor
 
 
 def _with_head(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from emoscribe.core.errors import UnavailableError
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -91,6 +92,50 @@ def test_in_one_sitting_parts_fail_alone_and_are_measured_once(
     assert "{" not in capfd.readouterr().out  # nothing is measured twice
     again = json.loads(out.read_text())["parts"]
     assert again["training"] == found["parts"]["training"] and "error" in again["smollm2"]
+
+
+@pytest.mark.parametrize("name", ["scoring-compiled", "scoring-nf4", "compiled", "nf4", "cross-entropy", "recognisers"])
+def test_every_part_runs_tiny_or_says_why_not(name: str, script: Callable[[str], Any], tmp_path: Path) -> None:
+    """Those that have no test of their own; nothing is compiled here, and a GPU is asked for."""
+    import torch
+
+    part = script("on_gpu").PARTS[name]
+    asked = [*part.tiny.split(), "--device", "cpu", "--out", str(tmp_path)]
+    with torch.compiler.set_stance("force_eager"):
+        if "nf4" in name:
+            with pytest.raises(UnavailableError, match="nf4 needs a GPU, and the device is cpu"):
+                script(part.script).main(asked)
+            return
+        script(part.script).main(asked)
+    (kept,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
+    (result,) = kept.values()
+    assert result["ratio"] > 0
+    if name == "recognisers":
+        factors = result["real_time_factors"]
+        assert len(factors) == 4 and all(factor > 0 for factor in factors.values())
+
+
+def test_whatever_ends_a_part_the_next_is_measured(
+    script: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitting, out = script("on_gpu"), tmp_path / "gpu.json"
+
+    def measured(part: Any, tiny: bool, device: str) -> dict[str, float]:
+        if part.script == "face":
+            raise PermissionError("no such luck")
+        return {"ratio": 2.0}
+
+    monkeypatch.setattr(sitting, "measured", measured)
+    sitting.main(["--out", str(out), "--tiny", "--parts", "face,speech"])
+    parts = json.loads(out.read_text())["parts"]
+    assert parts["face"]["error"] == "PermissionError: no such luck" and parts["speech"]["result"] == {"ratio": 2.0}
+
+
+def test_of_what_went_wrong_the_line_that_says_so_is_kept(script: Callable[[str], Any]) -> None:
+    """Of a library that could not be loaded, "[end of loading traceback]" was kept."""
+    told = "Traceback:\n  File x\nRuntimeError: Could not load libtorchcodec\nFFmpeg 4: …\n[end of loading traceback]."
+    assert script("on_gpu").last_line(told) == "RuntimeError: Could not load libtorchcodec"
+    assert script("on_gpu").last_line("x.py: error: argument\n\n") == "x.py: error: argument"
 
 
 def test_a_benchmark_that_ends_badly_says_why_in_one_line(script: Callable[[str], Any]) -> None:

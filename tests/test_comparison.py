@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.labels import BASIC
 from emoscribe.core.timeline import Clip
-from emoscribe.evaluation.comparison import compare, holm, in_words, mcnemar_p, paired_bootstrap
+from emoscribe.evaluation.columns import Column
+from emoscribe.evaluation.comparison import (
+    Comparison,
+    Difference,
+    McNemar,
+    compare,
+    holm,
+    mcnemar_p,
+    paired_bootstrap,
+)
 from emoscribe.evaluation.predictions import Predictions
 from emoscribe.evaluation.references import references
+from emoscribe.evaluation.verdict import decided, in_words
 from scipy.stats import binomtest
 
 LABELS = ("calm", "glad", "cross")
+WEIGHTED_F1 = Column("weighted_f1", "weighted F1")
+ERRORS = Column("weighted_f1", "errors", is_share=False, lower_is_better=True)
 
 
 def answered(run: str, truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...] = LABELS) -> Predictions:
@@ -74,10 +87,16 @@ def test_a_better_run_is_seen_and_said() -> None:
     difference = one.differences["weighted_f1"]
     assert 0 < difference.low < difference.difference < difference.high
     assert difference.p < 0.002 and one.mcnemar.p < 0.001
-    assert "strong is better than weak" in in_words(one)
     (reverse,) = compare(two_runs()[::-1])
     assert reverse.differences["weighted_f1"].difference == pytest.approx(-difference.difference)
-    assert "strong is better than weak" in in_words(reverse)
+    for pair in (one, reverse):
+        (pair,) = decided([pair], WEIGHTED_F1)
+        assert pair.decision.better == "strong"
+        said = in_words(pair, WEIGHTED_F1, 1)
+        assert re.match(r"By weighted F1, strong lies \d+\.\d points above weak \(95 % interval \+\d", said)
+        assert (
+            "): strong is better than weak (p < .001)." in said or "): strong is better than weak (p = .001)." in said
+        )
 
 
 def test_the_same_answers_cannot_be_told_apart() -> None:
@@ -87,11 +106,44 @@ def test_the_same_answers_cannot_be_told_apart() -> None:
     found = one.differences["macro_f1"]
     assert (found.difference, found.low, found.high, found.p) == (0, 0, 0, 1)
     assert (one.mcnemar.only_a, one.mcnemar.only_b, one.mcnemar.p) == (0, 0, 1)
-    assert in_words(one) == (
-        "By weighted F1, weak and twin cannot be told apart: 0.0 points between them (twin − weak: 95 % interval "
-        "0.0 to 0.0, p = 1.000). Of 600 clips, 0 were answered rightly by weak alone and 0 by twin alone "
-        "(McNemar: p = 1.000)."
+    (one,) = decided([one], WEIGHTED_F1)
+    assert in_words(one, WEIGHTED_F1, 1) == (
+        "By weighted F1, twin lies 0.0 points above weak (95 % interval 0.0 to 0.0): weak and twin cannot be told "
+        "apart (p = 1.000). Of 600 clips, 0 were answered rightly by weak alone and 0 by twin alone."
     )
+
+
+def pair_of(b: str, difference: float, p: float) -> Comparison:
+    """Run `a` against `b`, with an interval that leaves out 0."""
+    found = Difference(difference, min(difference / 2, 2 * difference), max(difference / 2, 2 * difference), p)
+    return Comparison(a="a", b=b, n=200, differences={"weighted_f1": found}, mcnemar=McNemar(9, 20, 0.06, 0.12))
+
+
+def test_one_of_many_comparisons_is_no_verdict() -> None:
+    """A run was called better by an interval of its own, though chance explained it among all that were compared."""
+    pairs = decided([pair_of("b", 0.04, 0.03), pair_of("c", 0.01, 0.4), pair_of("d", -0.2, 0.001)], WEIGHTED_F1)
+    assert [one.decision.p_holm for one in pairs] == pytest.approx([0.06, 0.4, 0.003])
+    assert [one.decision.better for one in pairs] == [None, None, "a"]
+    assert in_words(pairs[0], WEIGHTED_F1, 3).startswith(
+        "By weighted F1, b lies 4.0 points above a (95 % interval +2.0 to +8.0): a and b cannot be told apart "
+        "(p = .060, corrected for 3 pairs). Of 200 clips, 9"
+    )
+    assert "By weighted F1, a lies 20.0 points above d (95 % interval +10.0 to +40.0): a is better than d" in in_words(
+        pairs[2], WEIGHTED_F1, 3
+    )
+
+
+def test_of_errors_fewer_are_better() -> None:
+    (one,) = decided([pair_of("b", -0.2, 0.001)], ERRORS)
+    assert one.decision.better == "b"
+    assert "b lies 0.200 below a (95 % interval −0.400 to −0.100): b is better than a" in in_words(one, ERRORS, 1)
+
+
+def test_where_a_metric_is_not_defined_nothing_is_decided() -> None:
+    bare = Comparison(a="a", b="c", n=200, differences={}, mcnemar=McNemar(0, 0, 1, 1))
+    decisions = [one.decision for one in decided([pair_of("b", 0.04, 0.03), bare], WEIGHTED_F1)]
+    assert decisions[0].p_holm == pytest.approx(0.03) and decisions[1] is None
+    assert "cannot be compared" in in_words(bare, WEIGHTED_F1, 1)
 
 
 def test_p_is_rarely_small_where_there_is_no_difference() -> None:

@@ -321,6 +321,11 @@ def test_the_fingerprint_is_of_the_data_not_of_their_place(name: str, data: Path
     assert fingerprint(read_corpus(CorpusRequest(name, third))) != first
 
 
+def test_each_split_has_a_fingerprint_of_its_own(name: str, data: Path) -> None:
+    corpus = read_corpus(CorpusRequest(name, data))
+    assert len({fingerprint(corpus, split) for split in corpus.splits}) == len(corpus.splits)
+
+
 def test_the_description_has_exactly_the_promised_form(name: str, data: Path) -> None:
     description = describe(CorpusRequest(name, data))
     said = json.loads(json.dumps(description.as_json()))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from emoscribe.core.errors import MediaError
 from emoscribe.core.labels import BASIC, SENTIMENT
+from emoscribe.corpora.caveats import caveats
 from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 
@@ -145,6 +147,25 @@ def test_published_voice_measurements_are_on_praat_s_scales(tmp_path: Path) -> N
         and unvoiced["hnr_praat_db"] == 5
     )
     assert all(math.isnan(value) for value in voice["train_dia0_utt2"].values())
+
+
+def test_without_videos_each_signal_is_said_to_be_read_from_what_it_is(tmp_path: Path) -> None:
+    """Clips were said to be read without voice, and their published measurements were read."""
+    columns = "filename,avg_intensity,intensity_variation,avg_pitch,pitch_std,pitch_range,articulation_rate,mean_hnr"
+    write(tmp_path / "train_sent_emo.csv", *(row(0, n) for n in range(3)))
+    measured = "62.5,8.25,200,20,164,3.5,2.25"
+    (tmp_path / "train_audio_features.csv").write_text(
+        f"{columns},duration\ndia0_utt0.wav,{measured},2\ndia0_utt1.wav,{measured},0.1\n"
+    )
+    corpus = read(tmp_path)
+    (said,) = caveats(corpus, "train")
+    assert said == (
+        "3 of 3 clips have no media on disk. Read of them: words from the transcript, faces not at all and voices "
+        "from measurements that the corpus publishes (of 1)"
+    )
+    assert caveats(corpus, "train", "T") == []
+    (said,) = caveats(replace(corpus, voice={}), "train", "VA")
+    assert said.endswith("Read of them: faces not at all and voices not at all")
 
 
 def test_a_shout_is_very_loud_from_the_file_to_the_words(tmp_path: Path) -> None:

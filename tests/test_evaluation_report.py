@@ -129,7 +129,12 @@ def test_comparison_and_references(report: dict[str, Path]) -> None:
         ("first", "second[TVA]"),
         ("second[T]", "second[TVA]"),
     ]
+    assert comparison["decided_by"] == {"test": "paired bootstrap", "metric": "weighted_f1", "correction": "holm"}
+    by_p = sorted((pair["decision"] for pair in comparison["pairs"]), key=lambda decision: decision["p"])
+    assert by_p[0]["p_holm"] == pytest.approx(min(1, 3 * by_p[0]["p"]))
+    assert all((found["better"] is not None) == (found["p_holm"] < 0.05) for found in by_p)
     for pair in comparison["pairs"]:
+        assert pair["decision"]["p"] == pair["differences"]["weighted_f1"]["p"]
         assert set(pair["differences"]) == {"accuracy", "balanced_accuracy", "weighted_f1", "macro_f1"}
         assert all(set(found) == {"difference", "low", "high", "p"} for found in pair["differences"].values())
         assert set(pair["mcnemar"]) == {"only_a", "only_b", "p", "p_holm"}
@@ -190,6 +195,7 @@ def test_the_page_says_what_a_reader_needs(report: dict[str, Path]) -> None:
         "TF-IDF + logistic regression",
         "Is the difference real?",
         "By weighted F1,",
+        "corrected (Holm) for the 3 pairs of this report",
         "What each signal brings",
         "what was said + the face + the voice",
         "a small model",

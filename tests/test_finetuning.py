@@ -18,6 +18,7 @@ import pytest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import read_json
+from emoscribe.core.settings import load
 from emoscribe.core.timeline import Moment
 from emoscribe.core.weights import FOLDERS_VARIABLE
 from emoscribe.corpora.corpus import CorpusRequest
@@ -27,6 +28,7 @@ from emoscribe.experiments.teachers import as_frequent, averaged
 from emoscribe.experiments.training_data import LabelledClip, TrainingCorpus, TrainingData, examples_of, mixed_in
 from emoscribe.llm.predictor import load_predictor
 from emoscribe.llm.run import ADAPTER, HEAD, NORMS, SHIPPED, TextRun, find_run
+from emoscribe.llm.start import started
 from emoscribe.prompts.render import render
 from emoscribe.textualize.mixture import Labelled
 from emoscribe.training.checkpoints import CHECKPOINT
@@ -102,6 +104,7 @@ def test_a_run_is_whole(run, table: Path) -> None:
     assert run.metrics["epochs"][run.metrics["best_epoch"]]["dev"] == run.metrics["dev"]
     data = run.training["data"]
     assert [(each["split"], each["clips"]) for each in data] == [("train", 36), ("dev", 15)]
+    assert data[0]["fingerprint"] != data[1]["fingerprint"]
     assert set(load_traces(run.folder)) == {"table train", "table dev"}
     assert any("36 clips to train on, 15 to choose by" in line for line in lines)
     assert sum("epoch" in line for line in lines) == 3
@@ -424,6 +427,87 @@ def test_opinions_hold_labels_as_frequent_as_they_are(tmp_path: Path) -> None:
 def test_a_licence_of_its_own(table: Path, tmp_path: Path) -> None:
     run = finetune(CorpusRequest("table", table), tmp_path / "words", settings(epochs=1, licence="CC0-1.0"))
     assert run.licence == "CC0-1.0" and "license: cc0-1.0" in (run.folder / "README.md").read_text()
+
+
+def test_a_training_goes_on_from_another_run(run, table: Path, tmp_path: Path) -> None:
+    """Its adapter, the rows of the head for labels of the same name, and what it owes to whom."""
+    shutil.copytree(run[0].folder, tmp_path / "start")
+    start = run[0].model_copy(update={"folder": tmp_path / "start", "licence": "theirs alone"})
+    start.save()
+    other = tmp_path / "other"
+    other.mkdir()
+    for split, lines in (("train", SAID["joy"] + SAID["anger"]), ("dev", SAID["joy"] + SAID["anger"])):
+        rows = [(f"{text} {split}", "joy" if text in SAID["joy"] else "fury") for text in lines]
+        with (other / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *rows])
+    still = {"learning_rate": 1e-12, "head_learning_rate": 1e-12}
+    asked = settings(init=str(start.folder), epochs=1, optimizer=still, weight_average=0, lora={"rank": 3})
+    lines: list[str] = []
+    on = finetune(CorpusRequest("table", other), tmp_path / "on", asked, report=lines.append)
+    assert f"starts from {start.name} (theirs alone)" in lines
+    adapter, head = ([load_file(each.folder / name) for each in (start, on)] for name in (ADAPTER, HEAD))
+    assert adapter[0].keys() == adapter[1].keys()
+    assert all(np.allclose(adapter[0][name], adapter[1][name], atol=1e-6) for name in adapter[0])
+    joy, fury = (on.labels.index(label) for label in ("joy", "fury"))
+    for name in head[0]:
+        assert np.allclose(head[1][name][joy], head[0][name][start.labels.index("joy")], atol=1e-6)
+        assert not np.allclose(head[1][name][fury], head[0][name][start.labels.index("joy")], atol=1e-2)
+    assert on.licence == f"your own; theirs alone (of {start.name}, which it starts from)"
+    assert on.training["settings"]["lora"]["rank"] == 16 and on.training["settings"]["init"] == start.name
+    assert on.training["init"]["data"] == start.training["data"]
+    card = (on.folder / "README.md").read_text()
+    assert "Training started from" in card and str(start.folder.parent) not in card
+    # What it started from was met before, too.
+    met, before = load_traces(on.folder), load_traces(start.folder)
+    assert set(before["table train"]["text"]) < set(met["table train"]["text"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"init": "meld-minilm"}, r"init meld-minilm is an adapter for \S+MiniLM-L6-v2, and base.id is tiny-bert; set"),
+        ({"init": "zero-shot:tiny"}, "does not say what adapter it has"),
+        ({"init": "nobody"}, "is neither a folder nor an adapter that ships"),
+    ],
+)
+def test_what_cannot_be_started_from_is_said(changed: dict, message: str, table: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=message):
+        finetune(CorpusRequest("table", table), tmp_path / "none", settings(**changed))
+    assert not (tmp_path / "none").exists()
+
+
+def test_auto_starts_from_what_has_read_the_same_base_where_few_words_are_read() -> None:
+    def start_of(examples: int, modalities: str = "T", **changed) -> str | None:
+        return started(load(FinetuneSettings, "minilm", [], **changed), examples, modalities)[0].init
+
+    assert start_of(1200) == "goemotions-minilm"
+    assert start_of(5000) is None and start_of(1200, "VA") is None
+    assert start_of(1200, base__id="tiny-bert") is None and start_of(1200, lora__rank=8) is None
+    assert start_of(1200, init="meld-minilm") == "meld-minilm"
+
+
+def test_few_data_are_read_more_often_unless_it_is_said_how_often() -> None:
+    few = settings(epochs="auto")
+    assert [few.epochs_of(batches) for batches in (1, 7, 38, 75, 1000)] == [30, 30, 8, 4, 4]
+    assert settings(epochs=2).epochs_of(1) == 2
+    with pytest.raises(ValueError, match="epochs"):
+        settings(epochs=0)
+
+
+def test_one_answer_for_all_is_remarked(table: Path, tmp_path: Path) -> None:
+    """200 lines ended in a run that answered neutral 200 times, without a remark."""
+    alike = tmp_path / "alike"
+    shutil.copytree(table, alike)
+    with (alike / "train.csv").open("w", newline="") as file:
+        rows = [(text, "joy") for text in SAID["joy"] * 8] + [(text, "neutral") for text in SAID["neutral"][:1]]
+        csv.writer(file).writerows([("text", "label"), *rows])
+    request, lines = CorpusRequest("table", alike), list[str]()
+    run = finetune(request, tmp_path / "run", settings(labels=tuple(SAID)), report=lines.append)
+    assert run.answered == ("joy",)
+    assert any(line.startswith("on dev every answer is 'joy': nothing is told apart") for line in lines)
+    assert "Every clip there was answered joy" in (run.folder / "README.md").read_text()
+    found = evaluate(EvaluationRequest(request, "dev", (run.folder,)), tmp_path / "report")
+    assert "answers 'joy' to each of 15 clips: it tells nothing apart" in found.files["report.md"].read_text()
 
 
 def test_corpora_mixed(table: Path, tmp_path: Path) -> None:

@@ -34,16 +34,13 @@ class Report(Callback):
     """Curves in the run's folder, a line an epoch with the time left, a bar.
 
     Args:
-        epochs: how many there will be at most.
         select: the measure that the best epoch is chosen by.
         report: told the lines.
         watched: told how much is done.
     """
 
-    def __init__(
-        self, folder: Path, epochs: int, select: str, report: Callable[[str], None], watched: StageProgress
-    ) -> None:
-        self._epochs, self._select = epochs, select
+    def __init__(self, folder: Path, select: str, report: Callable[[str], None], watched: StageProgress) -> None:
+        self._select = select
         self._report, self._watched = report, watched
         self._curves = Curves(folder)
 
@@ -61,7 +58,7 @@ class Report(Callback):
         self._curves.draw([self._select])
         left = f", about {in_words(progress.seconds_left)} left" if progress.step < progress.steps else ""
         self._report(
-            f"epoch {progress.epoch}/{self._epochs}: loss {entry['loss']:.3f}, "
+            f"epoch {progress.epoch}/{progress.steps * progress.epoch // progress.step}: loss {entry['loss']:.3f}, "
             f"{self._select} {dev[self._select]:.3f}{left}"
         )
 

@@ -43,7 +43,8 @@ def train(
         EmoscribeError: the folder cannot be written to, or its checkpoint not be resumed from.
     """
     callback = callback if processes.is_main() else Callback()
-    steps = learner.batches_an_epoch * settings.epochs
+    epochs = settings.epochs_of(learner.batches_an_epoch)
+    steps = learner.batches_an_epoch * epochs
     updates = Updates(learner, settings, steps)
     path = folder / CHECKPOINT
     resumed = resume and path.is_file()
@@ -51,7 +52,7 @@ def train(
     clock = _clock(progress.seconds)
     if progress.epochs:
         yield progress
-    while progress.epoch < settings.epochs and not progress.waited(settings.patience):
+    while progress.epoch < epochs and not progress.waited(settings.patience):
         learner.model.train()
         batches = learner.batches(progress.epoch)
         for batch in batches[progress.batch :]:

@@ -30,7 +30,7 @@ class Progress:
         seconds: it took so far, what was measured included.
         epochs: `{"epoch", "loss", "dev", "seconds"}` of each that is done, as in `run.json`.
         best_epoch: so far; -1 before the first is done.
-        fitted: to dev, after the best epoch: a temperature, say.
+        fitted: to dev, after the best epoch: a temperature, say, and what else a run remembers of it.
     """
 
     steps: int
@@ -41,7 +41,7 @@ class Progress:
     seconds: float = 0.0
     epochs: tuple[Mapping[str, Any], ...] = ()
     best_epoch: int = -1
-    fitted: Mapping[str, float] | None = None
+    fitted: Mapping[str, Any] | None = None
 
     @property
     def done(self) -> float:

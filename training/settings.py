@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from ..core.settings import Device, Settings
 from .optimizers import OptimizerSettings
+
+# What `auto` takes: as often as is usual for an adapter; where that is too few
+# updates to leave the most frequent label behind, more often, if not for ever.
+USUAL_EPOCHS, MOST_EPOCHS = 4, 30
+FEWEST_UPDATES = 300
 
 
 class LoopSettings(Settings):
     """How long it is learnt, by what steps, and from where chance is drawn."""
 
     optimizer: OptimizerSettings = OptimizerSettings()
-    epochs: int = Field(default=4, ge=1)
-    """Times that the training data are read; the epoch that is best on dev is kept."""
+    epochs: Literal["auto"] | Annotated[int, Field(ge=1)] = USUAL_EPOCHS
+    """Times that the training data are read, of which the best on dev is kept; `auto` is 4, of few data up to 30."""
     patience: int | None = Field(default=None, ge=1)
     """Epochs without a better dev score before training ends; null for never."""
     batch_size: int = Field(default=32, ge=1)
@@ -26,3 +34,13 @@ class LoopSettings(Settings):
     """Of everything drawn at random."""
     device: Device = "auto"
     """Where the model is trained; `auto` is a GPU where there is one."""
+
+    def is_few(self, examples: int) -> bool:
+        """Whether so many examples make too few updates in the usual epochs."""
+        return math.ceil(examples / self.batch_size) * USUAL_EPOCHS < FEWEST_UPDATES
+
+    def epochs_of(self, batches: int) -> int:
+        """How many epochs there are at most, of so many batches each."""
+        if self.epochs != "auto":
+            return self.epochs
+        return max(USUAL_EPOCHS, min(MOST_EPOCHS, math.ceil(FEWEST_UPDATES / batches)))
