@@ -273,7 +273,8 @@ def stream_segments(
             return  # of a file it would belong to the window before, which is given already
         moment = moment_in(window, cues, plan.wording, _norms(plan), plan.settings.modalities)
         prompt = _prompt([*before, moment], len(before), plan)
-        before.append(moment)
+        if moment.text:
+            before.append(moment)  # silence is no turn
         yield from _segments([moment], [prompt], plan, predictor(), context)
 
 

@@ -111,7 +111,8 @@ def _settings(kind: Kind, engine: str) -> Any:
 def _run(name: str, offline: bool) -> str:
     run = find_run(name)
     find_base(run.base.id, run.base.sha256, Context(offline=offline))
-    return f"{run.label_set} labels, on {run.base.id}; {run.licence}"
+    answers = f"ratings from {run.range}" if run.task == "number" else f"{run.label_set} labels"
+    return f"{answers}, on {run.base.id}; {run.licence}"
 
 
 def _asked(signal: str, name: str, ask: Callable[[], Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.blends import are_blends
@@ -11,53 +12,75 @@ from ..core.errors import SettingsError
 from ..core.files import write_json
 from ..core.labels import LabelSet
 from ..corpora import blemore
-from ..evaluation.blends import FILE, fit, read_thresholds
+from ..evaluation.blends import FILE, fit, read_thresholds, with_thresholds
 from ..evaluation.predictions import Predictions
+from ..training.run import Run
 from .reading import EvaluationData
 from .request import EvaluationRequest
 
-# By the key of predictions; empty for the default ones.
-Thresholds = Mapping[str, BlendSettings]
+
+@dataclass(frozen=True)
+class Blending:
+    """How blends are answered by rule.
+
+    Attributes:
+        runs: the names of those that answer so; others were trained on blends, and answer for themselves.
+        thresholds: those given, by the key of predictions; none for the default ones.
+    """
+
+    runs: tuple[str, ...] = ()
+    thresholds: Mapping[str, BlendSettings] = field(default_factory=dict)
+
+    def applied(self, predictions: Predictions) -> Predictions:
+        """What is answered with the thresholds given, from what was with the default ones."""
+        given = self.thresholds.get(predictions.key)
+        return predictions if given is None else with_thresholds(predictions, given)
+
+    @property
+    def in_words(self) -> list[str]:
+        """For the report: from which shares of the weaker emotion on a blend is answered."""
+        if self.runs and not self.thresholds:
+            names = ", ".join(self.runs)
+            return [
+                f"Blends of {names} begin at the default thresholds: presence {DEFAULT.presence:g}, "
+                f"balance {DEFAULT.balance:g}"
+            ]
+        return [
+            f"Blends of {key} begin at thresholds given: presence {each.presence:g}, balance {each.balance:g}"
+            for key, each in self.thresholds.items()
+        ]
 
 
-def thresholds_for(
-    request: EvaluationRequest, runs: Sequence[str], labels: LabelSet | None, *, over_time: bool
-) -> Thresholds:
-    """The thresholds that are asked for.
+def blending_of(
+    request: EvaluationRequest, runs: Mapping[str, Run], labels: LabelSet | None, *, over_time: bool
+) -> Blending:
+    """Which runs answer blends by rule, and with the thresholds that are asked for.
 
     Raises:
-        SettingsError: they are not there, or there are no blends to answer
-            with, or frames vote on them: votes have no kind of blend to weigh.
+        SettingsError: thresholds are not there, or nothing is answered by
+            rule, or frames vote on it: votes have no kind of blend to weigh.
     """
+    blends = labels.labels if labels is not None and are_blends(labels.labels) else ()
+    by_rule = tuple(name for name, run in runs.items() if blends and run.labels != blends)
     if request.blends is None:
-        return {}
-    if labels is None or not are_blends(labels.labels) or over_time:
+        return Blending(by_rule)
+    if not by_rule or over_time:
         raise SettingsError(
-            f"--blends {request.blends} is for answers that are blends, without --window; leave it out for "
+            f"--blends {request.blends} is for blends made of basic emotions, without --window; leave it out for "
             f"{request.corpus.name}"
         )
     sets = tuple(request.modalities or ())
-    several = [f"{run}[{letters}]" for run in runs for letters in sets]
-    return read_thresholds(request.blends, several if len(sets) > 1 else runs)
-
-
-def in_words(thresholds: Thresholds, labels: LabelSet | None) -> Iterator[str]:
-    """For the report: from which shares of the weaker emotion on a blend is answered."""
-    if labels is None or not are_blends(labels.labels):
-        return
-    if not thresholds:
-        yield f"Blends begin at the default thresholds: presence {DEFAULT.presence:g}, balance {DEFAULT.balance:g}"
-    for key, each in thresholds.items():
-        yield f"Blends of {key} begin at thresholds given: presence {each.presence:g}, balance {each.balance:g}"
+    several = [f"{run}[{letters}]" for run in by_rule for letters in sets]
+    return Blending(by_rule, read_thresholds(request.blends, several if len(sets) > 1 else by_rule))
 
 
 def write_blends(
-    out: str | Path, split: str, data: EvaluationData, predictions: Sequence[Predictions], thresholds: Thresholds
+    out: str | Path, split: str, data: EvaluationData, predictions: Sequence[Predictions], blending: Blending
 ) -> dict[str, Path]:
     """Write what there is of blends beside the report.
 
-    Of labelled clips of dev, each read at once and with the default
-    thresholds, `blends.json`: those that fit best.  Of clips of BLEMORE
+    Of labelled clips of dev, each read at once and answered by rule with the
+    default thresholds, `blends.json`: those that fit best.  Of clips of BLEMORE
     without labels `submission.json`, or of several predictions one each, as
     the challenge takes them.
 
@@ -68,9 +91,10 @@ def write_blends(
         return {}
     folder, files = Path(out), {}
     labelled = any(clip.target is not None for clip in data.clips)
-    if labelled and split == "dev" and data.windows is None and not thresholds:
+    by_rule = [one for one in predictions if one.run in blending.runs]
+    if by_rule and labelled and split == "dev" and data.windows is None and not blending.thresholds:
         files[FILE] = folder / FILE
-        write_json(files[FILE], {one.key: fit(one) for one in predictions})
+        write_json(files[FILE], {one.key: fit(one) for one in by_rule})
     if not labelled and data.corpus.name == blemore.READER.name:
         for one in predictions:
             name = "submission.json" if len(predictions) == 1 else f"submission-{one.key}.json"

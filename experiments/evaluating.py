@@ -13,7 +13,6 @@ from ..core.files import check_folder
 from ..corpora.caveats import caveats, train_overlap
 from ..corpora.corpus import Corpus
 from ..evaluation.answers import write_answers
-from ..evaluation.blends import with_thresholds
 from ..evaluation.pages import MODALITY_NAMES
 from ..evaluation.predictions import always_the_same, unique_names
 from ..evaluation.report import write_report
@@ -21,7 +20,7 @@ from ..extractors.settings import check_modalities
 from ..training import processes
 from ..training.run import Run
 from ..training.traces import load_traces
-from .blending import Thresholds, in_words, thresholds_for, write_blends
+from .blending import Blending, blending_of, write_blends
 from .dev_metrics import task_of
 from .over_time import frame_times, windows_for, write_over_time
 from .predict import RunPredictions, predict
@@ -67,7 +66,7 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
         name: run if labels is None else run.answering(labels)
         for name, run in zip(unique_names([run.name for run in found]), found, strict=True)
     }
-    thresholds = thresholds_for(request, list(runs), labels, over_time=windows is not None)
+    blending = blending_of(request, runs, labels, over_time=windows is not None)
     known = train_overlap({name: load_traces(run.folder) for name, run in runs.items()}, corpus, request.split)
     labelled = any(clip.target is not None for clip in clips)
     if not labelled:
@@ -97,12 +96,12 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
         *(note for name, run in runs.items() for note in _untrained(run, name, corpus, request)),
         *known,
         *caveats(corpus, request.split, read),
-        *in_words(thresholds, labels),
+        *blending.in_words,
         *([windows.in_words] if windows is not None else []),
         *(f"{clip}: {why}" for clip, why in failed.items()),
     ]
     about = {name: f"{run.in_words}; {run.licence}" for name, run in runs.items()}
-    files = processes.by_main(lambda: _write(out, request, data, answered, thresholds, notes, about))
+    files = processes.by_main(lambda: _write(out, request, data, answered, blending, notes, about))
     return Evaluation(files, tuple(name for name in runs if any(name in met for met in known.values())))
 
 
@@ -111,13 +110,12 @@ def _write(
     request: EvaluationRequest,
     data: EvaluationData,
     answered: Mapping[str, RunPredictions],
-    thresholds: Thresholds,
+    blending: Blending,
     notes: Sequence[str],
     about: Mapping[str, str],
 ) -> dict[str, Path]:
     """The files of the report, by name."""
-    read = [one for each in answered.values() for one in each.predictions]
-    predictions = [with_thresholds(one, thresholds[one.key]) if thresholds else one for one in read]
+    predictions = [blending.applied(one) for each in answered.values() for one in each.predictions]
     notes = [*notes, *always_the_same(predictions)]
     frames = {reading: one for each in answered.values() for reading, one in each.frames.items()}
     corpus, split = data.corpus, request.split
@@ -139,7 +137,7 @@ def _write(
             # Of blends what they are about decides, whatever a training chooses by.
             metric=None if data.labels is not None and are_blends(data.labels.labels) else corpus.metric,
         )
-    files |= write_blends(out, split, data, predictions, thresholds)
+    files |= write_blends(out, split, data, predictions, blending)
     if data.windows is None or data.labels is None or data.task != "labels":
         return files
     return {**files, **write_over_time(out, corpus.name, frames, data.labels)}

@@ -22,7 +22,7 @@ from ..llm.card import model_card
 from ..llm.run import DESCRIPTION, Base, Extractors, TextRun, find_run
 from ..llm.start import started
 from ..llm.train import fit
-from ..textualize.levels import read_norms
+from ..textualize.levels import population_norms, read_norms
 from ..training import processes
 from ..training.callbacks import Report
 from ..training.loop import is_whole
@@ -31,7 +31,7 @@ from .dev_metrics import task_of
 from .run_folder import check_free, is_begun, note
 from .settings import FinetuneSettings
 from .teachers import opinions_of_teachers
-from .training_data import TrainingCorpus, labelled_prompts, read_sources, training_data_of
+from .training_data import TrainingCorpus, check_settings, labelled_prompts, read_sources, training_data_of
 
 CARD = "README.md"
 
@@ -59,6 +59,8 @@ def finetune(
     processes.by_main(lambda: check_free(folder, resume))
     sources = read_sources(request, settings, context)
     settings, start = started(settings, sum(map(_examples, sources)), settings.modalities)
+    # What training starts from decides on the head, which may not suit the task.
+    check_settings(settings, task_of(sources[0].corpus), sources[0].name)
     base = find_base(settings.base.id, context=context)
     run = _untrained(folder, base, settings, sources, start)
     said = [f"{each.name}: {each.corpus.recognised}" for each in sources if each.corpus.recognised]
@@ -147,6 +149,7 @@ def _norms(settings: FinetuneSettings) -> Mapping[str, Any]:
     norms = find_run(settings.norms).norms
     if norms is None:
         raise SettingsError(f"run {settings.norms} has no norms of voices; give norms the name of one that has")
+    population_norms(norms, settings.wording.voice_grades, f"run {settings.norms}")
     return norms
 
 

@@ -49,7 +49,10 @@ def opinions_of_teachers(
         return averaged([_read(other, clips, run.labels) for other in asked.opinions])
     if resume and path.is_file():
         return _read(path, clips, run.labels)
-    alone = settings.model_copy(update={"epochs": asked.epochs, "mix": (), "mixture": None, "patience": None})
+    # A run that training starts from may know the labels: teachers start afresh.
+    alone = settings.model_copy(
+        update={"epochs": asked.epochs, "mix": (), "mixture": None, "patience": None, "init": None}
+    )
     weights = _weights(clips, run.labels, settings.loss.logit_adjustment)
     opinions = {}
     for number, held_out in enumerate(_parts(clips, asked.count)):
@@ -57,7 +60,8 @@ def opinions_of_teachers(
         teacher = _teacher(number, held_out, data, run, base, alone, resume)
         unseen = [clip for clip in clips if clip.group in held_out]
         reader = replace(load_predictor(teacher, replace(context, device=settings.device)), temperatures={"": 1.0})
-        prompts = [example(clip, clip.with_only(data.source.teaches), run).prompt for clip in unseen]
+        alone_read = [clip.with_only(data.source.teaches) for clip in unseen]
+        prompts = [example(clip, clip.labelled.moment, run).prompt for clip in alone_read]
         scored = processes.mapped(lambda share, reader=reader: reader.predict(share), prompts)
         # As they are written, so that a resumed training reads the same.
         opinions |= {
@@ -83,9 +87,7 @@ def _teacher(
         return TextRun.load(folder)
     splits = {
         split: tuple(
-            replace(clip, labelled=replace(clip.labelled, moment=clip.with_only(data.source.teaches)))
-            for clip in clips
-            if split != "train" or clip.group not in held_out
+            clip.with_only(data.source.teaches) for clip in clips if split != "train" or clip.group not in held_out
         )
         for split, clips in data.splits.items()
     }

@@ -12,7 +12,7 @@ from ..core.context import Context
 from ..core.errors import EmoscribeError, MediaError, SettingsError
 from ..core.labels import label_set
 from ..core.settings import validate
-from ..core.timeline import FIELD_OF, Moment, Scored
+from ..core.timeline import FIELD_OF, Moment, Prompt, Scored
 from ..corpora.corpus import Corpus, CorpusRequest
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.predictions import unique_names
@@ -57,10 +57,11 @@ class LabelledClip:
     labelled: Labelled
     before: Sequence[Moment]
 
-    def with_only(self, letters: str) -> Moment:
-        """The moment without the signals that are not among `letters`."""
+    def with_only(self, letters: str) -> LabelledClip:
+        """The clip, and what was before it, without the signals that are not among `letters`."""
         left_out = {field: None for letter, field in FIELD_OF.items() if letter not in letters}
-        return replace(self.labelled.moment, **left_out)
+        labelled = replace(self.labelled, moment=replace(self.labelled.moment, **left_out))
+        return replace(self, labelled=labelled, before=[replace(moment, **left_out) for moment in self.before])
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Co
     labels = label_set(settings.labels) if settings.labels is not None else None
     asked = replace(request, labels=labels, task=settings.task or "", range=settings.range)
     main = read_corpus(asked, context)
-    _check_settings(settings, task_of(main), name)
+    check_settings(settings, task_of(main), name)
     if main.label_set is not None and len(main.label_set.labels) == 1 and task_of(main) == "labels":
         raise SettingsError(
             f"all clips of {name} in {data} are {main.label_set.labels[0]!r}: there is nothing to tell apart"
@@ -107,7 +108,7 @@ def read_sources(request: CorpusRequest, settings: FinetuneSettings, context: Co
     return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
 
 
-def _check_settings(settings: FinetuneSettings, task: Task, name: str) -> None:
+def check_settings(settings: FinetuneSettings, task: Task, name: str) -> None:
     """Raises:
     SettingsError: a setting is about clips with one label each, and these have something else.
     """
@@ -247,7 +248,7 @@ def example(
     return Example(_prompt(clip.before, moment, run), clip.labelled.label, source, soft)
 
 
-def _prompt(before: Sequence[Moment], moment: Moment, run: TextRun):
+def _prompt(before: Sequence[Moment], moment: Moment, run: TextRun) -> Prompt:
     return render([*before, moment], len(before), run.prompt, id="", labels=run.labels)
 
 
@@ -300,7 +301,8 @@ def _dev_parts(data: Sequence[TrainingData], run: TextRun, settings: FinetuneSet
         has = "".join(letter for letter in FIELD_OF if any(letter in clip.labelled.moment.signals for clip in clips))
         for letters in dict.fromkeys([source.teaches, has] if settings.mix else [has]):
             if clips:
-                examples = [example(clip, clip.with_only(letters), run) for clip in clips]
+                alone = [clip.with_only(letters) for clip in clips]
+                examples = [example(clip, clip.labelled.moment, run) for clip in alone]
                 measured = metrics_of(source.corpus, [each.target for each in examples])
                 parts[f"{source.name}[{letters}] " if settings.mix else ""] = _DevPart(examples, *measured)
     return parts

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.timeline import Prompt, Target
+from ..training import processes
 from ..training.tasks import objective_for, targets_of
 from .run import TextRun
 from .settings import TrainingSettings
@@ -41,11 +42,11 @@ class Batches:
     """The examples of an epoch, in random batches of similar length; of dialogues that are remembered, in their order.
 
     Args:
-        labels: the answers, in their order.
+        run: whose task and labels are learnt.
 
     Attributes:
         indices: of the examples in each batch.
-        lengths: of the prompts, in tokens; turns before them not counted.
+        lengths: of the prompts with the turns that they remember, in tokens.
     """
 
     def __init__(
@@ -69,8 +70,11 @@ class Batches:
             self._soft = torch.tensor([_soft(each, run.labels, settings) for each in examples])
         prompts, self._turns = read_once([example.prompt for example in examples])
         self._tokens = tokenizer(prompts)
-        self.lengths = [len(self._tokens[place]) for place in self._turns.own]
-        self._remembers = any(example.prompt.history for example in examples)
+        self.lengths = [
+            sum(len(self._tokens[place]) for place in places[:count])
+            for places, count in zip(self._turns.places, self._turns.lengths, strict=True)
+        ]
+        self._remembers = run.prompt.history_turns > 0
         seed = settings.seed * 1000 + epoch
         if self._remembers:
             self.indices = batches_of_runs(self._turns.follows_the_one_before(), settings.batch_size, seed)
@@ -83,7 +87,11 @@ class Batches:
             return {"batch": self._collated(self._turns.own[batch])}
         needed, turns = self._turns.some(batch)
         # Batches of dialogues hold prompts of all lengths: those of similar length are padded together.
-        parts = batches_by_length([len(self._tokens[place]) for place in needed], PADDED_TOGETHER[self._device])
+        lengths = [len(self._tokens[place]) for place in needed]
+        parts = batches_by_length(lengths, PADDED_TOGETHER[self._device])
+        if processes.is_sharded():
+            # All processes run such a model in step, so in as many parts.
+            parts = [list(range(len(needed)))]
         order = [index for part in parts for index in part]
         return {
             "batch": [self._collated(needed[part]) for part in parts],

@@ -254,6 +254,19 @@ def test_a_batch_of_dialogues_is_read_as_its_prompts_are_one_by_one(bases: Path)
     assert (together.softmax(1) - read[order]).abs().max() < 1e-4
 
 
+def test_a_memory_without_anything_to_remember(bases: Path) -> None:
+    reader = remembering(bases / "bert")
+    batches = Batches(
+        [Example(prompt, "joy") for prompt in prompts()],
+        reader.tokenizer,
+        reader.run,
+        settings_of(Head(pooling="target-mean")),
+        0,
+        device="cpu",
+    )
+    assert reader.model(**batches.inputs(batches.indices[0])).shape == (6, 4)
+
+
 def test_words_that_are_answers_remember_nothing(bases: Path) -> None:
     run = run_of(bases / "llama", settings_of(Head(kind="label-words")), Path("nowhere"))
     run = run.model_copy(update={"prompt": PromptSettings(history_turns=2)})

@@ -18,7 +18,7 @@ export function momentAt(segments, time_s) {
 /** The labels that have a lane. */
 export function drawnLabels(transcript) {
   const { labels, segments } = transcript;
-  const read = new Set(segments.filter(({ evidence }) => evidence !== "none").map(({ label }) => label));
+  const read = new Set(segments.filter(({ evidence }) => evidence !== "none").flatMap(shown));
   return labels && labels.length > MOST_LANES && read.size > 0
     ? labels.filter((label) => read.has(label))
     : laneNames(transcript);
