@@ -221,7 +221,9 @@ def _prompt(moments: Sequence[Moment], index: int, plan: Plan) -> Prompt:
 
 
 def _norms(plan: Plan) -> PopulationNorms | None:
-    return population_norms(plan.run.norms, f"run {plan.run.name}") if plan.run.norms is not None else None
+    if plan.run.norms is None:
+        return None
+    return population_norms(plan.run.norms, plan.wording.voice_grades, f"run {plan.run.name}")
 
 
 def _scores(

@@ -116,4 +116,6 @@ def keeping(context: Context) -> Iterator[Context]:
 
 
 def norms_of(run: TextRun) -> Any:
-    return population_norms(run.norms, f"run {run.name}") if run.norms is not None else None
+    if run.norms is None:
+        return None
+    return population_norms(run.norms, run.wording.voice_grades, f"run {run.name}")

@@ -118,7 +118,7 @@ def _untrained(folder: Path, base: Path, settings: FinetuneSettings, sources: Se
 
 def _norms(settings: FinetuneSettings) -> Mapping[str, Any]:
     if Path(settings.norms).is_file():
-        read_norms(Path(settings.norms))
+        read_norms(Path(settings.norms), settings.wording.voice_grades)
         return read_json(Path(settings.norms))
     norms = find_run(settings.norms).norms
     if norms is None:

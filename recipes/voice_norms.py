@@ -34,6 +34,9 @@ from emoscribe.textualize.voice import RECORDING_DEPENDENT, WORDS
 # and RAVDESS's speakers (104–199 and 217–302 Hz, with one exception).
 REGISTER_SPLIT_HZ = 205.0
 
+# Of every way of grading, so that runs of any can use the file.
+CUT_AT = sorted({at for cuts in QUANTILES.values() for at in cuts})
+
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 
 
@@ -45,7 +48,8 @@ def main() -> None:
     args = parser.parse_args()
     tracks = {"MELD train (Praat)": read_meld(args.meld, "train"), "RAVDESS (openSMILE)": measure_ravdess(args.ravdess)}
     norms = norms_of(tracks)
-    population_norms(norms)
+    for grades in QUANTILES:
+        population_norms(norms, grades)
     partial = args.out.with_suffix(".partial")
     partial.write_text(json.dumps(norms, indent=1) + "\n", encoding="utf-8")
     os.replace(partial, args.out)
@@ -97,7 +101,7 @@ def norms_of(tracks: Mapping[str, VoiceTrack]) -> dict:
             bounds[measure] = [round(float(cut), 4) for cut in _pooled_quantiles(columns)]
     return {
         "version": NORMS_VERSION,
-        "quantiles": list(QUANTILES),
+        "quantiles": CUT_AT,
         "register_split_hz": REGISTER_SPLIT_HZ,
         "registers": registers,
         "sources": sources,
@@ -123,7 +127,7 @@ def _pooled_quantiles(columns: list[np.ndarray]) -> np.ndarray:
     weights = np.concatenate([np.full(len(column), 1 / len(column)) for column in columns])
     order = np.argsort(values)
     share = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-    return np.interp(QUANTILES, share, values[order])
+    return np.interp(CUT_AT, share, values[order])
 
 
 if __name__ == "__main__":

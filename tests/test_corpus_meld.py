@@ -159,7 +159,7 @@ def test_a_shout_is_very_loud_from_the_file_to_the_words(tmp_path: Path) -> None
     lines = [f"dia0_utt{n}.wav,2.0,{55 + n / 10},8,{200 + n},25,4.0,{7 + n / 10}" for n in range(6)]
     (tmp_path / "train_audio_features.csv").write_text("\n".join([columns, *lines, "dia0_utt6.wav,2,90,8,201,25,4,2"]))
     corpus = read(tmp_path)
-    norms = population_norms(find_run("meld-minilm").norms)
+    norms = population_norms(find_run("meld-minilm").norms, "tenths")
     moments = moments_of_clips(corpus.clips, {}, corpus.voice, WordingSettings(), norms, "A")
     assert str(moments[6].voice).startswith("very loud, very rough")
     assert "loud" not in str(moments[3].voice)

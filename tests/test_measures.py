@@ -29,7 +29,7 @@ def test_an_undeclared_measure_is_refused_where_a_record_is_made() -> None:
     bounds = {"low": {"hnr": [1, 2, 3, 4]}, "high": {}}
     norms = {"version": 1, "quantiles": [0.1, 0.25, 0.75, 0.9], "register_split_hz": 200, "registers": bounds}
     with pytest.raises(EmoscribeError, match=r"norms\.json: 'hnr' is no declared measure"):
-        population_norms(norms, "norms.json")
+        population_norms(norms, "tenths", "norms.json")
 
 
 def test_what_is_measured_and_what_is_worded_is_declared() -> None:

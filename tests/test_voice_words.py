@@ -12,13 +12,16 @@ from emoscribe.corpora.meld import VOICE_MEASURES
 from emoscribe.extractors.media import SAMPLE_RATE, sound
 from emoscribe.extractors.settings import VoiceSettings
 from emoscribe.extractors.voice.opensmile import MEASURES, OpenSmile
-from emoscribe.textualize.levels import LEVELS, cuts_of, grade, population_norms, read_norms
+from emoscribe.llm.run import find_run
+from emoscribe.textualize.levels import LEVELS, QUANTILES, cuts_of, grade, population_norms, read_norms
+from emoscribe.textualize.settings import WordingSettings
 from emoscribe.textualize.voice import (
     EVEN,
     MAX_WORDS,
     NO_SPEECH,
     NOT_LISTENED,
     NOTHING_TO_COMPARE,
+    RECORDING_DEPENDENT,
     TOO_SHORT,
     WORDS,
     voice_words,
@@ -34,7 +37,7 @@ NORMS = {
     },
     "sources": {},
 }
-POPULATION = population_norms(NORMS)
+POPULATION = population_norms(NORMS, "tenths")
 
 
 def track(pitches_hz, loudness=None, speakers=None, length_s=2.0) -> VoiceTrack:
@@ -55,14 +58,17 @@ def words_at(voices: VoiceTrack, index: int, **options):
 # ── grading ──────────────────────────────────────────────────────────────────
 
 
-def test_half_of_all_values_are_medium_and_a_tenth_at_either_end():
+@pytest.mark.parametrize(
+    ("grades", "counts"), [("tenths", [100, 150, 500, 150, 100]), ("eighths", [125, 250, 250, 250, 125])]
+)
+def test_half_of_all_values_are_medium_or_a_quarter(grades, counts):
     values = np.arange(1000.0)
-    levels = np.bincount([grade(v, cuts_of(values)) for v in values], minlength=len(LEVELS))
-    assert levels.tolist() == pytest.approx([100, 150, 500, 150, 100], abs=2)
+    levels = np.bincount([grade(v, cuts_of(values, grades)) for v in values], minlength=len(LEVELS))
+    assert levels.tolist() == pytest.approx(counts, abs=2)
 
 
 def test_values_that_do_not_vary_are_medium():
-    assert LEVELS[grade(3.0, cuts_of(np.full(5, 3.0)))] == "medium"
+    assert LEVELS[grade(3.0, cuts_of(np.full(5, 3.0), "tenths"))] == "medium"
 
 
 # ── whose voice it is compared with ──────────────────────────────────────────
@@ -151,16 +157,29 @@ def test_no_speech_not_listened_to_and_too_short_are_different_words():
 # ── the words ────────────────────────────────────────────────────────────────
 
 
-def test_the_extreme_comes_first_and_six_are_enough():
+@pytest.mark.parametrize("grades", ["tenths", "eighths"])
+def test_the_extreme_comes_first_and_so_many_are_enough(grades):
     rng = np.random.default_rng(0)
     voices = track([120] * 41)
     voices.values[:40] = rng.normal(size=(40, len(MEASURES)))
     voices.values[:, list(MEASURES).index("voiced_fraction")] = rng.uniform(0.4, 0.6, 41)
     voices.values[40] = 5.0
     voices.values[40, list(MEASURES).index("loudness")] = 1.0
-    phrases = words_at(voices, 40).text.split(", ")
-    assert len(phrases) == MAX_WORDS
+    phrases = words_at(voices, 40, grades=grades).text.split(", ")
+    assert len(phrases) == MAX_WORDS[grades]
     assert all(phrase.startswith(("very ", "steeply ")) for phrase in phrases)
+
+
+def test_eighths_say_what_tenths_leave_unsaid():
+    voices = track([*range(110, 120), 116.5])
+    assert words_at(voices, 10).text == EVEN
+    assert words_at(voices, 10, grades="eighths").text == "high pitch"
+
+
+def test_a_wording_that_does_not_say_grades_by_tenths():
+    """Runs that were trained before there was a choice."""
+    described = {"face_pooling": 90.0, "voice_scope": "speaker", "unclear_below": 0.4}
+    assert WordingSettings.model_validate(described).voice_grades == "tenths"
 
 
 def test_every_measure_has_words_of_its_own_and_is_measured():
@@ -198,14 +217,31 @@ def test_a_louder_higher_utterance_among_real_sounds_is_said_to_be_both(tmp_path
 def test_norms_are_read_from_json(tmp_path):
     path = tmp_path / "norms.json"
     path.write_text(json.dumps(NORMS))
-    assert read_norms(path) == POPULATION
+    assert read_norms(path, "tenths") == POPULATION
+
+
+def test_norms_grade_by_the_quantiles_that_they_have():
+    both = NORMS | {
+        "quantiles": [0.1, 0.125, 0.25, 0.375, 0.625, 0.75, 0.875, 0.9],
+        "registers": {"low": {"pitch_hz": [90, 93, 100, 120, 140, 150, 170, 180]}, "high": {}},
+    }
+    cuts = [population_norms(both, grades).for_voice(120)["pitch_hz"] for grades in QUANTILES]
+    assert cuts == [(90, 100, 150, 180), (93, 120, 140, 170)]
+    with pytest.raises(SettingsError, match=r"be \[0.125, 0.375, 0.625, 0.875\] .* to grade by eighths, got"):
+        population_norms(NORMS, "eighths")
+
+
+@pytest.mark.parametrize("grades", QUANTILES)
+def test_the_norms_that_ship_serve_all_grades(grades):
+    norms = population_norms(find_run("meld-minilm").norms, grades)
+    assert norms.low.keys() == norms.high.keys() == set(WORDS) - RECORDING_DEPENDENT
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"version": 2}, "version 1"),
-        ({"quantiles": [0.2, 0.8]}, r"quantiles must be \[0.1, 0.25, 0.75, 0.9\], got \[0.2, 0.8\]"),
+        ({"quantiles": [0.2, 0.8]}, r"quantiles must be \[0.1, 0.25, 0.75, 0.9\] among .* got \[0.2, 0.8\]"),
         ({"register_split_hz": -1}, "register_split_hz must be a positive number, got -1"),
         ({"registers": {"low": {}}}, "under low and high"),
         ({"registers": {"low": {"pitch_hz": [4, 3, 2, 1]}, "high": {}}}, "pitch_hz: expected 4 ascending numbers"),
@@ -215,12 +251,12 @@ def test_norms_are_read_from_json(tmp_path):
 )
 def test_wrong_norms_are_refused_by_name(change, message):
     with pytest.raises(SettingsError, match=message):
-        population_norms(NORMS | change)
+        population_norms(NORMS | change, "tenths")
 
 
 def test_norms_that_cannot_be_read(tmp_path):
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(SettingsError, match=r"broken.json is not JSON"):
-        read_norms(tmp_path / "broken.json")
+        read_norms(tmp_path / "broken.json", "tenths")
     with pytest.raises(SettingsError, match=r"none.json: No such file"):
-        read_norms(tmp_path / "none.json")
+        read_norms(tmp_path / "none.json", "tenths")

@@ -83,7 +83,7 @@ def _voices(
             values=np.array([[values.get(name, np.nan) for name in names] for _, values in rows]),
         )
         for at, (clip_id, _) in enumerate(rows):
-            words[clip_id] = voice_words(track, at, at + 1.0, norms, wording.voice_scope)
+            words[clip_id] = voice_words(track, at, at + 1.0, norms, wording.voice_scope, wording.voice_grades)
     return words
 
 

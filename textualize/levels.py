@@ -1,7 +1,8 @@
 """Grading: where a value lies among those it is compared with.
 
-Five levels cut at the 10, 25, 75 and 90 % quantiles, as SpeechCueLLM does
-(Wu et al., arXiv 2407.21315): half of what anybody does is “medium”.
+Five levels.  Cut by tenths, at the 10, 25, 75 and 90 % quantiles as
+SpeechCueLLM does (Wu et al., arXiv 2407.21315), half of what anybody does is
+“medium”; cut by eighths, a quarter is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,15 +20,20 @@ from ..core.measures import VOICE, check_declared
 
 LEVELS = ("very low", "low", "medium", "high", "very high")
 MEDIUM = LEVELS.index("medium")
-QUANTILES = (0.10, 0.25, 0.75, 0.90)
 
 # One bound a quantile, ascending.
 Cuts = tuple[float, float, float, float]
 
+Grades = Literal["tenths", "eighths"]
+QUANTILES: Mapping[Grades, Cuts] = {
+    "tenths": (0.10, 0.25, 0.75, 0.90),
+    "eighths": (0.125, 0.375, 0.625, 0.875),
+}
 
-def cuts_of(values: np.ndarray) -> Cuts:
+
+def cuts_of(values: np.ndarray, grades: Grades) -> Cuts:
     """The bounds between the levels of values (N,), all finite."""
-    low, below, above, high = np.quantile(values, QUANTILES)
+    low, below, above, high = np.quantile(values, QUANTILES[grades])
     return float(low), float(below), float(above), float(high)
 
 
@@ -62,20 +68,27 @@ class PopulationNorms:
 NORMS_VERSION = 1
 
 
-def population_norms(data: Any, origin: str = "norms") -> PopulationNorms:
-    """Norms from their JSON form.
+def population_norms(data: Any, grades: Grades, origin: str = "norms") -> PopulationNorms:
+    """Norms from their JSON form, with the bounds between these grades.
 
         {"version": 1, "quantiles": [0.1, 0.25, 0.75, 0.9], "register_split_hz": 200.0,
          "registers": {"low": {measure: [q10, q25, q75, q90], …}, "high": {…}},
          "sources": {measure: where its bounds come from, …}}
 
+    It may have more quantiles than the grades are cut at.
+
     Raises:
-        SettingsError: it has another form, or bounds of what is no measure; the message says where.
+        SettingsError: it has another form, lacks a quantile, or has bounds of what is no measure; the message says
+            where.
     """
     if not isinstance(data, Mapping) or data.get("version") != NORMS_VERSION:
         raise SettingsError(f"{origin}: voice norms must be a mapping with version {NORMS_VERSION}")
-    if data.get("quantiles") != list(QUANTILES):
-        raise SettingsError(f"{origin}: quantiles must be {list(QUANTILES)}, got {data.get('quantiles')!r}")
+    quantiles, needed = data.get("quantiles"), list(QUANTILES[grades])
+    if not isinstance(quantiles, list) or [at for at in quantiles if at in needed] != needed:
+        raise SettingsError(
+            f"{origin}: quantiles must be {needed} among others, in order, to grade by {grades}, "
+            f"got {quantiles!r}; python recipes/voice_norms.py makes norms that have them"
+        )
     split_hz = data.get("register_split_hz")
     if not isinstance(split_hz, int | float) or not split_hz > 0:
         raise SettingsError(f"{origin}: register_split_hz must be a positive number, got {split_hz!r}")
@@ -90,19 +103,19 @@ def population_norms(data: Any, origin: str = "norms") -> PopulationNorms:
         check_declared(bounds, VOICE, origin)
     low, high = (
         {
-            measure: _cuts(cuts, f"{origin}: {register} register, {measure}")
-            for measure, cuts in registers[register].items()
+            measure: _cuts(bounds, quantiles, grades, f"{origin}: {register} register, {measure}")
+            for measure, bounds in registers[register].items()
         }
         for register in ("low", "high")
     )
     return PopulationNorms(float(split_hz), low, high)
 
 
-def read_norms(path: str | Path) -> PopulationNorms:
-    """The norms in a JSON file.
+def read_norms(path: str | Path, grades: Grades) -> PopulationNorms:
+    """The norms in a JSON file, with the bounds between these grades.
 
     Raises:
-        SettingsError: no such file, not JSON, or not norms.
+        SettingsError: no such file, not JSON, or not such norms.
     """
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -110,12 +123,12 @@ def read_norms(path: str | Path) -> PopulationNorms:
         raise SettingsError(f"cannot read the voice norms {path}: {error.strerror}") from None
     except ValueError:
         raise SettingsError(f"{path} is not JSON; voice norms are kept as JSON") from None
-    return population_norms(data, str(path))
+    return population_norms(data, grades, str(path))
 
 
-def _cuts(values: Any, origin: str) -> Cuts:
+def _cuts(values: Any, quantiles: list[float], grades: Grades, origin: str) -> Cuts:
     numbers = isinstance(values, list) and all(isinstance(v, int | float) and np.isfinite(v) for v in values)
-    if not numbers or len(values) != len(QUANTILES) or sorted(values) != values:
-        raise SettingsError(f"{origin}: expected {len(QUANTILES)} ascending numbers, got {values!r}")
-    first, second, third, fourth = map(float, values)
+    if not numbers or len(values) != len(quantiles) or sorted(values) != values:
+        raise SettingsError(f"{origin}: expected {len(quantiles)} ascending numbers, got {values!r}")
+    first, second, third, fourth = (float(values[quantiles.index(at)]) for at in QUANTILES[grades])
     return first, second, third, fourth

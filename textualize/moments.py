@@ -43,7 +43,7 @@ def moment_in(
     if "T" in modalities and cues.transcript is not None:
         text = clear_text(window.words, wording.unclear_below)
     if "A" in modalities and cues.voice is not None:
-        voice = voice_words(cues.voice, window.start_s, window.end_s, norms, wording.voice_scope)
+        voice = voice_words(cues.voice, window.start_s, window.end_s, norms, wording.voice_scope, wording.voice_grades)
     return moment_of(window, text, cues.face if "V" in modalities else None, voice, wording)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..core.settings import Settings
+from .levels import Grades
 
 
 class WindowSettings(Settings):
@@ -41,6 +42,8 @@ class WordingSettings(Settings):
     """How an action unit's values over a moment become one: a percentile, or `max` as in Richet et al. (2024)."""
     voice_scope: Literal["speaker", "past", "population"] = "speaker"
     """Whose voice is usual: the speaker's other utterances where there are five, only earlier ones, or everybody's."""
+    voice_grades: Grades = "tenths"
+    """How finely a voice is graded: by `tenths` a measure in the middle half goes unsaid, by `eighths` in a quarter."""
     unclear_below: float = Field(default=0.4, ge=0, le=1)
     """Probability below which a recognised word is worded as [unclear]."""
 

@@ -2,10 +2,11 @@
 
 A measure is graded against the speaker's own other utterances where there
 are enough of them, else against the population, and spoken only where it
-lies outside the middle half.  Which measures are spoken was chosen on acted
-speech (RAVDESS, seven emotions, actors kept apart): all 88 functionals as
-numbers reach a balanced accuracy of .63, these eleven measures in words .53,
-and .45 where nothing but the population is known.
+lies outside the middle half or, by finer grades, the middle quarter.  Which
+measures are spoken was chosen on acted speech (RAVDESS, seven emotions, actors
+kept apart): all 88 functionals as numbers reach a balanced accuracy of .63,
+these eleven measures in words .53, and .45 where nothing but the population is
+known.  What grades and words for single vowels do: docs/evaluation.md.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from ..core.timeline import VoiceTrack
-from .levels import MEDIUM, Cuts, PopulationNorms, cuts_of, grade
+from .levels import MEDIUM, Cuts, Grades, PopulationNorms, cuts_of, grade
 
 Scope = Literal["speaker", "past", "population"]
 
@@ -51,8 +52,8 @@ WORDS: Mapping[str, tuple[str, str, str, str]] = {
     "hnr_db": _HARMONICS,
     "hnr_praat_db": _HARMONICS,
 }
-# More would outgrow twenty tokens.
-MAX_WORDS = 6
+# Six phrases take twenty tokens.  Finer grades leave more to say; a seventh takes two more.
+MAX_WORDS: Mapping[Grades, int] = {"tenths": 6, "eighths": 7}
 
 # A louder recording is not a louder voice, and a microphone near the mouth not
 # a more relaxed one: the population tells nothing about these.  What is loud,
@@ -97,6 +98,7 @@ def voice_words(
     end_s: float,
     population: PopulationNorms | None = None,
     scope: Scope = "speaker",
+    grades: Grades = "tenths",
 ) -> VoiceWords:
     """The voice that is heard from `start_s` to `end_s`, in words.
 
@@ -106,10 +108,11 @@ def voice_words(
 
     Args:
         population: what to grade against where the speaker has fewer than
-            five other utterances.
+            five other utterances, with the bounds between these grades.
         scope: `speaker` compares with all other utterances of the speaker,
             `past` with the earlier ones only, `population` with none.
             Utterances without a speaker count as one speaker's.
+        grades: where the levels are cut (`QUANTILES`), and so how much is said.
     """
     if track is None:
         return VoiceWords(NOT_LISTENED, None, False)
@@ -127,13 +130,13 @@ def voice_words(
     if found.get("voiced_fraction") == 0.0:
         return VoiceWords(NO_SPEECH, None, False)
 
-    norms = _norms_for(track, rows, speaker, found["pitch_hz"], population, scope)
-    text = words_for(found, norms)
+    norms = _norms_for(track, rows, speaker, found["pitch_hz"], population, scope, grades)
+    text = words_for(found, norms, MAX_WORDS[grades])
     return VoiceWords(text or NOTHING_TO_COMPARE, norms.scope if text else None, bool(text))
 
 
-def words_for(measures: Mapping[str, float], norms: SpeakerNorms) -> str:
-    """The words for one voice, the extreme ones first; empty where nothing can be graded."""
+def words_for(measures: Mapping[str, float], norms: SpeakerNorms, most: int) -> str:
+    """At most so many phrases for one voice, the extreme ones first; empty where nothing can be graded."""
     graded = {
         measure: grade(measures[measure], norms.cuts[measure])
         for measure in WORDS
@@ -143,11 +146,16 @@ def words_for(measures: Mapping[str, float], norms: SpeakerNorms) -> str:
         return ""
     spoken = [measure for measure in graded if graded[measure] != MEDIUM]
     spoken.sort(key=lambda measure: -abs(graded[measure] - MEDIUM))  # stable: then the most telling
-    return ", ".join(_word(measure, graded[measure]) for measure in spoken[:MAX_WORDS]) or EVEN
+    return ", ".join(_word(measure, graded[measure]) for measure in spoken[:most]) or EVEN
 
 
 def speaker_norms(
-    names: tuple[str, ...], values: np.ndarray, population: PopulationNorms | None, scope: Scope, pitch_hz: float
+    names: tuple[str, ...],
+    values: np.ndarray,
+    population: PopulationNorms | None,
+    scope: Scope,
+    grades: Grades,
+    pitch_hz: float,
 ) -> SpeakerNorms:
     """Norms from a speaker's utterances, the population's where these are too few.
 
@@ -157,7 +165,7 @@ def speaker_norms(
         pitch_hz: the pitch that decides the register of the population.
     """
     own = {
-        name: cuts_of(finite)
+        name: cuts_of(finite, grades)
         for name, column in zip(names, values.T, strict=True)
         if name in WORDS and len(finite := column[np.isfinite(column)]) >= MIN_OTHERS
     }
@@ -173,6 +181,7 @@ def _norms_for(
     pitch_hz: float,
     population: PopulationNorms | None,
     scope: Scope,
+    grades: Grades,
 ) -> SpeakerNorms:
     """The norms for what `speaker` says in `rows`, of pitch `pitch_hz`."""
     others = np.ones(len(track.start_s), dtype=bool)
@@ -188,8 +197,8 @@ def _norms_for(
     pitches_hz = np.append(track.values[own, track.names.index("pitch_hz")], pitch_hz)
     known_hz = pitches_hz[np.isfinite(pitches_hz)]
     usual_hz = float(np.median(known_hz)) if len(known_hz) else np.nan
-    norms = speaker_norms(track.names, track.values[own], population, scope, usual_hz)
-    in_recording = speaker_norms(track.names, track.values[others], None, scope, usual_hz)
+    norms = speaker_norms(track.names, track.values[own], population, scope, grades, usual_hz)
+    in_recording = speaker_norms(track.names, track.values[others], None, scope, grades, usual_hz)
     loudness = {name: cuts for name, cuts in in_recording.cuts.items() if name in LOUDNESS_MEASURES}
     return SpeakerNorms({**loudness, **norms.cuts}, norms.scope)
 
