@@ -125,7 +125,7 @@ def train(llama: Path, folder: Path, settings: TrainingSettings, **going: Any) -
 def right(scored: Sequence[Scored]) -> dict[str, float]:
     """How likely the labels are on average."""
     told = zip(scored, examples(7), strict=True)
-    return {"right": float(np.mean([each.scores[example.label] for each, example in told]))}
+    return {"right": float(np.mean([each.scores[example.target] for each, example in told]))}
 
 
 # ── what a batch is cut into ─────────────────────────────────────────────────
