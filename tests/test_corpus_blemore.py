@@ -133,7 +133,7 @@ def test_a_basic_run_answers_with_blends(smiles: Path, tmp_path: Path) -> None:
     assert entry["labels"] == list(BLENDS.labels) and {"presence_accuracy", "salience_accuracy"} < set(entry)
     page = (tmp_path / "dev" / "report.md").read_text(encoding="utf-8")
     assert "meld-minilm gives basic labels: its score for a blemore one is put together from its parts" in page
-    assert "Blends begin at the default thresholds: presence 0.15, balance 0.4" in page
+    assert "Blends of meld-minilm begin at the default thresholds: presence 0.15, balance 0.4" in page
     with (tmp_path / "dev" / "predictions.csv").open(encoding="utf-8") as table:
         assert {row["predicted"] for row in csv.DictReader(table)} == {"joy"}
     fitted = json.loads((tmp_path / "dev" / "blends.json").read_text())["meld-minilm"]
@@ -166,5 +166,7 @@ def test_thresholds_of_blends_are_for_blends(smiles: Path, tmp_path: Path) -> No
     request = EvaluationRequest(
         CorpusRequest("blemore", smiles), "dev", ("meld-minilm",), window_s=1, blends=tmp_path / "blends.json"
     )
-    with pytest.raises(SettingsError, match="is for answers that are blends, without --window; leave it out for blem"):
+    with pytest.raises(
+        SettingsError, match="is for blends made of basic emotions, without --window; leave it out for blem"
+    ):
         evaluate(request, tmp_path / "report")
