@@ -75,7 +75,7 @@ def targets_in(cells: Sequence[tuple[Row, str]], request: CorpusRequest) -> Targ
 
     Raises:
         MediaError: a cell is not as it should be.
-        SettingsError: labels are asked for, and the cells are ratings.
+        SettingsError: a scale of ratings is asked for, and the cells are labels.
     """
     task = _recognised(cells, request.labels) if request.task == "auto" else request.task
     column = f"column {cells[0][1]!r}"
