@@ -115,7 +115,7 @@ class Classifier(nn.Module):
 class Memory(nn.Module):
     """What turns add to the logits of a moment: a GRU (Cho et al., 2014) over them in order of time, the moment last.
 
-    It begins by adding nothing, and to a moment that follows nothing it never does.
+    It begins by adding nothing.
 
     Args:
         width: of a prompt's vector.
@@ -137,5 +137,4 @@ class Memory(nn.Module):
         steps = noted[places] + self.who(who)
         packed = pack_padded_sequence(steps, torch.from_numpy(turns.lengths), batch_first=True, enforce_sorted=False)
         _, last = self.gru(packed)
-        follows = torch.from_numpy(turns.lengths > 1).to(noted.device)
-        return self.classifier(self.dropout(last[-1])) * follows.unsqueeze(1)
+        return self.classifier(self.dropout(last[-1]))
