@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
@@ -12,7 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from emoscribe.core.weights import MODELS
+from emoscribe.core.weights import FOLDERS_VARIABLE, MODELS
 
 RATE = 16_000
 
@@ -230,6 +232,88 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+# Lines of which the words tell the label, all of them in the vocabulary of `tiny_bert`.
+LINES = {
+    "joy": ("what a great day", "great , great", "so happy today", "a great happy day"),
+    "anger": ("you did what", "awful , awful you", "get out you", "you awful day"),
+    "neutral": ("a day", "the train at noon", "what day", "noon at the train"),
+}
+
+
+@pytest.fixture(scope="session")
+def sample_lines() -> dict[str, tuple[str, ...]]:
+    """By label, lines that have it."""
+    return LINES
+
+
+@pytest.fixture(scope="session")
+def write_csv():
+    """`write_csv(path, row, …)` writes rows of cells."""
+
+    def write(path: Path, *rows: tuple[object, ...]) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def lines_table(tmp_path_factory: pytest.TempPathFactory, write_csv) -> Path:
+    """Lines of made-up dialogues, train and dev."""
+    folder = tmp_path_factory.mktemp("table")
+    rng = random.Random(0)
+    for split, count in (("train", 36), ("dev", 15)):
+        rows: list[tuple[object, ...]] = [("text", "label", "speaker", "dialogue")]
+        for number in range(count):
+            label = list(LINES)[number % 3]
+            text = f"{rng.choice(LINES[label])} {rng.choice(LINES[label])}"
+            rows.append((text, label, "ab"[number % 2], f"{split}{number // 4}"))
+        write_csv(folder / f"{split}.csv", *rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny_bert_found(tiny_bert: Path):
+    """The tiny BERT is found by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDERS_VARIABLE, str(tiny_bert.parent))
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_settings():
+    """`small_settings(key=value, …)`: a fine-tuning of the tiny BERT that takes a second."""
+    from emoscribe.experiments.settings import FinetuneSettings
+
+    small = {
+        "base": {"id": "tiny-bert"},
+        "epochs": 3,
+        "batch_size": 4,
+        "modalities": "T",
+        "optimizer": {"learning_rate": 0.01, "head_learning_rate": 0.02},
+        "weight_average": 0.5,
+        "device": "cpu",
+    }
+    return lambda **changed: FinetuneSettings.model_validate(small | changed)
+
+
+@pytest.fixture(scope="module")
+def lines_run(lines_table: Path, tiny_bert_found, small_settings, tmp_path_factory: pytest.TempPathFactory):
+    """A run that has learnt the table, and what was reported meanwhile."""
+    from emoscribe.corpora.corpus import CorpusRequest
+    from emoscribe.experiments import finetune
+
+    reported: list[str] = []
+    folder = tmp_path_factory.mktemp("runs") / "words"
+    return finetune(CorpusRequest("table", lines_table), folder, small_settings(), report=reported.append), reported
+
+
+@pytest.fixture(scope="session")
+def weights():
+    """`weights(folder)`: all that a run has learnt, as bytes."""
+    return lambda folder: b"".join(path.read_bytes() for path in sorted(folder.glob("*.safetensors")))
 
 
 @pytest.fixture(scope="session")

@@ -58,13 +58,8 @@ def write_tone(path: Path, hz: float, seconds: float, seed: int) -> None:
         file.writeframes((samples * 32767).astype("<i2").tobytes())
 
 
-def write_csv(path: Path, *rows: tuple[object, ...]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
-
-
 @pytest.fixture(scope="module")
-def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tones(tmp_path_factory: pytest.TempPathFactory, write_csv) -> Path:
     """Two labels, told apart by pitch; the last source of train comes back in dev."""
     folder = tmp_path_factory.mktemp("tones")
     for split, count in (("train", 12), ("dev", 6)):
@@ -211,7 +206,7 @@ def words(tiny_bert: Path, **changed: Any) -> BaselineSettings:
     return settings(modalities="T", features=features, labels=None, epochs=8, **changed)
 
 
-def test_ratings_of_lines(tiny_bert: Path, tmp_path: Path) -> None:
+def test_ratings_of_lines(tiny_bert: Path, tmp_path: Path, write_csv) -> None:
     """CH-SIMS' own table, in English; no videos."""
     columns = ("video_id", "clip_id", "text", "label", "label_T", "label_A", "label_V", "annotation", "mode")
     said = {"what a great happy day": 0.8, "awful , awful you": -0.8}
@@ -250,7 +245,7 @@ def test_ratings_of_lines(tiny_bert: Path, tmp_path: Path) -> None:
         evaluate(EvaluationRequest(CorpusRequest("table", other), "test", (run.folder,)), tmp_path / "no")
 
 
-def test_any_number_of_emotions_a_line(tiny_bert: Path, tmp_path: Path) -> None:
+def test_any_number_of_emotions_a_line(tiny_bert: Path, tmp_path: Path, write_csv) -> None:
     """CMU-MOSEI as its label tables have it: joy, disgust with anger, or nothing."""
     emotions = ("happy", "sad", "anger", "surprise", "disgust", "fear")
     said = {"what a great happy day": {"happy"}, "awful , awful you": {"anger", "disgust"}, "a train at noon": set()}

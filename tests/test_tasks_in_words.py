@@ -19,21 +19,13 @@ from emoscribe.cli import main
 from emoscribe.core.context import Context
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.files import read_json
-from emoscribe.core.weights import FOLDERS_VARIABLE
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.experiments import EvaluationRequest, baseline, evaluate, finetune
-from emoscribe.experiments.settings import FinetuneSettings
 from emoscribe.llm.run import TextRun, find_run
 from jsonschema import Draft202012Validator
 
-SMALL = {
-    "base": {"id": "tiny-bert"},
-    "epochs": 6,
-    "batch_size": 4,
-    "modalities": "T",
-    "optimizer": {"learning_rate": 0.01, "head_learning_rate": 0.02},
-    "device": "cpu",
-}
+pytestmark = pytest.mark.usefixtures("tiny_bert_found")
+
 OFFLINE = Context(device="cpu", offline=True)
 
 # What is said, and what of it there is to learn: CMU-MOSEI's emotions, and a rating in −1–1.
@@ -45,28 +37,12 @@ SAID: dict[str, tuple[set[str], float]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def models(tiny_bert: Path):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(FOLDERS_VARIABLE, str(tiny_bert.parent))
-        yield
-
-
-def settings(**changed: Any) -> FinetuneSettings:
-    return FinetuneSettings.model_validate(SMALL | changed)
-
-
 def said(count: int) -> list[tuple[str, set[str], float]]:
     return [(text, *SAID[text]) for text in islice(cycle(SAID), count)]
 
 
-def write_csv(path: Path, *rows: tuple[object, ...]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
-
-
 @pytest.fixture(scope="module")
-def mosei(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mosei(tmp_path_factory: pytest.TempPathFactory, write_csv) -> Path:
     """CMU-MOSEI as its label tables have it, without recordings."""
     folder = tmp_path_factory.mktemp("mosei")
     emotions = ("happy", "sad", "anger", "surprise", "disgust", "fear")
@@ -80,24 +56,23 @@ def mosei(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write_table(folder: Path, label: Callable[[set[str], float], object]) -> Path:
-    for split, count in (("train", 20), ("dev", 8), ("test", 8)):
-        write_csv(folder / f"{split}.csv", ("text", "label"), *((t, label(p, r)) for t, p, r in said(count)))
-    return folder
+@pytest.fixture(scope="module")
+def sets(mosei: Path, tmp_path_factory: pytest.TempPathFactory, small_settings) -> TextRun:
+    return finetune(
+        CorpusRequest("cmu-mosei", mosei), tmp_path_factory.mktemp("runs") / "words", small_settings(epochs=6)
+    )
 
 
 @pytest.fixture(scope="module")
-def sets(mosei: Path, tmp_path_factory: pytest.TempPathFactory) -> TextRun:
-    return finetune(CorpusRequest("cmu-mosei", mosei), tmp_path_factory.mktemp("runs") / "words", settings())
-
-
-@pytest.fixture(scope="module")
-def rated(tmp_path_factory: pytest.TempPathFactory) -> tuple[TextRun, Path, list[str]]:
+def rated(tmp_path_factory: pytest.TempPathFactory, small_settings, write_csv) -> tuple[TextRun, Path, list[str]]:
     """Learnt from a table of ratings from 1 to 5, where a model that thought in −1–1 would never get."""
     lines: list[str] = []
-    table = write_table(tmp_path_factory.mktemp("table"), lambda present, rating: 3 + 2 * rating)
+    table = tmp_path_factory.mktemp("table")
+    for split, count in (("train", 20), ("dev", 8), ("test", 8)):
+        rows = [(text, 3 + 2 * rating) for text, _, rating in said(count)]
+        write_csv(table / f"{split}.csv", ("text", "label"), *rows)
     out = tmp_path_factory.mktemp("runs") / "words"
-    return finetune(CorpusRequest("table", table), out, settings(), report=lines.append), table, lines
+    return finetune(CorpusRequest("table", table), out, small_settings(epochs=6), report=lines.append), table, lines
 
 
 # ── learning, and being compared ─────────────────────────────────────────────
@@ -129,7 +104,9 @@ def test_what_dev_said_in_training_is_what_it_says_of_the_run(sets: TextRun, mos
     assert "of which a moment may have any number" in card and "anger 0." in card
 
 
-def test_ratings_of_a_table_on_a_scale_of_its_own(rated: tuple[TextRun, Path, list[str]], tmp_path: Path) -> None:
+def test_ratings_of_a_table_on_a_scale_of_its_own(
+    rated: tuple[TextRun, Path, list[str]], tmp_path: Path, write_csv
+) -> None:
     run, table, lines = rated
     assert "table: column 'label' holds ratings, taken to be from 1 to 5" in lines
     assert (run.task, run.range, run.labels, run.metrics["selected_on"]) == ("number", (1.0, 5.0), (), "mae")
@@ -156,9 +133,9 @@ def test_ratings_are_brought_to_a_corpus_with_another_scale(
     assert "brought to -3 to 3 in proportion" in found.files["report.md"].read_text(encoding="utf-8")
 
 
-def test_the_task_of_a_corpus_is_chosen_from_the_command_line(mosei: Path, tmp_path: Path) -> None:
+def test_the_task_of_a_corpus_is_chosen_from_the_command_line(mosei: Path, tmp_path: Path, small_settings) -> None:
     config = tmp_path / "small.yaml"
-    config.write_text(json.dumps(SMALL | {"epochs": 1}))
+    config.write_text(small_settings(epochs=1).model_dump_json(exclude_unset=True))
     command = ["finetune", "cmu-mosei", "--data", str(mosei), "--config", str(config), "--offline"]
     done = CliRunner().invoke(main, [*command, "--task", "sentiment", "--out", str(tmp_path / "run")])
     assert done.exit_code == 0 and ", mae " in done.output, done.output
@@ -187,10 +164,10 @@ def test_the_task_of_a_corpus_is_chosen_from_the_command_line(mosei: Path, tmp_p
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_what_is_about_one_label_a_clip_is_refused(
-    changed: dict[str, Any], message: str, mosei: Path, tmp_path: Path
+    changed: dict[str, Any], message: str, mosei: Path, tmp_path: Path, small_settings
 ) -> None:
     with pytest.raises(SettingsError, match=message):
-        finetune(CorpusRequest("cmu-mosei", mosei), tmp_path / "run", settings(**changed))
+        finetune(CorpusRequest("cmu-mosei", mosei), tmp_path / "run", small_settings(epochs=6, **changed))
     assert not (tmp_path / "run").exists()
 
 
