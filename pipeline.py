@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
 from .core.derived import from_basic
 from .core.errors import SettingsError
-from .core.labels import THRESHOLD
+from .core.labels import THRESHOLD, LabelSet
 from .core.measures import FACE
 from .core.settings import load
 from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment, Transcript
@@ -35,8 +35,7 @@ from .extractors.store import CueStore
 from .llm.plan import Plan, make_plan
 from .llm.settings import AnalyzeSettings
 from .outputs.tracks import face_tracks
-from .prompts.render import render
-from .textualize.levels import PopulationNorms, population_norms
+from .prompts.render import render, was_spoken
 from .textualize.moments import moment_in, moments_of
 from .textualize.voice import Scope
 from .textualize.windows import clock_bounds, shortest_s, window_at
@@ -210,7 +209,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
 
 def moments_from(cues: Cues, plan: Plan) -> list[Moment]:
     """The cues in words, as the run was trained to read them."""
-    return moments_of(cues, plan.settings.windows, plan.wording, _norms(plan), plan.settings.modalities)
+    return moments_of(cues, plan.settings.windows, plan.wording, plan.run.population, plan.settings.modalities)
 
 
 def prompts_from(moments: Sequence[Moment], plan: Plan) -> list[Prompt]:
@@ -224,27 +223,21 @@ def _prompt(moments: Sequence[Moment], index: int, plan: Plan) -> Prompt:
     return render(moments, index, plan.prompt, id=name, labels=plan.run.labels)
 
 
-def _norms(plan: Plan) -> PopulationNorms | None:
-    if plan.run.norms is None:
-        return None
-    return population_norms(plan.run.norms, plan.wording.voice_grades, f"run {plan.run.name}")
-
-
 def _segments(
     moments: Sequence[Moment], prompts: Sequence[Prompt], plan: Plan, predictor: TextPredictor, context: Context
 ) -> list[Segment]:
     """What the model makes of moments, in the labels that were asked for."""
     scored = predictor.predict(prompts, plan.settings.model.batch_tokens, context.stage("reading"))
     read = zip(moments, scored, strict=True)
-    if plan.labels is not None and _by_rule(plan):
+    if labels := _made_of_basic(plan):
         blends = plan.settings.blends
-        return [Segment(moment, from_basic(each.scores, plan.labels, blends)) for moment, each in read]
+        return [Segment(moment, from_basic(each.scores, labels, blends)) for moment, each in read]
     return [Segment(moment, each.scores, each.given, each.rating) for moment, each in read]
 
 
-def _by_rule(plan: Plan) -> bool:
-    """Whether other labels are asked for than the basic ones that the run gives."""
-    return plan.labels is not None and plan.labels.name != plan.run.label_set
+def _made_of_basic(plan: Plan) -> LabelSet | None:
+    """The labels asked for, where they are others than the basic ones that the run gives."""
+    return plan.labels if plan.labels is not None and plan.labels.name != plan.run.label_set else None
 
 
 # ── live ─────────────────────────────────────────────────────────────────────
@@ -271,10 +264,10 @@ def stream_segments(
         window = window_at(utterances, start_s, end_s)
         if start_s > 0 and end_s - start_s < shortest_s(hop_s or window_s) and not window.words:
             return  # of a file it would belong to the window before, which is given already
-        moment = moment_in(window, cues, plan.wording, _norms(plan), plan.settings.modalities)
+        moment = moment_in(window, cues, plan.wording, plan.run.population, plan.settings.modalities)
         prompt = _prompt([*before, moment], len(before), plan)
-        if moment.text:
-            before.append(moment)  # silence is no turn
+        if was_spoken(moment):
+            before.append(moment)
         yield from _segments([moment], [prompt], plan, predictor(), context)
 
 
@@ -299,7 +292,8 @@ def _past(scope: Scope) -> Scope:
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
-    rule = {"rule": f"{plan.labels.name} scores from basic ones"} if plan.labels and _by_rule(plan) else {}
+    made = _made_of_basic(plan)
+    rule = {"rule": f"{made.name} scores from basic ones"} if made is not None else {}
     return {
         "emoscribe": importlib.metadata.version("emoscribe"),
         **cues.provenance,

@@ -164,10 +164,10 @@ def main(argv: list[str] | None = None) -> None:
         save_tokenizer(Path(folder), model.config.to_dict())
         run = TextRun(folder=Path(folder), base=Base(id="random"), labels=LABELS, prompt=PromptSettings())
         classifying = TextPredictor(
-            run, Classification(Encoder(model.model), head), PromptTokenizer(Path(folder)), {"": 1.0}, device
+            run, Classification(Encoder(model.model), head), PromptTokenizer(Path(folder)), device
         )
         words = PromptTokenizer(Path(folder), LABELS)
-        answering = TextPredictor(run, LabelWords(model, words.answers).to(device), words, {"": 1.0}, device)
+        answering = TextPredictor(run, LabelWords(model, words.answers).to(device), words, device)
 
     theirs = padded(model, head, made, device)
     worst = max(

@@ -129,7 +129,7 @@ class Ours:
 
     def __init__(self, reader: TextPredictor, learnt: Sequence[Example], settings: TrainingSettings):
         data = LabelledPrompts(lambda epoch: learnt, learnt, lambda scored: {}, "")
-        learner = PromptLearner(reader, reader.model, run_of(reader.labels, settings), settings, data)
+        learner = PromptLearner(reader, reader.model, settings, data)
         self._batches = learner.batches(0)
         self._updates = Updates(learner, settings, steps=10**6)
         self._step = 0

@@ -1,4 +1,4 @@
-"""What was said, or what a file is called, made safe to show."""
+"""What was said, or what a file is called, made safe to show; and scales in words."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ _ESCAPES = re.compile(
 # line read in another order than it is stored.  The marks that right-to-left
 # and joined scripts need (LRM, RLM, ZWJ, ZWNJ) stay; halves of characters do not.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def ends(bounds: tuple[float, float]) -> str:
+    """A scale by its ends: `-3 to 3`."""
+    return f"{bounds[0]:g} to {bounds[1]:g}"
 
 
 def one_line(text: str) -> str:

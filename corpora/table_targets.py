@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.errors import SettingsError
 from ..core.labels import LABEL_SETS, LabelSet, as_basic, label_set
+from ..core.text import ends
 from ..core.timeline import Target
 from .corpus import CorpusRequest
 from .rows import Row, with_point
@@ -55,7 +56,7 @@ class Targets:
         if self.range is not None:
             rating = _rating(row, column)
             if not self.range[0] <= rating <= self.range[1]:
-                raise row.wrong(column, f"rating {rating:g} is not from {_ends(self.range)}; set range to the scale")
+                raise row.wrong(column, f"rating {rating:g} is not from {ends(self.range)}; set range to the scale")
             return rating
         assert self.labels is not None
         if self.several:
@@ -80,13 +81,15 @@ def targets_in(cells: Sequence[tuple[Row, str]], request: CorpusRequest) -> Targ
     task = _recognised(cells, request.labels) if request.task == "auto" else request.task
     column = f"column {cells[0][1]!r}"
     if task == "number":
-        bounds = request.range or _scale([_rating(row, column) for row, column in cells])
-        return Targets(range=bounds, recognised=f"{column} holds ratings, taken to be from {_ends(bounds)}")
+        if request.range is not None:
+            return Targets(range=request.range)
+        bounds = _scale([_rating(row, column) for row, column in cells])
+        return Targets(range=bounds, recognised=f"{column} holds ratings, taken to be from {ends(bounds)}")
     if request.range is not None:
         raise SettingsError(f"range is for ratings, and {column} holds labels; leave it out, or give --task number")
     if task == "labels":
         found = [_label(row, column) for row, column in cells] if request.labels is None else []
-        numbered = bool(found) and all(map(_number_in, found))
+        numbered = bool(found) and all(_number_in(label) is not None for label in found)
         return Targets(
             request.labels or _labels_in(found),
             recognised=f"{column} holds whole numbers, taken as labels; --task number makes them ratings"
@@ -111,7 +114,7 @@ def _recognised(cells: Sequence[tuple[Row, str]], known: LabelSet | None) -> str
     if _separator(cells, _SEPARATORS) is not None:
         return "label-sets"
     numbers = [_number_in(text) for text in texts]
-    fractions = any(number is not None and not number[0].is_integer() for number in numbers)
+    fractions = any(number is not None and not number.is_integer() for number in numbers)
     return "number" if fractions and None not in numbers else "labels"
 
 
@@ -151,16 +154,16 @@ def _rating(row: Row, column: str) -> float:
     number = _number_in(text)
     if number is None:
         raise row.wrong(column, f"expected a rating, got {text!r}")
-    return number[0]
+    return number
 
 
-def _number_in(text: str) -> tuple[float] | None:
+def _number_in(text: str) -> float | None:
     """The number that a text is, or nothing."""
     try:
         number = float(with_point(text))
     except ValueError:
         return None
-    return (number,) if math.isfinite(number) else None
+    return number if math.isfinite(number) else None
 
 
 def _parts(row: Row, column: str, separator: str | None) -> list[str]:
@@ -202,7 +205,3 @@ def _answer(row: Row, column: str, label: str, labels: LabelSet) -> str:
     meant = as_basic(label)
     hint = f"; did you mean {meant!r}?" if meant in labels.labels else ""
     raise row.wrong(column, f"unknown label {label!r}; there are: {', '.join(labels.labels)}{hint}")
-
-
-def _ends(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:g} to {bounds[1]:g}"

@@ -18,6 +18,7 @@ from typing import Any
 from ..core.context import Context
 from ..core.errors import EmoscribeError, UnavailableError
 from ..core.settings import shipped_configs
+from ..core.text import ends
 from ..core.weights import find_base
 from ..extractors.registry import AUTOMATIC, ENGINES, Kind, Need, choose
 from ..extractors.settings import SETTINGS
@@ -111,7 +112,7 @@ def _settings(kind: Kind, engine: str) -> Any:
 def _run(name: str, offline: bool) -> str:
     run = find_run(name)
     find_base(run.base.id, run.base.sha256, Context(offline=offline))
-    answers = f"ratings from {run.range}" if run.task == "number" else f"{run.label_set} labels"
+    answers = f"ratings from {ends(run.range)}" if run.range is not None else f"{run.label_set} labels"
     return f"{answers}, on {run.base.id}; {run.licence}"
 
 

@@ -15,6 +15,12 @@ Truth = TypeVar("Truth")
 Given = TypeVar("Given")
 
 
+def key_of(run: str, *how: str | None) -> str:
+    """What files and the report call a run's predictions, by the ways it was read of several: `run[TA, vote]`."""
+    told = ", ".join(part for part in how if part)
+    return f"{run}[{told}]" if told else run
+
+
 class ByClip(Generic[Truth]):
     """A run's answers for N clips beside the corpus's.
 
@@ -42,8 +48,7 @@ class ByClip(Generic[Truth]):
     @property
     def key(self) -> str:
         """How files and the report call these predictions: `run`, `run[TA]`, `run[vote]` or `run[TA, vote]`."""
-        how = ", ".join(part for part in (self.modalities, self.decision) if part)
-        return f"{self.run}[{how}]" if how else self.run
+        return key_of(self.run, self.modalities, self.decision)
 
     def labelled(self) -> Self:
         """Only the clips that the corpus has a target for.

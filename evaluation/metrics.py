@@ -119,7 +119,7 @@ def metrics_for(labels: Sequence[str]) -> Mapping[str, Metric]:
     if not are_blends(labels):
         return METRICS
     presence, salience = (partial(metric, labels=labels) for metric in (presence_accuracy, salience_accuracy))
-    return {**METRICS, "presence_accuracy": presence, "salience_accuracy": salience}
+    return {"presence_accuracy": presence, "salience_accuracy": salience, **METRICS}
 
 
 def _share_of(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:

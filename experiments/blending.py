@@ -13,7 +13,9 @@ from ..core.files import write_json
 from ..core.labels import LabelSet
 from ..corpora import blemore
 from ..evaluation.blends import FILE, fit, read_thresholds, with_thresholds
+from ..evaluation.by_clip import key_of
 from ..evaluation.predictions import Predictions
+from ..llm.run import TextRun
 from ..training.run import Run
 from .reading import EvaluationData
 from .request import EvaluationRequest
@@ -24,7 +26,8 @@ class Blending:
     """How blends are answered by rule.
 
     Attributes:
-        runs: the names of those that answer so; others were trained on blends, and answer for themselves.
+        runs: the names of those whose thresholds can be moved: language models that give basic emotions.  Others
+            were trained on blends, or decide on them frame by frame, at the default ones.
         thresholds: those given, by the key of predictions; none for the default ones.
     """
 
@@ -61,17 +64,18 @@ def blending_of(
             rule, or frames vote on it: votes have no kind of blend to weigh.
     """
     blends = labels.labels if labels is not None and are_blends(labels.labels) else ()
-    by_rule = tuple(name for name, run in runs.items() if blends and run.labels != blends)
+    # A fusion decides on blends frame by frame, which have no kind of blend to weigh either.
+    by_rule = tuple(name for name, run in runs.items() if blends and run.labels != blends and run.kind == TextRun.kind)
     if request.blends is None:
         return Blending(by_rule)
     if not by_rule or over_time:
         raise SettingsError(
-            f"--blends {request.blends} is for blends made of basic emotions, without --window; leave it out for "
-            f"{request.corpus.name}"
+            f"--blends {request.blends} is for blends that a language model makes of basic emotions, without --window; "
+            f"leave it out for {request.corpus.name}"
         )
-    sets = tuple(request.modalities or ())
-    several = [f"{run}[{letters}]" for run in by_rule for letters in sets]
-    return Blending(by_rule, read_thresholds(request.blends, several if len(sets) > 1 else by_rule))
+    sets = request.modalities if request.modalities is not None and len(request.modalities) > 1 else (None,)
+    keys = [key_of(run, letters) for run in by_rule for letters in sets]
+    return Blending(by_rule, read_thresholds(request.blends, keys))
 
 
 def write_blends(

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..core.context import Context
 from ..core.errors import MediaError
@@ -19,7 +18,6 @@ from ..extractors.store import CueStore
 from ..llm.run import TextRun
 from ..llm.settings import AnalyzeSettings
 from ..prompts.render import render
-from ..textualize.levels import population_norms
 from ..training import processes
 
 
@@ -113,9 +111,3 @@ def keeping(context: Context) -> Iterator[Context]:
         return
     with tempfile.TemporaryDirectory(prefix="emoscribe-") as passing:
         yield replace(context, store=CueStore(passing))
-
-
-def norms_of(run: TextRun) -> Any:
-    if run.norms is None:
-        return None
-    return population_norms(run.norms, run.wording.voice_grades, f"run {run.name}")

@@ -10,12 +10,9 @@ import numpy as np
 from ..core.timeline import Target
 from ..corpora.corpus import Corpus
 from ..evaluation import multilabel, regression
-from ..evaluation.metrics import METRICS, confusion
+from ..evaluation.metrics import confusion, metrics_for
 from ..training.progress import Metrics
 from ..training.run import Task
-
-# Of answers that are one label each.
-MEASURED = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 
 
 class Answered(Protocol):
@@ -35,20 +32,20 @@ def task_of(corpus: Corpus) -> Task:
 def metrics_of(corpus: Corpus, true: Sequence[object]) -> tuple[Metrics[Answered], str]:
     """How answers are measured beside what is true, and the measure that an epoch is chosen by."""
     if corpus.range is not None:
-        return _numbers(true, corpus.range), "mae"
+        return _numbers(true, corpus.range), corpus.metric
     assert corpus.label_set is not None
     labels = corpus.label_set.labels
     if task_of(corpus) == "label-sets":
-        return _label_sets(true, labels), "macro_f1"
+        return _label_sets(true, labels), corpus.metric
     return lambda scored: label_measures(true, [each.answer for each in scored], labels), corpus.metric
 
 
 def label_measures(true: Sequence[object], answered: Sequence[object], labels: Sequence[str]) -> dict[str, float]:
-    """`MEASURED` of answers, beside what is true."""
+    """The metrics of answers that are one of these labels each, beside what is true."""
     places: dict[object, int] = {label: place for place, label in enumerate(labels)}
     indices = [np.array([places[label] for label in each]) for each in (true, answered)]
     matrix = confusion(indices[0], indices[1], len(labels))
-    return {name: float(METRICS[name](matrix)) for name in MEASURED}
+    return {name: float(metric(matrix)) for name, metric in metrics_for(labels).items()}
 
 
 def _label_sets(true: Sequence[object], labels: Sequence[str]) -> Metrics[Answered]:

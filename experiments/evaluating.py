@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.blends import are_blends
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
 from ..core.files import check_folder
@@ -59,8 +58,14 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
     found = [find_any_run(run) for run in request.runs]
     for run in found:
         run.check_here(context)  # before hours of perceiving, not after
+    task = common_task(found)
+    if windows is not None and task != "labels":
+        raise SettingsError(
+            f"with --window, frames decide on one label for a clip, and the runs answer with {TARGETS[task]}; "
+            "leave it out"
+        )
     corpus = corpus_for(request, found, context)
-    clips, labels, task = corpus.split(request.split), corpus.label_set, common_task(found)
+    clips, labels = corpus.split(request.split), corpus.label_set
     # Who has learnt no labels answers in the corpus's.
     runs = {
         name: run if labels is None else run.answering(labels)
@@ -77,11 +82,6 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
             "evaluate runs that were trained for such targets"
         )
 
-    if windows is not None and task != "labels":
-        raise SettingsError(
-            f"with --window, frames decide on one label for a clip, and the runs answer with {TARGETS[task]}; "
-            "leave it out"
-        )
     times = frame_times(clips, context) if windows is not None else None
     data = EvaluationData(corpus, clips, labels, task, windows, times.times_s if times is not None else {})
     answered = {
@@ -134,8 +134,7 @@ def _write(
             notes=notes,
             about=about,
             costs={name: each.cost for name, each in answered.items()},
-            # Of blends what they are about decides, whatever a training chooses by.
-            metric=None if data.labels is not None and are_blends(data.labels.labels) else corpus.metric,
+            metric=corpus.metric,
         )
     files |= write_blends(out, split, data, predictions, blending)
     if data.windows is None or data.labels is None or data.task != "labels":

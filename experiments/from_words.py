@@ -12,7 +12,7 @@ from ..evaluation.over_time import decided
 from ..llm.run import TextRun
 from ..textualize.clips import moments_of_clips
 from ..training import processes
-from .clips import norms_of, perceived, prompts_of
+from .clips import perceived, prompts_of
 from .over_time import read_over_time
 from .reading import EvaluationData, Reading, ReadyRun
 
@@ -57,5 +57,5 @@ def prompts_for(
     run: TextRun, corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues], modalities: str
 ) -> list[Prompt]:
     """The prompt of each clip, in the run's own wording."""
-    moments: list[Moment] = moments_of_clips(clips, cues, corpus.voice, run.wording, norms_of(run), modalities)
+    moments: list[Moment] = moments_of_clips(clips, cues, corpus.voice, run.wording, run.population, modalities)
     return prompts_of(run, clips, moments)

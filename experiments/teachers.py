@@ -59,7 +59,7 @@ def opinions_of_teachers(
         report(f"teacher {number + 1} of {asked.count}")
         teacher = _teacher(number, held_out, data, run, base, alone, resume)
         unseen = [clip for clip in clips if clip.group in held_out]
-        reader = replace(load_predictor(teacher, replace(context, device=settings.device)), temperatures={"": 1.0})
+        reader = load_predictor(teacher.uncalibrated(), replace(context, device=settings.device))
         alone_read = [clip.with_only(data.source.teaches) for clip in unseen]
         prompts = [example(clip, clip.labelled.moment, run).prompt for clip in alone_read]
         scored = processes.mapped(lambda share, reader=reader: reader.predict(share), prompts)

@@ -24,7 +24,7 @@ from ..textualize.clips import moments_of_clips
 from ..textualize.mixture import Labelled, Mixture, MixtureSettings, Signal
 from ..training.progress import Metrics
 from ..training.run import Task
-from .clips import before_each, norms_of, perceived
+from .clips import before_each, perceived
 from .dev_metrics import Answered, metrics_of, task_of
 from .request import TARGETS
 from .settings import FinetuneSettings, MixSettings
@@ -174,11 +174,11 @@ def training_data_of(
                 f"{len(seen.failed)} clips of {source.name} cannot be perceived, the first {id}: {why}"
             )
         words = (clips, seen.cues, source.corpus.voice)
-        moments = moments_of_clips(*words, run.wording, norms_of(run), settings.modalities)
+        moments = moments_of_clips(*words, run.wording, run.population, settings.modalities)
         voices: list[str | None] = [None] * len(clips)
         if (settings.mix or settings.mixture) and "A" in settings.modalities:
             by_population = run.wording.model_copy(update={"voice_scope": "population"})
-            voices = [each.voice for each in moments_of_clips(*words, by_population, norms_of(run), "A")]
+            voices = [each.voice for each in moments_of_clips(*words, by_population, run.population, "A")]
         splits[split] = tuple(
             LabelledClip(
                 clip.id,

@@ -15,7 +15,15 @@ from ..training import processes
 from ..training.tasks import objective_for, targets_of
 from .run import TextRun
 from .settings import TrainingSettings
-from .tokens import PromptTokenizer, batches_by_length, batches_of_runs, collate, shuffled_batches
+from .tokens import (
+    PromptTokenizer,
+    as_many,
+    batches_by_length,
+    batches_of_runs,
+    collate,
+    micro_batches,
+    shuffled_batches,
+)
 from .turns import read_once
 
 # Tokens, padding included, of prompts that a batch of dialogues reads at a time: a CPU is no faster with more, and
@@ -46,7 +54,6 @@ class Batches:
 
     Attributes:
         indices: of the examples in each batch.
-        lengths: of the prompts with the turns that they remember, in tokens.
     """
 
     def __init__(
@@ -59,7 +66,7 @@ class Batches:
         *,
         device: str,
     ) -> None:
-        self._padding_id, self._device = tokenizer.padding_id, device
+        self._settings, self._padding_id, self._device = settings, tokenizer.padding_id, device
         self._targets = targets_of(run, [each.target for each in examples])
         self._objective = objective_for(run, self._targets, settings.loss.class_weights)
         self._soft, self._offsets = None, torch.zeros(len(examples), run.outputs)
@@ -70,16 +77,39 @@ class Batches:
             self._soft = torch.tensor([_soft(each, run.labels, settings) for each in examples])
         prompts, self._turns = read_once([example.prompt for example in examples])
         self._tokens = tokenizer(prompts)
-        self.lengths = [
-            sum(len(self._tokens[place]) for place in places[:count])
-            for places, count in zip(self._turns.places, self._turns.lengths, strict=True)
-        ]
+        self._lengths = [len(self._tokens[place]) for place in self._turns.own]
         self._remembers = run.prompt.history_turns > 0
         seed = settings.seed * 1000 + epoch
         if self._remembers:
             self.indices = batches_of_runs(self._turns.follows_the_one_before(), settings.batch_size, seed)
         else:
-            self.indices = shuffled_batches(self.lengths, settings.batch_size, seed)
+            self.indices = shuffled_batches(self._lengths, settings.batch_size, seed)
+
+    def micro_batches(self, batch: Sequence[int], processes: int) -> list[list[list[int]]]:
+        """A batch shared out to processes, and each share cut into what a device takes at once.
+
+        Returns:
+            as `tokens.micro_batches`; what is remembered stays beside what remembers it.
+        """
+        limits = {"size": self._settings.micro_batch_size, "tokens": self._settings.micro_batch_tokens}
+        if not self._remembers:
+            return micro_batches(batch, self._lengths, processes, **limits)
+        shares = [part.tolist() for part in np.array_split(np.asarray(batch, dtype=np.int64), processes)]
+        return as_many([self._cut(share, **limits) for share in shares])
+
+    def _cut(self, share: Sequence[int], size: int | None, tokens: int | None) -> list[list[int]]:
+        """A share in its order, cut where it would read more; a prompt and its turns are never parted."""
+        parts: list[list[int]] = []
+        held: set[int] = set()
+        for example in share:
+            turns = set(self._turns.places[example, : self._turns.lengths[example]].tolist())
+            more = sum(len(self._tokens[place]) for place in held | turns)
+            if not parts or (tokens and more > tokens) or (size and len(parts[-1]) == size):
+                parts.append([])
+                held = set()
+            parts[-1].append(example)
+            held |= turns
+        return parts
 
     def inputs(self, batch: Sequence[int]) -> dict[str, Any]:
         """What a `heads.Classification` or `label_words.LabelWords` is called with."""

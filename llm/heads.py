@@ -63,7 +63,11 @@ class Classification(nn.Module):
 
     def judged(self, read: Tensor, turns: Turns) -> Tensor:
         """Logits (N, L) of prompts, from what was read (U, …) of them and of the turns before them."""
-        return self.head.judged(read, turns)
+        own, memory = torch.from_numpy(turns.own).to(read.device), self.head.memory
+        if memory is None:
+            return read[own]
+        labels = self.head.classifier.out_features
+        return read[own, :labels] + memory(read[:, labels:], turns)
 
 
 class Classifier(nn.Module):
@@ -93,14 +97,6 @@ class Classifier(nn.Module):
         vectors = self.dropout(self._pooled(hidden, pooled, attended, target))
         logits = self.classifier(vectors)
         return logits if self.memory is None else torch.cat([logits, self.memory.noted(vectors)], dim=-1)
-
-    def judged(self, read: Tensor, turns: Turns) -> Tensor:
-        """Logits (N, L) of prompts from what was read (U, …) of them and of the turns before them."""
-        own = torch.from_numpy(turns.own).to(read.device)
-        if self.memory is None:
-            return read[own]
-        labels = self.classifier.out_features
-        return read[own, :labels] + self.memory(read[:, labels:], turns)
 
     def _pooled(self, hidden: Tensor, pooled: Tensor, attended: Tensor, target: Tensor) -> Tensor:
         if self.pooling == "last-token":

@@ -25,7 +25,6 @@ from .predictor import TextPredictor
 from .run import TextRun
 from .settings import TrainingSettings
 from .temperature import fitted_temperatures
-from .tokens import micro_batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +66,11 @@ class PromptLearner:
         self,
         predictor: TextPredictor,
         model: nn.Module,
-        run: TextRun,
         settings: TrainingSettings,
         data: LabelledPrompts,
     ) -> None:
         self.model = model
-        self._predictor, self._run, self._settings, self._data = predictor, run, settings, data
+        self._predictor, self._run, self._settings, self._data = predictor, predictor.run, settings, data
         self.head = [] if predictor.model.head is None else list(predictor.model.head.parameters())
         of_head = set(map(id, self.head))
         self.body = [each for each in predictor.model.parameters() if each.requires_grad and id(each) not in of_head]
@@ -97,8 +95,7 @@ class PromptLearner:
         from peft.helpers import disable_input_dtype_casting
 
         settings, device = self._settings, self.body[0].device
-        limits = {"size": settings.micro_batch_size, "tokens": settings.micro_batch_tokens}
-        parts = micro_batches(batch.places, batch.epoch.lengths, processes.count(), **limits)[processes.rank()]
+        parts = batch.epoch.micro_batches(batch.places, processes.count())[processes.rank()]
         half = _is_half(device.type, settings.precision)
         total = torch.zeros((), device=device)
         try:

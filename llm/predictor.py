@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,14 +41,12 @@ class TextPredictor:
         model: a batch as `collate` makes it, and what it begins with, to what
             is read of each prompt; that, `judged`, to logits (N, L), L as
             `run.outputs`.  Its `head` is what was trained beside the adapter, or `None`.
-        temperatures: what the logits are divided by, by the signals of the moment; `""` for all other signals.
         files: where its weights lie.
     """
 
     run: TextRun
     model: Classification | LabelWords
     tokenizer: PromptTokenizer
-    temperatures: Mapping[str, float]
     device: str
     files: tuple[Path, ...] = ()
 
@@ -128,7 +126,8 @@ class TextPredictor:
             done += len(batch)
             progress(done / len(read))
         logits = self.model.judged(torch.stack(rows), turns).double().cpu().numpy()
-        temperatures = [self.temperatures.get(prompt.signals, self.temperatures[""]) for prompt in prompts]
+        run = self.run
+        temperatures = [run.temperatures.get(prompt.signals, run.temperature) for prompt in prompts]
         return logits / np.array(temperatures)[:, None]
 
     def _prefix(self, tokens: Sequence[Tokens]) -> Prefix | None:
@@ -162,7 +161,6 @@ def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
         run=run,
         model=model.to(chosen).eval(),
         tokenizer=tokenizer,
-        temperatures={**run.temperatures, "": run.temperature},
         device=chosen,
         files=tuple(
             path for path in (*folder.glob("*.safetensors"), run.folder / ADAPTER, run.folder / HEAD) if path.is_file()

@@ -23,6 +23,7 @@ from ..core.settings import Settings
 from ..core.weights import find_base
 from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
 from ..prompts.settings import PromptSettings
+from ..textualize.levels import PopulationNorms, population_norms
 from ..textualize.settings import WordingSettings
 from ..training.run import Run
 from .settings import Head
@@ -141,6 +142,21 @@ class TextRun(Run):
         except MediaError as error:
             raise SettingsError(str(error)) from None
         return super().load(folder, norms=norms, **beside)
+
+    def uncalibrated(self) -> TextRun:
+        """The run with its logits as they are: at a temperature of 1, whatever the signals."""
+        return self.model_copy(update={"temperature": 1.0, "temperatures": {}})
+
+    @property
+    def population(self) -> PopulationNorms | None:
+        """What is usual for voices, with the bounds between the grades that the run reads; `None` if it has no norms.
+
+        Raises:
+            SettingsError: the norms have another form, or lack these bounds.
+        """
+        if self.norms is None:
+            return None
+        return population_norms(self.norms, self.wording.voice_grades, f"run {self.name}")
 
     def save(self) -> None:
         """Write the description, and the norms, into the run's folder; see `Run.save`."""

@@ -200,6 +200,11 @@ def micro_batches(
     else:
         size = size or len(batch)
         cut = [[share[first : first + size] for first in range(0, len(share), size)] for share in shares]
+    return as_many(cut)
+
+
+def as_many(cut: Sequence[Sequence[list[int]]]) -> list[list[list[int]]]:
+    """Each process's micro batches, and empty ones for those with fewer: all wait for one another in each."""
     most = max(map(len, cut))
     return [[*parts, *([] for _ in range(most - len(parts)))] for parts in cut]
 

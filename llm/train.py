@@ -53,7 +53,7 @@ def fit(
     device, accelerator = joined(settings)
     torch.manual_seed(settings.seed)
     predictor = untrained(base, run, settings, device.type, sharded=processes.is_sharded())
-    learner = PromptLearner(predictor, shared(predictor.model, device, accelerator), run, settings, data)
+    learner = PromptLearner(predictor, shared(predictor.model, device, accelerator), settings, data)
     trained = run
     for progress in train(learner, settings, folder, data.select, resume, callback or Callback()):
         trained = _described(run, progress, data.select)

@@ -76,7 +76,6 @@ def adapted(
         run=run,
         model=_with_head(model, run, settings, tokenizer.answers),
         tokenizer=tokenizer,
-        temperatures={"": 1.0},
         device=device,
     )
     if settings.init is not None:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..core.files import plain
-from ..core.text import one_line
+from ..core.text import ends, one_line
 from ..core.timeline import LabelledTranscript, Media
 from .schema import to_json
 from .tracks import thin
@@ -177,7 +177,7 @@ def _facts(transcript: LabelledTranscript) -> str:
         facts.append("sound only")
     facts.append(f"{count:,} moment" + "s" * (count != 1))
     if transcript.range is not None:
-        facts.append("rated from {:g} to {:g}".format(*transcript.range))
+        facts.append(f"rated from {ends(transcript.range)}")
     else:
         several = ", any number a moment" if transcript.thresholds else ""
         facts.append(f"{len(transcript.labels)} labels{several} ({transcript.label_set})")

@@ -110,9 +110,14 @@ def _words(moment: Moment) -> _Words:
     return _Words(*(None if each is None else clean(each) for each in given))
 
 
+def was_spoken(moment: Moment) -> bool:
+    """Whether somebody spoke, so that it is a turn to those after it."""
+    return bool(clean(moment.text or ""))
+
+
 def _turns(before: Sequence[Moment], target: Moment, count: int) -> list[Moment]:
     """The last `count` in which somebody spoke and had finished, in order of time."""
-    spoken = (each for each in reversed(before) if each.end_s <= target.end_s and clean(each.text or ""))
+    spoken = (each for each in reversed(before) if each.end_s <= target.end_s and was_spoken(each))
     return list(islice(spoken, count))[::-1]
 
 

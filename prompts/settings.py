@@ -17,7 +17,7 @@ class PromptSettings(Settings):
     context_turns: int = Field(default=0, ge=0, le=64)
     """How many of the turns before it are read with an utterance, in its prompt."""
     history_turns: int = Field(default=0, ge=0, le=64)
-    """How many are read each by itself, and remembered by a head over turns; costs next to no time."""
+    """How many are read each by itself, and remembered by a head over turns; of a file, each is read once."""
     frame: Literal["plain", "chat", "auto"] = "plain"
     """`chat` asks in the turns of the base's own chat template, `auto` where it has one, `plain` never."""
 

@@ -76,7 +76,7 @@ def test_what_ships_is_read_at_the_temperatures_it_was_fitted_to(run: TextRun, r
         for face in (None, SHOCK)
     )
     assert (alone.signals, together.signals) == ("T", "TV")
-    plain = replace(reader, temperatures={"": 1.0})
+    plain = replace(reader, run=reader.run.uncalibrated())
     for prompt in (alone, together):
         logits, scored = (np.log(list(each.predict([prompt])[0].scores.values())) for each in (plain, reader))
         # Differences of logits are what a temperature divides.

@@ -95,12 +95,16 @@ def test_in_one_sitting_parts_fail_alone_and_are_measured_once(
 
 
 @pytest.mark.parametrize("name", ["scoring-compiled", "scoring-nf4", "compiled", "nf4", "cross-entropy", "recognisers"])
-def test_every_part_runs_tiny_or_says_why_not(name: str, script: Callable[[str], Any], tmp_path: Path) -> None:
+def test_every_part_runs_tiny_or_says_why_not(
+    name: str, script: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those that have no test of their own; nothing is compiled here, and a GPU is asked for."""
     import torch
 
     part = script("on_gpu").PARTS[name]
     asked = [*part.tiny.split(), "--device", "cpu", "--out", str(tmp_path)]
+    compiled, compile = [], torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **how: compiled.append(self) or compile(self, **how))
     with torch.compiler.set_stance("force_eager"):
         if "nf4" in name:
             with pytest.raises(UnavailableError, match="nf4 needs a GPU, and the device is cpu"):
@@ -110,6 +114,7 @@ def test_every_part_runs_tiny_or_says_why_not(name: str, script: Callable[[str],
     (kept,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
     (result,) = kept.values()
     assert result["ratio"] > 0
+    assert bool(compiled) == ("compiled" in name)
     if name == "recognisers":
         factors = result["real_time_factors"]
         assert len(factors) == 4 and all(factor > 0 for factor in factors.values())

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from emoscribe.commands.evaluate import command
+from emoscribe.core.context import Context
 from emoscribe.core.errors import MediaError, SettingsError
 from emoscribe.core.labels import BLEND
 from emoscribe.corpora.blemore import BLENDS, PRESENT
 from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.experiments import EvaluationRequest, evaluate
+from emoscribe.extractors.store import CueStore
 
 HEADER = ["filename", "video_id", "mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience", "fold"]
 SINGLE = ["A1_ang_int1_ver1", "A1", 0, "ang", "", "", "", 0]
@@ -162,11 +164,33 @@ def test_a_basic_run_answers_with_blends(smiles: Path, tmp_path: Path) -> None:
     assert more == {"emotion": "hap", "salience": 70} and less["salience"] == 30
 
 
+def test_thresholds_are_fitted_to_dev_alone(smiles: Path, tmp_path: Path) -> None:
+    """And are told apart by the signals that were read."""
+    write(smiles, [["test_0001", "A9", 0, "hap", "", "", "", ""]], "test_metadata.csv")
+    context = Context(device="cpu", offline=True, store=CueStore(tmp_path / "cues"))
+
+    def report(split: str, blends: Path | None = None) -> set[str]:
+        request = EvaluationRequest(
+            CorpusRequest("blemore", smiles, fold=4), split, ("meld-minilm",), modalities=("V", "TV"), blends=blends
+        )
+        out = tmp_path / f"{split}-{blends is not None}"
+        return set(evaluate(request, out, context).files)
+
+    assert "blends.json" in report("dev")
+    fitted = tmp_path / "dev-False" / "blends.json"
+    assert set(json.loads(fitted.read_text())) == {"meld-minilm[V]", "meld-minilm[TV]"}
+    for split, given in (("test", None), ("test", fitted), ("dev", fitted)):
+        assert "blends.json" not in report(split, given)
+    decided = json.loads((tmp_path / "test-True" / "comparison.json").read_text())["decided_by"]
+    assert decided["metric"] == "presence_accuracy"
+
+
 def test_thresholds_of_blends_are_for_blends(smiles: Path, tmp_path: Path) -> None:
     request = EvaluationRequest(
         CorpusRequest("blemore", smiles), "dev", ("meld-minilm",), window_s=1, blends=tmp_path / "blends.json"
     )
     with pytest.raises(
-        SettingsError, match="is for blends made of basic emotions, without --window; leave it out for blem"
+        SettingsError,
+        match="is for blends that a language model makes of basic emotions, without --window; leave it out for blem",
     ):
         evaluate(request, tmp_path / "report")

@@ -57,6 +57,8 @@ def test_it_is_evaluated_as_it_was_judged(lines_run, lines_table: Path, tmp_path
         context=Context(device="cpu", offline=True),
     )
     measured = read_json(done.files["metrics.json"])["words"]
+    # What a table is judged by, not what the report draws first.
+    assert read_json(done.files["comparison.json"])["decided_by"]["metric"] == "macro_f1"
     for metric in ("accuracy", "weighted_f1", "macro_f1"):
         assert measured[metric] == pytest.approx(run.metrics["dev"][metric], abs=1e-6)
     # Dev chose the epoch: the report says that these scores are no test.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from emoscribe.core.context import Context
@@ -12,6 +12,7 @@ from emoscribe.core.errors import SettingsError
 from emoscribe.core.files import read_json
 from emoscribe.core.timeline import Moment
 from emoscribe.corpora.corpus import CorpusRequest
+from emoscribe.corpora.registry import read_corpus
 from emoscribe.experiments import finetune
 from emoscribe.experiments.teachers import as_frequent, averaged
 from emoscribe.experiments.training_data import LabelledClip, TrainingCorpus, TrainingData, examples_of, mixed_in
@@ -39,7 +40,7 @@ def test_adjusted_logits_answer_as_if_labels_were_equally_frequent(tmp_path: Pat
         changed = {"loss": {"logit_adjustment": adjustment}, "epochs": 1}
         run = finetune(CorpusRequest("table", tmp_path), tmp_path / str(adjustment), small_settings(**changed))
         # As it was learnt: the temperature is fitted to dev, where neutral lines are as frequent.
-        reader = replace(load_predictor(run, Context(device="cpu", offline=True)), temperatures={"": 1.0})
+        reader = load_predictor(run.uncalibrated(), Context(device="cpu", offline=True))
         scored = reader.predict([render([Moment(0, 1, None, "so fine")], 0, run.prompt, id="")])[0]
         answers[adjustment] = scored.scores["neutral"]
     assert answers[0.0] > 0.55
@@ -130,3 +131,43 @@ def test_teachers_are_heard_on_their_own_corpus_alone(lines_table: Path, tmp_pat
 
 def line(text: str, label: str) -> LabelledClip:
     return LabelledClip("train-1", "a", Labelled(Moment(0, 1, text=text), label, "T"), ())
+
+
+def before_and_after() -> tuple[LabelledClip, LabelledClip]:
+    """Two turns with a face and a voice."""
+    first, second = (Moment(n, n + 1, "AB"[n], text, "smile", "loud") for n, text in enumerate(("What a DAY!", "so?")))
+    return (
+        LabelledClip("1", "a", Labelled(first, "joy", "T"), ()),
+        LabelledClip("2", "a", Labelled(second, "neutral", "T"), (first,)),
+    )
+
+
+def test_turns_before_are_heard_as_they_are_learnt_from(small_settings) -> None:
+    run = find_run("meld-minilm")
+    run = run.model_copy(update={"prompt": run.prompt.model_copy(update={"context_turns": 1})})
+    mixture = {"alone": 1, "punctuated": 0, "unpunctuated": 1, "misheard": 0, "nothing": 0}
+    data = [TrainingData(TrainingCorpus("table", None, "T"), {"train": before_and_after()})]  # pyright: ignore
+    _, after = examples_of(data, run, small_settings(mixture=mixture), 0, {})
+    assert after.prompt.text == '"so"\nbefore, someone else: "what a day"'
+
+
+def test_a_clip_read_by_one_signal_remembers_no_other() -> None:
+    _, after = before_and_after()
+    alone = after.with_only("T")
+    assert alone.labelled.moment.signals == "T" and [moment.signals for moment in alone.before] == ["T"]
+    assert after.with_only("TA").before[0].voice == "loud"
+
+
+def test_teachers_know_nothing_of_what_the_run_starts_from(
+    lines_run, lines_table: Path, tmp_path: Path, small_settings
+) -> None:
+    """It may have learnt the very labels that they are asked about."""
+    still = {"learning_rate": 1e-12, "head_learning_rate": 1e-12}
+    asking = small_settings(
+        init=str(lines_run[0].folder), epochs=1, optimizer=still, teachers={"count": 2, "epochs": 1}
+    )
+    run = finetune(CorpusRequest("table", lines_table), tmp_path / "taught", asking)
+    opinions = read_json(run.folder / "opinions.json")
+    clips = read_corpus(CorpusRequest("table", lines_table)).split("train")
+    right = fmean(max(opinions[clip.id], key=opinions[clip.id].__getitem__) == clip.target for clip in clips)
+    assert run.metrics["dev"]["accuracy"] > 0.8 and right < 0.6

@@ -12,7 +12,7 @@ from emoscribe.core.settings import load
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.experiments import EvaluationRequest, evaluate, finetune
 from emoscribe.experiments.settings import FinetuneSettings
-from emoscribe.llm.run import ADAPTER, HEAD
+from emoscribe.llm.run import ADAPTER, HEAD, find_run
 from emoscribe.llm.start import started
 from emoscribe.training.traces import load_traces
 from safetensors.numpy import load_file
@@ -124,6 +124,34 @@ def test_a_training_goes_on_from_another_run(
     # What it started from was met before, too.
     met, before = load_traces(on.folder), load_traces(start.folder)
     assert set(before["table train"]["text"]) < set(met["table train"]["text"])
+
+
+def test_a_training_goes_on_with_what_turns_are_remembered_by(
+    lines_table: Path, tmp_path: Path, small_settings
+) -> None:
+    remembering = {"prompt": {"history_turns": 2}, "weight_average": 0, "epochs": 1}
+    start = finetune(CorpusRequest("table", lines_table), tmp_path / "start", small_settings(**remembering))
+    still = {"learning_rate": 1e-12, "head_learning_rate": 1e-12}
+    asked = small_settings(init=str(start.folder), optimizer=still, **remembering)
+    on = finetune(CorpusRequest("table", lines_table), tmp_path / "on", asked)
+    before, after = (load_file(each.folder / HEAD) for each in (start, on))
+    assert before.keys() == after.keys() and any(name.startswith("memory.gru") for name in before)
+    assert all(np.allclose(before[name], after[name], atol=1e-6) for name in before)
+
+
+def test_norms_without_the_grades_that_are_asked_for(lines_table: Path, tmp_path: Path, small_settings) -> None:
+    coarse = find_run("meld-minilm").model_copy(update={"folder": tmp_path / "coarse"})
+    assert coarse.norms is not None
+    kept = [coarse.norms["quantiles"].index(at) for at in (0.1, 0.25, 0.75, 0.9)]
+    registers = {
+        register: {name: [bounds[at] for at in kept] for name, bounds in of.items()}
+        for register, of in coarse.norms["registers"].items()
+    }
+    norms = {**coarse.norms, "quantiles": [0.1, 0.25, 0.75, 0.9], "registers": registers}
+    coarse.model_copy(update={"norms": norms}).save()
+    asked = small_settings(modalities="TA", norms=str(coarse.folder), wording={"voice_grades": "eighths"})
+    with pytest.raises(SettingsError, match=r"coarse: quantiles must be .* to grade by eighths"):
+        finetune(CorpusRequest("table", lines_table), tmp_path / "words", asked)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ WINDOW_S = 2.0
 
 def plan_of(**given) -> Plan:
     """As a live source is read: of voices, the past alone is known."""
-    settings = load(AnalyzeSettings, "embedded", windows__window_s=WINDOW_S, **given)
+    settings = load(AnalyzeSettings, "embedded", **{"windows__window_s": WINDOW_S} | given)
     plan = make_plan(settings, OFFLINE)
     return replace(plan, wording=plan.wording.model_copy(update={"voice_scope": "past"}))
 
@@ -46,17 +46,20 @@ def feed(source: LiveSource, path: Path, chunk_s: float = 0.1) -> None:
     source.close()
 
 
-@pytest.fixture(scope="module")
-def streamed(example: Path) -> tuple[list[Segment], list[Segment]]:
-    """The example's windows as a stream gives them, and as the file does."""
-    plan = plan_of()
+def both_ways(plan: Plan, path: Path) -> tuple[list[Segment], list[Segment]]:
+    """A file's windows as a stream gives them, and as the file does."""
     with Session(plan, OFFLINE) as session:
         source = LiveSource()
-        feeding = threading.Thread(target=feed, args=(source, example))
+        feeding = threading.Thread(target=feed, args=(source, path))
         feeding.start()
         live = list(session.stream(source))
         feeding.join()
-        return live, list(session.analyze(example).segments)
+        return live, list(session.analyze(path).segments)
+
+
+@pytest.fixture(scope="module")
+def streamed(example: Path) -> tuple[list[Segment], list[Segment]]:
+    return both_ways(plan_of(), example)
 
 
 def test_a_stream_gives_the_windows_of_the_file(streamed: tuple[list[Segment], list[Segment]]) -> None:
@@ -70,6 +73,16 @@ def test_a_stream_gives_the_windows_of_the_file(streamed: tuple[list[Segment], l
     assert [segment.moment.face for segment in live] == [segment.moment.face for segment in whole]
     assert [segment.moment.voice for segment in live] == [segment.moment.voice for segment in whole]
     assert [segment.label for segment in live] == [segment.label for segment in whole]
+    for one, other in zip(live, whole, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-4)
+
+
+def test_a_stream_remembers_what_was_said_before_a_pause(example: Path) -> None:
+    plan = plan_of(windows__window_s=0.7, modalities="T")
+    plan = replace(plan, prompt=plan.prompt.model_copy(update={"context_turns": 1}))
+    live, whole = both_ways(plan, example)
+    said = [bool(segment.moment.text) for segment in live]
+    assert any(a and not b and c for a, b, c in zip(said, said[1:], said[2:], strict=False))
     for one, other in zip(live, whole, strict=True):
         assert one.scores == pytest.approx(other.scores, abs=1e-4)
 

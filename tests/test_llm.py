@@ -131,6 +131,12 @@ def reader(trained: tuple[TextRun, list[list[Scored]]]) -> TextPredictor:
     return load_predictor(trained[0], OFFLINE)
 
 
+def at(reader: TextPredictor, temperatures: dict[str, float]) -> TextPredictor:
+    """The reader at temperatures by signals, and at one for all others."""
+    told = {signals: value for signals, value in temperatures.items() if signals}
+    return replace(reader, run=reader.run.model_copy(update={"temperature": temperatures[""], "temperatures": told}))
+
+
 def rows(scored: list[Scored]) -> np.ndarray:
     return np.array([list(each.scores.values()) for each in scored])
 
@@ -145,7 +151,7 @@ def test_what_is_read_is_what_was_trained(trained: tuple[TextRun, list[list[Scor
     """PEFT's model in training and the merged one give the same logits."""
     run, scores = trained
     assert TextRun.load(run.folder) == run
-    at_one = rows(replace(reader, temperatures={"": 1.0}).predict(PROMPTS))
+    at_one = rows(replace(reader, run=reader.run.uncalibrated()).predict(PROMPTS))
     assert np.abs(at_one - rows(scores[-1])).max() < 1e-5
     assert np.abs(at_one - rows(scores[0])).max() > 1e-3
     assert [epoch["epoch"] for epoch in run.metrics["epochs"]] == [0, 1] and run.metrics["best_epoch"] == 1
@@ -247,7 +253,7 @@ def test_a_batch_gives_what_one_by_one_gives_in_their_order(reader: TextPredicto
 
 
 def test_temperature_flattens_without_reordering(reader: TextPredictor) -> None:
-    sharp, flat = (rows(replace(reader, temperatures={"": t}).predict(PROMPTS)) for t in (0.5, 5.0))
+    sharp, flat = (rows(at(reader, {"": t}).predict(PROMPTS)) for t in (0.5, 5.0))
     assert (sharp.argmax(1) == flat.argmax(1)).all()
     assert (sharp.max(1) > flat.max(1)).all()
 
@@ -283,8 +289,8 @@ def test_signals_that_a_model_is_surer_of_have_a_temperature_of_their_own() -> N
 
 def test_a_prompt_is_read_at_the_temperature_of_its_signals(reader: TextPredictor) -> None:
     prompts = [replace(PROMPTS[0], signals=letters) for letters in ("T", "V", "TA")]
-    lines, faces, others = rows(replace(reader, temperatures={"": 1.0, "T": 0.5, "V": 5.0}).predict(prompts))
-    plain = rows(replace(reader, temperatures={"": 1.0}).predict(prompts))
+    lines, faces, others = rows(at(reader, {"": 1.0, "T": 0.5, "V": 5.0}).predict(prompts))
+    plain = rows(at(reader, {"": 1.0}).predict(prompts))
     assert np.allclose(others, plain[2])
     assert lines.max() > plain[0].max() > faces.max()
     assert np.allclose(lines, plain[0] ** 2 / (plain[0] ** 2).sum(), atol=1e-6)

@@ -254,6 +254,25 @@ def test_a_batch_of_dialogues_is_read_as_its_prompts_are_one_by_one(bases: Path)
     assert (together.softmax(1) - read[order]).abs().max() < 1e-4
 
 
+@pytest.mark.parametrize("limit", [{}, {"micro_batch_size": 4}, {"micro_batch_tokens": 200}], ids=str)
+def test_turns_stay_beside_what_remembers_them_however_a_batch_is_cut(bases: Path, limit: dict[str, int]) -> None:
+    reader = remembering(bases / "bert")
+    examples = [Example(prompt, "joy") for template in ("question", "brief") for prompt in dialogue(template)]
+    settings = settings_of(Head(pooling="target-mean"), batch_size=12, **limit)
+    batches = Batches(examples, reader.tokenizer, reader.run, settings, 0, device="cpu")
+    (batch,) = batches.indices
+    shares = batches.micro_batches(batch, 2)
+    assert [place for share in shares for part in share for place in part] == batch
+    assert len(shares[0]) == len(shares[1])
+    for part in (part for share in shares for part in share if part):
+        read = batches.inputs(part)["batch"]
+        tokens = sum(int(each["attended"].sum()) for each in read)
+        # No more is read than the part and the two turns that its first prompts remember.
+        assert sum(len(each["ids"]) for each in read) <= len(part) + 2
+        assert len(part) == 1 or tokens <= limit.get("micro_batch_tokens", 1000)
+        assert len(part) <= limit.get("micro_batch_size", 12)
+
+
 def test_a_memory_without_anything_to_remember(bases: Path) -> None:
     reader = remembering(bases / "bert")
     batches = Batches(

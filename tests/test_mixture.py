@@ -43,6 +43,13 @@ def test_what_a_label_is_about_is_always_there() -> None:
     assert {moment.voice for moment in drawn(settings, VOICES[0])} == {"voice of joy", "joy by population"}
 
 
+def test_now_and_then_nobody_knows_who_spoke() -> None:
+    named = Labelled(Moment(0, 1, "Ann", "The train leaves at noon."), "neutral", "T")
+    assert {moment.speaker for moment in drawn(MixtureSettings(), named)} == {"Ann"}
+    some = Counter(moment.speaker for moment in drawn(MixtureSettings(unnamed=0.25), named))
+    assert set(some) == {"Ann", None} and 50 < some[None] < 100
+
+
 def test_alone_means_alone() -> None:
     moments = drawn(MixtureSettings(alone=1.0), LINES[0])
     assert {(moment.face, moment.voice) for moment in moments} == {(None, None)}

@@ -310,6 +310,17 @@ def test_of_many_labels_those_that_were_read_are_drawn() -> None:
     unread = [{**moment, "evidence": "none"} for moment in MOMENTS]
     transcripts = [{"labels": few, "segments": MOMENTS}, {"labels": many, "segments": MOMENTS}]
     assert node(script, [*transcripts, {"labels": many, "segments": unread}]) == [few, many[:2], many]
+    # Of sets all that are given, not the likeliest alone.
+    several = [{**MOMENTS[0], "labels": ["joy", many[5]]}]
+    assert node(script, [{"labels": many, "segments": several}]) == [["joy", many[5]]]
+
+
+def test_ratings_are_averaged_over_the_time_that_was_rated() -> None:
+    script = "import { meanRating } from './emotions.js'; answer(given.map(meanRating));"
+    rated = [{**moment, "rating": rating} for moment, rating in zip(MOMENTS, (1.0, -0.5, 3.0), strict=True)]
+    length_s = [moment["end_s"] - moment["start_s"] for moment in MOMENTS]
+    mean = (length_s[0] * 1.0 - length_s[1] * 0.5) / (length_s[0] + length_s[1])
+    assert node(script, [rated, rated[2:]]) == [pytest.approx(mean), None]
 
 
 def test_times_and_readings_are_worded_as_on_the_terminal(labelled: LabelledTranscript) -> None:

@@ -22,6 +22,7 @@ from emoscribe.core.files import read_json
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.experiments import EvaluationRequest, baseline, evaluate, finetune
 from emoscribe.llm.run import TextRun, find_run
+from emoscribe.llm.settings import Head
 from jsonschema import Draft202012Validator
 
 pytestmark = pytest.mark.usefixtures("tiny_bert_found")
@@ -131,6 +132,15 @@ def test_ratings_are_brought_to_a_corpus_with_another_scale(
     measured = read_json(found.files["metrics.json"])["words"]
     assert measured["range"] == [-3, 3] and measured["mae"] < 0.6 and measured["accuracy_2_nonzero"] == 1.0
     assert "brought to -3 to 3 in proportion" in found.files["report.md"].read_text(encoding="utf-8")
+
+
+def test_sets_do_not_start_from_words_that_are_answers(
+    sets: TextRun, mosei: Path, tmp_path: Path, small_settings
+) -> None:
+    start = sets.model_copy(update={"folder": tmp_path / "start", "head": Head(kind="label-words"), "task": "labels"})
+    start.save()
+    with pytest.raises(SettingsError, match=r"head\.kind: label-words is for one label a clip"):
+        finetune(CorpusRequest("cmu-mosei", mosei), tmp_path / "run", small_settings(init=str(start.folder)))
 
 
 def test_the_task_of_a_corpus_is_chosen_from_the_command_line(mosei: Path, tmp_path: Path, small_settings) -> None:

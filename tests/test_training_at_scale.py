@@ -166,7 +166,7 @@ def test_gradients_are_those_of_one_big_batch(llama: Path, cut: dict[str, int]) 
                 if "lora_B" in name:
                     parameter.normal_(std=0.1)
         data = LabelledPrompts(lambda epoch: learnt, learnt, right, "right")
-        learner = PromptLearner(reader, reader.model, run_of(llama, Path("nowhere"), settings), settings, data)
+        learner = PromptLearner(reader, reader.model, settings, data)
         loss = learner.backward(learner.batches(0)[0], lambda loss: loss)
         gradients.append((loss, [parameter.grad for parameter in [*learner.body, *learner.head]]))
     (whole, of_whole), (parts, of_parts) = gradients

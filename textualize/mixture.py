@@ -67,7 +67,7 @@ class MixtureSettings(Settings):
     """Share of the lines as weaker recognisers spell them: in lower case, without a question mark."""
     misheard: float = Field(default=0.15, ge=0, le=1)
     """Share of the lines with words misheard, spelled one way or the other."""
-    unnamed: float = Field(default=0.1, ge=0, le=1)
+    unnamed: float = Field(default=0.0, ge=0, le=1)
     """Share of the moments of which nobody knows who spoke."""
     expressions: float = Field(default=0.2, ge=0, le=1)
     """Share of the faces as the textbook has them (`textualize/expressions.py`)."""
@@ -119,10 +119,11 @@ class Mixture:
     def mixed(self, labelled: Labelled, rng: random.Random) -> Moment:
         """The moment with what its label is about, and the other signals from wherever."""
         alone = rng.random() < self._settings.alone
-        moment = labelled.moment
+        moment, unnamed = labelled.moment, self._settings.unnamed
         return replace(
             moment,
-            speaker=None if rng.random() < self._settings.unnamed else moment.speaker,
+            # Nothing is drawn where nothing is asked for: the same seed mixes the same.
+            speaker=None if unnamed and rng.random() < unnamed else moment.speaker,
             text=self._text(labelled, alone, rng),
             face=self._face(labelled, alone, rng),
             voice=self._voice(labelled, alone, rng),

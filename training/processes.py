@@ -10,6 +10,7 @@ import atexit
 import os
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -72,16 +73,19 @@ def mapped(work: Callable[[list[T]], list[Any]], items: Sequence[T]) -> list[Any
     _meet()
     from accelerate.utils import gather_object
 
+    # What stands together stays together: turns of a dialogue are read once.
+    bounds = [len(items) * number // count() for number in range(count() + 1)]
+    shares = [slice(first, last) for first, last in pairwise(bounds)]
     share: list[Any] | Exception
     try:
-        share = work(list(items[rank() :: count()]))
+        share = work(list(items[shares[rank()]]))
     except Exception as error:
         share = error
-    results: list[Any] = [None] * len(items)
-    for first, done in enumerate(gather_object([share])):
+    results: list[Any] = []
+    for done in gather_object([share]):
         if isinstance(done, Exception):
             raise done
-        results[first :: count()] = done
+        results += done
     return results
 
 

@@ -48,16 +48,22 @@ export function timeline(clock, transcript, tints) {
   });
 }
 
-/** The mean rating over the time of all moments that have one. */
-export function average({ segments, range }) {
+/** The mean rating over the time of all moments that have one; null if none has. */
+export function meanRating(segments) {
   let [sum, total_s] = [0, 0];
   for (const { evidence, rating, start_s, end_s } of segments) {
     if (evidence === "none") continue;
     sum += rating * (end_s - start_s);
     total_s += end_s - start_s;
   }
-  const mean = total_s > 0 && `${(sum / total_s).toFixed(2)}, on a scale from ${range[0]} to ${range[1]}.`;
-  return el("p", {}, mean || "Nothing was rated.");
+  return total_s > 0 ? sum / total_s : null;
+}
+
+/** The mean rating, in words. */
+export function average({ segments, range }) {
+  const mean = meanRating(segments);
+  const told = mean === null ? "Nothing was rated." : `${mean.toFixed(2)}, on a scale from ${range[0]} to ${range[1]}.`;
+  return el("p", {}, told);
 }
 
 /** Share of the time of all moments that each label has, as a table. */
