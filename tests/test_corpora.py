@@ -18,6 +18,7 @@ from emoscribe.corpora.describe import describe
 from emoscribe.corpora.folds import FOLD_COUNT
 from emoscribe.corpora.identity import fingerprint
 from emoscribe.corpora.registry import READERS, read_corpus, reader
+from emoscribe.evaluation import metrics, regression
 
 # ── miniature trees ──────────────────────────────────────────────────────────
 
@@ -212,7 +213,8 @@ def test_a_reader_says_what_a_person_has_to_know(name: str) -> None:
     about = reader(name)
     for text in (about.description, about.citation, about.licence, about.layout, about.obtain, about.metric):
         assert text.strip() == text and text
-    assert about.metric in ("weighted_f1", "macro_f1", "mae")
+    labels = next((answers.labels for answers in about.tasks.values() if answers is not None), ())
+    assert about.metric in {*metrics.metrics_for(labels), *regression.metrics_for(about.range)}
 
 
 def test_clips_keep_the_contract(name: str, data: Path) -> None:
