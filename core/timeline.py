@@ -132,7 +132,7 @@ class FaceTrack:
         source: the extractor that saw them.
         names: the A action units, FACS codes such as `AU12`; keys of `measures.FACE`.
         times_s: (N,) seconds.
-        person: (N,) int, identity within the video, 0 for the first seen.
+        person: (N,) int, identity within the video, 1 for the first seen.
         boxes: (N, 4) pixels: left, top, right, bottom.
         action_units: (N, A) in 0–1.
         frame_times_s: (F,) seconds of every frame looked at, with or without

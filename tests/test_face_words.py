@@ -288,7 +288,7 @@ def changing(feat_media: Path, track_faces) -> FaceTrack:
 
 
 def test_one_person_throughout(changing: FaceTrack) -> None:
-    assert set(changing.person.tolist()) == {0}
+    assert set(changing.person.tolist()) == {1}
     assert len(changing.times_s) == len(changing.frame_times_s) == 99
 
 
