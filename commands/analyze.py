@@ -28,7 +28,7 @@ def command(debug: bool, videos: tuple[Path, ...], out: Path | None, formats: st
         raise click.UsageError("--transcript goes with one video")
     with terminal(debug) as place:
         from ..core.errors import EmoscribeError
-        from ..extractors.speech.diarization import check_several
+        from ..extractors.speakers.turns import check_several
         from ..outputs import Writer, segment_line
         from ..pipeline import Session
 

@@ -204,8 +204,9 @@ class Sequence:
 class Cues:
     """All that was perceived of one clip; `None` is “not looked for”.
 
-    `provenance` says for each part which extractor, version, weights and
-    settings produced it.
+    Attributes:
+        faces_of: by speaker, the person whose face is theirs, where that is known.
+        provenance: for each part which extractor, version, weights and settings produced it.
     """
 
     media: Media
@@ -213,6 +214,7 @@ class Cues:
     face: FaceTrack | None = None
     voice: VoiceTrack | None = None
     sequences: Mapping[str, Sequence] = field(default_factory=dict)
+    faces_of: Mapping[str, int] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -17,8 +17,8 @@ from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.perceive import decide, follow_faces, perceive
 from emoscribe.extractors.settings import FaceSettings, SpeechSettings
 from emoscribe.extractors.sources import FileSource
-from emoscribe.extractors.speech import talking
-from emoscribe.extractors.speech.diarization import Turn, check_several, name_speakers, read_turns
+from emoscribe.extractors.speakers import talking
+from emoscribe.extractors.speakers.turns import Turn, check_several, name_speakers, read_turns
 from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.extractors.store import CueStore
 from emoscribe.llm.settings import AnalyzeSettings
@@ -238,7 +238,7 @@ def beside(one: FaceTrack, other: FaceTrack) -> FaceTrack:
     return replace(
         one,
         times_s=np.repeat(one.times_s, 2),
-        person=np.tile([0, 1], len(one.times_s)),
+        person=np.tile([1, 2], len(one.times_s)),
         boxes=np.repeat(one.boxes, 2, axis=0),
         action_units=np.stack([one.action_units, other.action_units[nearest]], axis=1).reshape(-1, len(one.names)),
         geometry=None,
@@ -259,7 +259,7 @@ def test_loudness_in_decibels(make_media, tmp_path: Path) -> None:
 
 
 def test_a_face_that_talks_is_the_speaker(head: FaceTrack, her_voice) -> None:
-    assert talker(head, her_voice) == "face 0"
+    assert talker(head, her_voice) == "person 1"
 
 
 def test_a_face_under_somebody_elses_voice_is_not(voice_over: FaceTrack, example: Path) -> None:
@@ -271,8 +271,8 @@ def test_a_face_under_somebody_elses_voice_is_not(voice_over: FaceTrack, example
 
 def test_of_two_faces_the_one_that_talks(head: FaceTrack, voice_over: FaceTrack, her_voice) -> None:
     both = beside(head, voice_over)
-    assert talker(both, her_voice) == "face 0"
-    assert talker(replace(both, person=1 - both.person), her_voice) == "face 1"
+    assert talker(both, her_voice) == "person 1"
+    assert talker(replace(both, person=3 - both.person), her_voice) == "person 2"
 
 
 def test_two_faces_that_talk_at_once_are_not_told_apart(head: FaceTrack, her_voice) -> None:
@@ -310,8 +310,8 @@ def test_seen_talking_from_file_to_cues(talking_head: Path, tmp_path: Path, engi
         context = Context(store=store)
         cues = perceive(FileSource(talking_head, store=store), settings, engines, context, transcript=said)
         assert cues.transcript and cues.voice
-        assert [u.speaker for u in cues.transcript.utterances] == ["face 0", "face 0"]
-        assert cues.voice.speaker == ("face 0", "face 0")
+        assert [u.speaker for u in cues.transcript.utterances] == ["person 1", "person 1"]
+        assert cues.voice.speaker == ("person 1", "person 1")
         assert cues.provenance["speakers"]["source"] == "seen talking"
     assert len(list(tmp_path.glob("loudness-*.parquet"))) == 1, "what is kept is not made again"
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from ..core.timeline import Clip, Cues, Moment, VoiceTrack, timed_words
+from .face import seen_in
 from .levels import PopulationNorms
 from .moments import clear_text, moment_of
 from .settings import WordingSettings
@@ -41,8 +42,10 @@ def moments_of_clips(
         end_s = clip.end_s if clip.end_s is not None else seen.media.duration_s if seen else start_s
         window = Window(start_s, end_s, clip.speaker)
         text = _text(clip, seen, window, wording) if "T" in modalities else None
-        face = seen.face if seen is not None and "V" in modalities else None
-        moments.append(moment_of(window, text, face, voices.get(clip.id), wording))
+        face = None
+        if seen is not None and seen.face is not None and "V" in modalities:
+            face = seen_in(seen.face, start_s, end_s, wording)
+        moments.append(moment_of(window, text, face, voices.get(clip.id)))
     return moments
 
 

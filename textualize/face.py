@@ -9,6 +9,7 @@ different things and read differently.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from .settings import WordingSettings
 AT_REST = "neutral face"
 NO_FACE = "no face seen"
 NOT_LOOKED = "not looked at"
+# Before the words for a face of which it is not known that it is the speaker's.
+SOMEBODYS = "face of somebody: "
 
 # What is said of a face at most: more words dilute what matters.
 MOST_WORDS = 5
@@ -100,6 +103,42 @@ _LEAST_PRESENCE = 0.15
 # A moment shorter than the sampling interval is described by the frame
 # nearest to it, if that is not further away than this.
 _NEAREST_S = 1.0
+
+
+@dataclass(frozen=True)
+class SeenFaces:
+    """What faces did over a stretch of time.
+
+    Attributes:
+        text: the words for one of them, or why there is none.
+        evidence: how much those say.
+        faces: words for every person, the most prominent first.
+    """
+
+    text: str
+    evidence: Evidence
+    faces: Mapping[int, str]
+
+
+def seen_in(track: FaceTrack, start_s: float, end_s: float, settings: WordingSettings) -> SeenFaces:
+    """The faces from `start_s` to `end_s`, told by the most prominent one's."""
+    faces = face_words(track, start_s, end_s, settings)
+    text = next(iter(faces.values()), absence(track, start_s, end_s))
+    return SeenFaces(text, face_evidence(text), faces)
+
+
+def of_speaker(seen: SeenFaces, person: int | None) -> SeenFaces:
+    """The same, told by the speaker's face; another's is not theirs, and is weaker evidence.
+
+    Args:
+        person: whose face the speaker's is, where that is known.
+    """
+    if person in seen.faces:
+        words = seen.faces[person]
+        return replace(seen, text=words, evidence=face_evidence(words))
+    if not seen.faces:
+        return seen
+    return replace(seen, text=SOMEBODYS + seen.text, evidence="weak")
 
 
 def face_words(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable
 
-from ..core.timeline import Cues, Evidence, FaceTrack, Moment, Word
-from .face import absence, face_evidence, face_words
+from ..core.timeline import Cues, Evidence, Moment, Word
+from .face import SeenFaces, of_speaker, seen_in
 from .levels import PopulationNorms
 from .settings import WindowSettings, WordingSettings
 from .voice import VoiceWords, voice_words
@@ -44,21 +44,19 @@ def moment_in(
         text = clear_text(window.words, wording.unclear_below)
     if "A" in modalities and cues.voice is not None:
         voice = voice_words(cues.voice, window.start_s, window.end_s, norms, wording.voice_scope, wording.voice_grades)
-    return moment_of(window, text, cues.face if "V" in modalities else None, voice, wording)
-
-
-def moment_of(
-    window: Window, text: str | None, face: FaceTrack | None, voice: VoiceWords | None, wording: WordingSettings
-) -> Moment:
-    """What was said and heard in a window, and what the faces did in it, weighed as evidence."""
-    evidence: list[Evidence] = [] if text is None else [_text_evidence(text)]
-    faces: dict[int, str] = {}
     seen = None
+    if "V" in modalities and cues.face is not None:
+        seen = seen_in(cues.face, window.start_s, window.end_s, wording)
+        if window.speaker is not None:
+            seen = of_speaker(seen, cues.faces_of.get(window.speaker))
+    return moment_of(window, text, seen, voice)
+
+
+def moment_of(window: Window, text: str | None, face: SeenFaces | None, voice: VoiceWords | None) -> Moment:
+    """What was said, seen and heard in a window, weighed as evidence."""
+    evidence: list[Evidence] = [] if text is None else [_text_evidence(text)]
     if face is not None:
-        faces = face_words(face, window.start_s, window.end_s, wording)
-        prominent = next(iter(faces.values()), absence(face, window.start_s, window.end_s))
-        seen = next((words for person, words in faces.items() if window.speaker == f"face {person}"), prominent)
-        evidence.append(face_evidence(seen))
+        evidence.append(face.evidence)
     if voice is not None:
         evidence.append("weak" if voice.heard else "none")
     return Moment(
@@ -66,9 +64,9 @@ def moment_of(
         end_s=window.end_s,
         speaker=window.speaker,
         text=text,
-        face=seen,
+        face=face.text if face is not None else None,
         voice=voice.text if voice is not None else None,
-        faces=faces,
+        faces=face.faces if face is not None else {},
         evidence=_together(evidence),
     )
 
