@@ -38,7 +38,7 @@ def decide_speakers(settings: SpeakerSettings, asked: str, context: Context) -> 
         if asked == VOICES or settings.engine != registry.AUTOMATIC:
             raise
         nobody = settings.model_copy(update={"engine": registry.SWITCHED_OFF})
-        return nobody, f"speakers are not told apart by voice ({error})"
+        return nobody, f"not told apart by voice ({error})"
 
 
 def require_sight(settings: PerceiveSettings) -> None:
