@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from .options import FILE, READING, WithEngines, plan_of, terminal
+from .options import FILE, READING, FormatsOption, WithEngines, plan_of, terminal
 
 
 @click.command("analyze", cls=WithEngines)
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...", type=FILE)
 @click.option("--out", type=FILE, metavar="DIR", help="Write files here.  [default: only print]")
-@click.option("--formats", default="json,srt,html", show_default=True, help="Of json, srt, vtt, csv, html.")
+@click.option("--formats", default="json,srt,html", show_default=True, cls=FormatsOption)
 @READING
 @click.pass_obj
 def command(debug: bool, videos: tuple[Path, ...], out: Path | None, formats: str, **given: Any) -> None:

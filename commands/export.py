@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from .options import FILE, terminal
+from .options import FILE, FormatsOption, terminal
 
 
 @click.command("export")
 @click.argument("result", metavar="RESULT.json", type=FILE)
-@click.option("--formats", default="srt,html", show_default=True, help="Of json, srt, vtt, csv, html.")
+@click.option("--formats", default="srt,html", show_default=True, cls=FormatsOption)
 @click.option("--out", type=FILE, metavar="DIR", help="Write files here.  [default: beside the result]")
 @click.pass_obj
 def command(debug: bool, result: Path, formats: str, out: Path | None) -> None:

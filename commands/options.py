@@ -82,6 +82,16 @@ CORPUS = options(
 PERHAPS_CORPUS = options(click.option("--data", metavar="DIR", help=f"Of a corpus: {DATA}"), FOLDS)
 
 
+class FormatsOption(click.Option):
+    """Its help lists the formats there are."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from ..outputs.formats import FORMATS
+
+        self.help = f"Of {', '.join(FORMATS)}."
+        return super().get_help_record(ctx)
+
+
 class WithEngines(click.Command):
     """Its help lists the engines there are."""
 

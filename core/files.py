@@ -91,6 +91,16 @@ def write_text(path: str | Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content` as it is.
+
+    Raises:
+        EmoscribeError: see `atomic_path`.
+    """
+    with atomic_path(path) as partial:
+        partial.write_bytes(content)
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as JSON that people can read too; see `plain`.
 

@@ -1,0 +1,77 @@
+"""Labelled transcripts to files, each under its video's name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..core.files import make_folder, write_bytes, write_text
+from ..core.timeline import LabelledTranscript
+from .formats import FORMATS, check_formats
+
+
+def write_outputs(
+    transcript: LabelledTranscript, out_dir: str | Path, formats: Sequence[str], stem: str | None = None
+) -> list[Path]:
+    """Write a transcript as `out_dir/<stem><suffix>`, one file a format.
+
+    Args:
+        stem: the name without ending; after the video if not given.
+
+    Raises:
+        SettingsError: a format is unknown.
+        EmoscribeError: a file cannot be written.
+    """
+    formats = check_formats(formats)
+    folder = make_folder(out_dir)
+    name = file_stem(stem if stem is not None else Path(transcript.media.path).stem)
+    paths = []
+    for wanted in (FORMATS[format_name] for format_name in formats):
+        path = folder / f"{name}{wanted.suffix}"
+        content = wanted.write(transcript, folder)
+        if isinstance(content, bytes):
+            write_bytes(path, content)
+        else:
+            write_text(path, content)
+        paths.append(path)
+    return paths
+
+
+class Writer:
+    """Writes one transcript after another to a folder, each under its own name.
+
+    A second video of the same name gets `-2`, a third `-3`.  Formats and
+    folder are checked at once, before anybody waits for an analysis.
+
+    Raises:
+        SettingsError: a format is unknown.
+        EmoscribeError: the folder cannot be made or written to.
+    """
+
+    def __init__(self, out_dir: str | Path, formats: Sequence[str]) -> None:
+        self._formats = check_formats(formats)
+        self._folder = make_folder(out_dir)
+        self._taken: set[str] = set()
+
+    def write(self, transcript: LabelledTranscript) -> list[Path]:
+        """Write the files of one transcript; their paths, in the order of the formats."""
+        wanted = file_stem(Path(transcript.media.path).stem)
+        stem, count = wanted, 1
+        # Some file systems do not tell `A` from `a`.
+        while stem.casefold() in self._taken:
+            count += 1
+            stem = f"{wanted}-{count}"
+        self._taken.add(stem.casefold())
+        return write_outputs(transcript, self._folder, self._formats, stem)
+
+
+def file_stem(name: str) -> str:
+    """`name` as a file name without ending: letters of every script and spaces
+    stay, what would lead elsewhere or hide does not."""
+    name = re.sub(r"[/\\\x00-\x1f\x7f]", "_", name).strip(" ")
+    # Names end at 255 bytes; an ending and a number have to fit as well.
+    if len(encoded := os.fsencode(name)) > 200:
+        name = encoded[:200].decode("utf-8", "ignore")
+    return name if name.strip(" .") else "video"
