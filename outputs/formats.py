@@ -9,10 +9,12 @@ from pathlib import Path
 from ..core.errors import SettingsError
 from ..core.files import dumps
 from ..core.timeline import LabelledTranscript
+from .frames import openface_csv, pyfeat_csv
 from .report import report_page
 from .schema import to_json
 from .subtitles import srt, vtt
 from .tables import moments_csv
+from .video import burnt, subtitled
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,12 @@ class Format:
 
     Attributes:
         suffix: with its dot; `.boris.csv`.
-        write: the content, as text or as bytes.  It is given the folder that the file will lie in, since some
-            formats refer to the video by a path from there.
+        write: the content, as text or as bytes; of what is too long to hold, what writes it to a path.  It is
+            given the folder that the file will lie in, since some formats refer to the video by a path from there.
     """
 
     suffix: str
-    write: Callable[[LabelledTranscript, Path], str | bytes]
+    write: Callable[[LabelledTranscript, Path], str | bytes | Callable[[Path], None]]
 
 
 # In the order in which help and errors list them.
@@ -36,6 +38,10 @@ FORMATS: dict[str, Format] = {
     "vtt": Format(".vtt", vtt),
     "csv": Format(".csv", moments_csv),
     "html": Format(".html", report_page),
+    "frames": Format(".frames.csv", pyfeat_csv),
+    "openface": Format(".openface.csv", openface_csv),
+    "video": Format(".labelled.mp4", subtitled),
+    "video-burnt": Format(".burnt.mp4", burnt),
 }
 
 

@@ -21,16 +21,16 @@ def moments_csv(transcript: LabelledTranscript, folder: Path) -> str:
     if transcript.thresholds:
         answer["labels"] = _labels
     about = ["start_s", "end_s", "speaker", "text", "face", "voice", "evidence"]
-    writer.writerow([*about, *answer, *map(_cell, transcript.labels)])
+    writer.writerow([*about, *answer, *map(cell, transcript.labels)])
     for segment in transcript.segments:
         moment = segment.moment
         writer.writerow(
             [
                 f"{moment.start_s:.3f}",
                 f"{moment.end_s:.3f}",
-                *map(_cell, (moment.speaker, moment.text, moment.face, moment.voice)),
+                *map(cell, (moment.speaker, moment.text, moment.face, moment.voice)),
                 moment.evidence,
-                *("" if moment.evidence == "none" else cell(segment) for cell in answer.values()),
+                *("" if moment.evidence == "none" else said(segment) for said in answer.values()),
                 *(f"{segment.scores[label]:.6f}" for label in transcript.labels),
             ]
         )
@@ -38,19 +38,19 @@ def moments_csv(transcript: LabelledTranscript, folder: Path) -> str:
 
 
 def _label(segment: Segment) -> str:
-    return _cell(segment.label)
+    return cell(segment.label)
 
 
 def _labels(segment: Segment) -> str:
     """All that are given, as a table of labels has them."""
-    return _cell("|".join(map(one_line, segment.given or ())))
+    return cell("|".join(map(one_line, segment.given or ())))
 
 
 def _rating(segment: Segment) -> str:
     return f"{segment.rating:.6f}"
 
 
-def _cell(text: str | None) -> str:
+def cell(text: str | None) -> str:
     """Text for a spreadsheet, which would run `=…` as a formula."""
     text = one_line(text or "")
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..core.files import make_folder, write_bytes, write_text
+from ..core.errors import EmoscribeError
+from ..core.files import atomic_path, make_folder, write_bytes, write_text
 from ..core.timeline import LabelledTranscript
 from .formats import FORMATS, check_formats
 
@@ -33,10 +34,23 @@ def write_outputs(
         content = wanted.write(transcript, folder)
         if isinstance(content, bytes):
             write_bytes(path, content)
-        else:
+        elif isinstance(content, str):
             write_text(path, content)
+        else:
+            _write_whole(path, content, transcript.media.path)
         paths.append(path)
     return paths
+
+
+def _write_whole(path: Path, write: Callable[[Path], None], source: str) -> None:
+    """
+    Raises:
+        EmoscribeError: it would take the place of the video that it is made of.
+    """
+    if path.exists() and Path(source).exists() and path.samefile(source):
+        raise EmoscribeError(f"{path} is the video that was analysed; choose another folder for --out")
+    with atomic_path(path) as partial:
+        write(partial)
 
 
 class Writer:
