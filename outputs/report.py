@@ -22,7 +22,7 @@ from ..core.files import plain
 from ..core.text import ends, one_line
 from ..core.timeline import LabelledTranscript, Media
 from .schema import to_json
-from .tracks import thin
+from .tracks import blink_rates, thin
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -176,6 +176,9 @@ def _facts(transcript: LabelledTranscript) -> str:
     else:
         facts.append("sound only")
     facts.append(f"{count:,} moment" + "s" * (count != 1))
+    if _people(transcript):
+        rates = blink_rates(transcript.tracks or {})
+        facts += [f"person {person} blinks {rate:.0f} times a minute" for person, rate in rates.items()]
     if transcript.range is not None:
         facts.append(f"rated from {ends(transcript.range)}")
     else:

@@ -9,9 +9,12 @@ import numpy as np
 
 from ..core.files import plain
 from ..core.timeline import FaceTrack
+from ..textualize.behaviour import blinks
 
 # People after the eight seen longest are passers-by.
 _MOST_PEOPLE = 8
+# In less time a rate of blinks is chance: at 20 a minute, three.
+_LEAST_SEEN_S = 10.0
 
 
 def face_tracks(face: FaceTrack, unit_names: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -39,6 +42,17 @@ def face_tracks(face: FaceTrack, unit_names: Mapping[str, str] | None = None) ->
     }
 
 
+def blink_rates(tracks: Mapping[str, Any]) -> dict[int, float]:
+    """Blinks a minute, by person, of those whose face was seen for long enough to tell."""
+    looked_s = tracks["faces"].get("looked_s") or []
+    if len(looked_s) < 2:
+        return {}
+    step_s = (looked_s[-1] - looked_s[0]) / (len(looked_s) - 1)
+    told = (each for each in tracks["faces"]["people"] if each.get("blinks_s") is not None)
+    seen_s = {each["person"]: (len(each["blinks_s"]), step_s * len(each["times_s"])) for each in told}
+    return {person: 60 * count / s for person, (count, s) in seen_s.items() if s >= _LEAST_SEEN_S}
+
+
 def thin(tracks: Mapping[str, Any], most_rows: int) -> dict[str, Any]:
     """What a page draws of the tracks, with at most about `most_rows` rows in all.
 
@@ -54,6 +68,7 @@ def thin(tracks: Mapping[str, Any], most_rows: int) -> dict[str, Any]:
 
 def _person(face: FaceTrack, person: int) -> dict[str, Any]:
     mine = face.person == person
+    blinked = blinks(face, person)
     told = {
         "pose": (face.pose, 1),
         "emotions": (face.emotions, 3),
@@ -65,6 +80,7 @@ def _person(face: FaceTrack, person: int) -> dict[str, Any]:
         "times_s": _rounded(face.times_s[mine], 3),
         "boxes": np.round(face.boxes[mine]).astype(int).tolist(),
         "action_units": _rounded(face.action_units[mine], 2),
+        "blinks_s": None if blinked is None else _rounded(np.array(blinked.times_s), 2),
         **{name: _rounded(rows[mine], digits) for name, (rows, digits) in told.items() if rows is not None},
     }
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from ..core.timeline import Cues, Evidence, FaceTrack, Moment, Word
 from .face import absence, face_evidence, face_words
 from .levels import PopulationNorms
+from .pauses import pause_words
 from .settings import WindowSettings, WordingSettings
 from .voice import VoiceWords, voice_words
 from .windows import Window, cut
@@ -59,15 +60,18 @@ def moment_of(
         prominent = next(iter(faces.values()), absence(face, window.start_s, window.end_s))
         seen = next((words for person, words in faces.items() if window.speaker == f"face {person}"), prominent)
         evidence.append(face_evidence(seen))
+    heard = None
     if voice is not None:
         evidence.append("weak" if voice.heard else "none")
+        paused = pause_words(window.words, window.start_s, window.end_s) if wording.pauses else []
+        heard = ", ".join([voice.text, *paused])
     return Moment(
         start_s=window.start_s,
         end_s=window.end_s,
         speaker=window.speaker,
         text=text,
         face=seen,
-        voice=voice.text if voice is not None else None,
+        voice=heard,
         faces=faces,
         evidence=_together(evidence),
     )
