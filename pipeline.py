@@ -204,6 +204,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
         tracks=face_tracks(cues.face, _UNIT_NAMES) if cues.face is not None else None,
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
+        transcript=cues.transcript,
     )
 
 

@@ -348,6 +348,7 @@ class LabelledTranscript:
         tracks: what pages draw: face boxes and action units over time, as plain lists.
         thresholds: by label, from which score on it is given, where a moment may have any number of them.
         range: the lowest and the highest rating, where moments are rated.
+        transcript: what was heard, word by word, where somebody listened.
     """
 
     media: Media
@@ -358,6 +359,7 @@ class LabelledTranscript:
     tracks: Mapping[str, Any] | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     range: tuple[float, float] | None = None
+    transcript: Transcript | None = None
 
 
 # ── what a corpus gives ──────────────────────────────────────────────────────

@@ -9,9 +9,16 @@ from pathlib import Path
 from ..core.errors import SettingsError
 from ..core.files import dumps
 from ..core.timeline import LabelledTranscript
+from .boris import boris_csv
+from .elan import eaf
+from .emotionml import emotionml
+from .people import people_csv
+from .praat import textgrid
 from .report import report_page
 from .schema import to_json
-from .subtitles import srt, vtt
+from .speech import ctm, rttm
+from .spreadsheet import xlsx
+from .subtitles import ass, srt, vtt
 from .tables import moments_csv
 
 
@@ -36,6 +43,15 @@ FORMATS: dict[str, Format] = {
     "vtt": Format(".vtt", vtt),
     "csv": Format(".csv", moments_csv),
     "html": Format(".html", report_page),
+    "ass": Format(".ass", ass),
+    "eaf": Format(".eaf", eaf),
+    "textgrid": Format(".TextGrid", textgrid),
+    "rttm": Format(".rttm", rttm),
+    "ctm": Format(".ctm", ctm),
+    "emotionml": Format(".emotionml", emotionml),
+    "xlsx": Format(".xlsx", xlsx),
+    "boris": Format(".boris.csv", boris_csv),
+    "people": Format(".people.csv", people_csv),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.errors import MediaError
 from ..core.files import plain, read_json
 from ..core.labels import CUSTOM, LABEL_SETS
-from ..core.timeline import LabelledTranscript, Media, Moment, Segment
+from ..core.timeline import LabelledTranscript, Media, Moment, Segment, Transcript, Utterance, Word
 
 # Of the JSON object; one that says none is from before there were versions, and has the first one's form.
 VERSION = 1
@@ -24,6 +24,7 @@ def to_json(transcript: LabelledTranscript) -> dict[str, Any]:
     tracks = {} if transcript.tracks is None else {"tracks": transcript.tracks}
     thresholds = {"thresholds": transcript.thresholds} if transcript.thresholds else {}
     scale = {} if transcript.range is None else {"range": transcript.range}
+    heard = {} if transcript.transcript is None else {"transcript": _transcript_json(transcript.transcript)}
     return plain(
         {
             "version": VERSION,
@@ -39,6 +40,7 @@ def to_json(transcript: LabelledTranscript) -> dict[str, Any]:
             **thresholds,
             **scale,
             "segments": [_segment_json(segment, transcript.labels) for segment in transcript.segments],
+            **heard,
             **tracks,
             "provenance": transcript.provenance,
         }
@@ -68,6 +70,7 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
         tracks=value.get("tracks"),
         thresholds=value.get("thresholds", {}),
         range=None if scale is None else (scale[0], scale[1]),
+        transcript=_transcript(value["transcript"]) if "transcript" in value else None,
     )
 
 
@@ -92,8 +95,7 @@ def _segment_json(segment: Segment, labels: tuple[str, ...]) -> dict[str, Any]:
     elif segment.given is not None:
         answer["labels"] = segment.given
     return {
-        "start_s": round(float(moment.start_s), 3),
-        "end_s": round(float(moment.end_s), 3),
+        **_times(moment),
         "speaker": moment.speaker,
         "text": moment.text,
         "face": moment.face,
@@ -110,3 +112,38 @@ def _segment(value: Mapping[str, Any]) -> Segment:
     moment["faces"] = {int(person): words for person, words in moment["faces"].items()}
     given = tuple(value["labels"]) if "labels" in value else None
     return Segment(Moment(**moment), value["scores"], given, value.get("rating"))
+
+
+def _transcript_json(transcript: Transcript) -> dict[str, Any]:
+    return {
+        "language": transcript.language,
+        "source": transcript.source,
+        "utterances": [
+            {
+                **_times(utterance),
+                "speaker": utterance.speaker,
+                "text": utterance.text,
+                "words": [
+                    {**_times(word), "text": word.text, "probability": _rounded(word.probability)}
+                    for word in utterance.words
+                ],
+            }
+            for utterance in transcript.utterances
+        ],
+    }
+
+
+def _transcript(value: Mapping[str, Any]) -> Transcript:
+    utterances = (
+        Utterance(**{**utterance, "words": tuple(Word(**word) for word in utterance["words"])})
+        for utterance in value["utterances"]
+    )
+    return Transcript(tuple(utterances), value["language"], value["source"])
+
+
+def _times(said: Moment | Utterance | Word) -> dict[str, float]:
+    return {"start_s": round(float(said.start_s), 3), "end_s": round(float(said.end_s), 3)}
+
+
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else round(float(probability), 4)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..core.errors import EmoscribeError
 from ..core.files import make_folder, write_bytes, write_text
 from ..core.timeline import LabelledTranscript
 from .formats import FORMATS, check_formats
@@ -21,21 +22,27 @@ def write_outputs(
         stem: the name without ending; after the video if not given.
 
     Raises:
-        SettingsError: a format is unknown.
+        SettingsError: a format is unknown, or cannot hold this transcript; the others are written first.
         EmoscribeError: a file cannot be written.
     """
     formats = check_formats(formats)
     folder = make_folder(out_dir)
     name = file_stem(stem if stem is not None else Path(transcript.media.path).stem)
-    paths = []
+    paths, refused = [], None
     for wanted in (FORMATS[format_name] for format_name in formats):
         path = folder / f"{name}{wanted.suffix}"
-        content = wanted.write(transcript, folder)
+        try:
+            content = wanted.write(transcript, folder)
+        except EmoscribeError as error:
+            refused = refused or error
+            continue
         if isinstance(content, bytes):
             write_bytes(path, content)
         else:
             write_text(path, content)
         paths.append(path)
+    if refused is not None:
+        raise refused
     return paths
 
 
@@ -55,16 +62,27 @@ class Writer:
         self._folder = make_folder(out_dir)
         self._taken: set[str] = set()
 
-    def write(self, transcript: LabelledTranscript) -> list[Path]:
-        """Write the files of one transcript; their paths, in the order of the formats."""
-        wanted = file_stem(Path(transcript.media.path).stem)
-        stem, count = wanted, 1
-        # Some file systems do not tell `A` from `a`.
-        while stem.casefold() in self._taken:
+    def write(self, transcript: LabelledTranscript, stem: str | None = None) -> list[Path]:
+        """Write the files of one transcript; their paths, in the order of the formats.
+
+        Args:
+            stem: the name without ending; after the video if not given.
+
+        Raises:
+            SettingsError: a format cannot hold this transcript; the others are written first.
+        """
+        wanted = file_stem(stem if stem is not None else Path(transcript.media.path).stem)
+        name, count = wanted, 1
+        while self._names(name) & self._taken:
             count += 1
-            stem = f"{wanted}-{count}"
-        self._taken.add(stem.casefold())
-        return write_outputs(transcript, self._folder, self._formats, stem)
+            name = f"{wanted}-{count}"
+        self._taken |= self._names(name)
+        return write_outputs(transcript, self._folder, self._formats, name)
+
+    def _names(self, stem: str) -> set[str]:
+        """What a video's files are called; `talk.boris.mp4` may not take those of `talk.mp4`."""
+        # Some file systems do not tell `A` from `a`.
+        return {f"{stem}{FORMATS[name].suffix}".casefold() for name in self._formats}
 
 
 def file_stem(name: str) -> str:
