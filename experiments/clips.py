@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from ..core.context import Context
 from ..core.errors import MediaError
-from ..core.timeline import Clip, Cues, Moment, Prompt
+from ..core.prompt import Prompt
+from ..core.timeline import Clip, Cues, Moment
 from ..corpora.corpus import Corpus
 from ..extractors.batch import cues_of
 from ..extractors.perceive import decide
