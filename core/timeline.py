@@ -9,11 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from . import measures
+from .files import plain
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# Of the JSON object that a labelled transcript becomes; one that says none is from before there were versions, and has
+# the first one's form.
+JSON_VERSION = 1
 
 Evidence = Literal["none", "weak", "enough"]
 
@@ -279,6 +287,19 @@ class Segment:
         """The labels that people read: all that are given, or else the likeliest."""
         return self.given or ((self.label,) if self.scores else ())
 
+    def to_dict(self) -> dict[str, Any]:
+        """The moment, what it is read as (`label` and perhaps `labels`, or `rating`) and its scores, in JSON's types.
+
+        Times are rounded to the millisecond; scores are left as they are.
+        """
+        moment = plain(self.moment)
+        times = {name: round(moment[name], 3) for name in ("start_s", "end_s")}
+        if self.rating is not None:
+            answer = {"rating": self.rating}
+        else:
+            answer = {"label": self.label} | ({"labels": self.given} if self.given is not None else {})
+        return plain(moment | times | answer | {"scores": self.scores})
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledTranscript:
@@ -299,6 +320,48 @@ class LabelledTranscript:
     tracks: Mapping[str, Any] | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     range: tuple[float, float] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as the JSON object that `outputs/transcript.schema.json` describes."""
+        media = self.media
+        return plain(
+            {
+                "version": JSON_VERSION,
+                "media": {
+                    "path": media.path,
+                    "duration_s": round(media.duration_s, 3),
+                    "fps": media.fps and round(media.fps, 3),
+                    "width": media.width,
+                    "height": media.height,
+                    "sha256": media.sha256,
+                },
+                "labels": self.labels,
+                **({"thresholds": self.thresholds} if self.thresholds else {}),
+                **({"range": self.range} if self.range is not None else {}),
+                "segments": [segment.to_dict() for segment in self.segments],
+                **({"tracks": self.tracks} if self.tracks is not None else {}),
+                "provenance": self.provenance,
+            }
+        )
+
+    def to_dataframe(self) -> DataFrame:
+        """A row a segment: its time, words and evidence, what it is read as, and a column a label with its score.
+
+        What it is read as is missing where there is no evidence.
+        """
+        import pandas
+
+        about = ["start_s", "end_s", "speaker", "text", "face", "voice", "evidence"]
+        answers = ["rating"] if self.range is not None else ["label", *(["labels"] if self.thresholds else [])]
+        rows = [
+            [
+                *(values[name] for name in about),
+                *(values[name] if values["evidence"] != "none" else None for name in answers),
+                *(values["scores"][label] for label in self.labels),
+            ]
+            for values in (segment.to_dict() for segment in self.segments)
+        ]
+        return pandas.DataFrame(rows, columns=[*about, *answers, *self.labels])
 
 
 # ── what a corpus gives ──────────────────────────────────────────────────────

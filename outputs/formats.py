@@ -10,7 +10,6 @@ from ..core.errors import SettingsError
 from ..core.files import dumps
 from ..core.timeline import LabelledTranscript
 from .report import report_page
-from .schema import to_json
 from .subtitles import srt, vtt
 from .tables import moments_csv
 
@@ -31,7 +30,7 @@ class Format:
 
 # In the order in which help and errors list them.
 FORMATS: dict[str, Format] = {
-    "json": Format(".json", lambda transcript, folder: dumps(to_json(transcript)) + "\n"),
+    "json": Format(".json", lambda transcript, folder: dumps(transcript.to_dict()) + "\n"),
     "srt": Format(".srt", srt),
     "vtt": Format(".vtt", vtt),
     "csv": Format(".csv", moments_csv),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..core.errors import SettingsError
 from ..core.files import make_folder, write_bytes, write_text
 from ..core.timeline import LabelledTranscript
 from .formats import FORMATS, check_formats
@@ -30,11 +31,7 @@ def write_outputs(
     paths = []
     for wanted in (FORMATS[format_name] for format_name in formats):
         path = folder / f"{name}{wanted.suffix}"
-        content = wanted.write(transcript, folder)
-        if isinstance(content, bytes):
-            write_bytes(path, content)
-        else:
-            write_text(path, content)
+        _write(path, wanted.write(transcript, folder))
         paths.append(path)
     return paths
 
@@ -55,16 +52,53 @@ class Writer:
         self._folder = make_folder(out_dir)
         self._taken: set[str] = set()
 
-    def write(self, transcript: LabelledTranscript) -> list[Path]:
-        """Write the files of one transcript; their paths, in the order of the formats."""
-        wanted = file_stem(Path(transcript.media.path).stem)
+    def name_for(self, video: str | Path) -> str:
+        """The name, without ending, that the files of one more video get."""
+        wanted = file_stem(Path(video).stem)
         stem, count = wanted, 1
         # Some file systems do not tell `A` from `a`.
         while stem.casefold() in self._taken:
             count += 1
             stem = f"{wanted}-{count}"
         self._taken.add(stem.casefold())
-        return write_outputs(transcript, self._folder, self._formats, stem)
+        return stem
+
+    def paths(self, name: str) -> list[Path]:
+        """The files under a name, in the order of the formats, whether they are there or not."""
+        return [self._folder / f"{name}{FORMATS[each].suffix}" for each in self._formats]
+
+    def write(self, transcript: LabelledTranscript, name: str | None = None) -> list[Path]:
+        """Write the files of one transcript; their paths, in the order of the formats.
+
+        Args:
+            name: as `name_for` gave it; otherwise one more is given.
+        """
+        name = self.name_for(transcript.media.path) if name is None else name
+        return write_outputs(transcript, self._folder, self._formats, name)
+
+
+def save(transcript: LabelledTranscript, path: str | Path) -> Path:
+    """Write a transcript to a file, in the format that its ending says.
+
+    Raises:
+        SettingsError: no format has that ending.
+        EmoscribeError: the file cannot be written.
+    """
+    path = Path(path)
+    endings = {wanted.suffix: wanted for wanted in FORMATS.values()}
+    # `.boris.csv` is more than `.csv`.
+    found = max((ending for ending in endings if path.name.lower().endswith(ending)), key=len, default=None)
+    if found is None:
+        raise SettingsError(f"{path}: no format has this ending; there are: {', '.join(endings)}")
+    _write(path, endings[found].write(transcript, path.parent))
+    return path
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    if isinstance(content, bytes):
+        write_bytes(path, content)
+    else:
+        write_text(path, content)
 
 
 def file_stem(name: str) -> str:
