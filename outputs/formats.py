@@ -15,7 +15,6 @@ from .emotionml import emotionml
 from .people import people_csv
 from .praat import textgrid
 from .report import report_page
-from .schema import to_json
 from .speech import ctm, rttm
 from .spreadsheet import xlsx
 from .subtitles import ass, srt, vtt
@@ -38,7 +37,7 @@ class Format:
 
 # In the order in which help and errors list them.
 FORMATS: dict[str, Format] = {
-    "json": Format(".json", lambda transcript, folder: dumps(to_json(transcript)) + "\n"),
+    "json": Format(".json", lambda transcript, folder: dumps(transcript.to_dict()) + "\n"),
     "srt": Format(".srt", srt),
     "vtt": Format(".vtt", vtt),
     "csv": Format(".csv", moments_csv),

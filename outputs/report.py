@@ -21,7 +21,6 @@ from ..core.files import plain
 from ..core.text import ends, one_line
 from ..core.timeline import LabelledTranscript, Media
 from .paths import path_from
-from .schema import to_json
 from .tracks import thin
 
 _PAGE = Path(__file__).parent / "page"
@@ -118,7 +117,7 @@ def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
             words.append(entry)
         return rows[text]
 
-    whole = to_json(transcript)
+    whole = transcript.to_dict()
     segments = [
         [
             round(segment["start_s"], 2),

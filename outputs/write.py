@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.errors import EmoscribeError
+from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import make_folder, write_bytes, write_text
 from ..core.timeline import LabelledTranscript
 from .formats import FORMATS, check_formats
@@ -36,10 +36,7 @@ def write_outputs(
         except EmoscribeError as error:
             refused = refused or error
             continue
-        if isinstance(content, bytes):
-            write_bytes(path, content)
-        else:
-            write_text(path, content)
+        _write(path, content)
         paths.append(path)
     if refused is not None:
         raise refused
@@ -62,27 +59,61 @@ class Writer:
         self._folder = make_folder(out_dir)
         self._taken: set[str] = set()
 
-    def write(self, transcript: LabelledTranscript, stem: str | None = None) -> list[Path]:
+    def name_for(self, video: str | Path) -> str:
+        """The name, without ending, that the files of one more video get."""
+        wanted = file_stem(Path(video).stem)
+        name, count = wanted, 1
+        while self._files(name) & self._taken:
+            count += 1
+            name = f"{wanted}-{count}"
+        self._taken |= self._files(name)
+        return name
+
+    def _files(self, name: str) -> set[str]:
+        """What a video's files are called: `talk.boris.mp4` may not take one of `talk.mp4`."""
+        # Some file systems do not tell `A` from `a`.
+        return {path.name.casefold() for path in self.paths(name)}
+
+    def paths(self, name: str) -> list[Path]:
+        """The files under a name, in the order of the formats, whether they are there or not."""
+        return [self._folder / f"{name}{FORMATS[each].suffix}" for each in self._formats]
+
+    def write(self, transcript: LabelledTranscript, name: str | None = None) -> list[Path]:
         """Write the files of one transcript; their paths, in the order of the formats.
 
         Args:
-            stem: the name without ending; after the video if not given.
+            name: as `name_for` gave it; otherwise one more is given.
 
         Raises:
             SettingsError: a format cannot hold this transcript; the others are written first.
         """
-        wanted = file_stem(stem if stem is not None else Path(transcript.media.path).stem)
-        name, count = wanted, 1
-        while self._names(name) & self._taken:
-            count += 1
-            name = f"{wanted}-{count}"
-        self._taken |= self._names(name)
+        name = self.name_for(transcript.media.path) if name is None else name
         return write_outputs(transcript, self._folder, self._formats, name)
 
-    def _names(self, stem: str) -> set[str]:
-        """What a video's files are called; `talk.boris.mp4` may not take those of `talk.mp4`."""
-        # Some file systems do not tell `A` from `a`.
-        return {f"{stem}{FORMATS[name].suffix}".casefold() for name in self._formats}
+
+def save(transcript: LabelledTranscript, path: str | Path) -> Path:
+    """Write a transcript to a file, in the format that its ending says.
+
+    Raises:
+        SettingsError: no format has that ending.
+        EmoscribeError: the file cannot be written.
+    """
+    path = Path(path)
+    endings = {wanted.suffix: wanted for wanted in FORMATS.values()}
+    # `.boris.csv` is more than `.csv`.
+    fitting = (ending for ending in endings if path.name.lower().endswith(ending.lower()))
+    found = max(fitting, key=len, default=None)
+    if found is None:
+        raise SettingsError(f"{path}: no format has this ending; there are: {', '.join(endings)}")
+    _write(path, endings[found].write(transcript, path.parent))
+    return path
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    if isinstance(content, bytes):
+        write_bytes(path, content)
+    else:
+        write_text(path, content)
 
 
 def file_stem(name: str) -> str:
