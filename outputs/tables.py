@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from ..core.errors import SettingsError
 from ..core.files import make_folder, write_text
@@ -104,6 +105,7 @@ def is_formula(text: str) -> bool:
 class Table:
     """The moments of many videos in one CSV file, which is written whole when all are added.
 
+    As a context manager it is written at the end of the block, however that ends.
     A video is called by its file's name; where two have the same, by its path.
 
     Raises:
@@ -132,12 +134,16 @@ class Table:
             )
         self._transcripts.append(transcript)
 
-    def write(self) -> Path | None:
-        """The file, written; nothing where nothing was added."""
-        if not self._transcripts:
-            return None
-        write_text(self._path, as_csv(_together(self._transcripts)))
-        return self._path
+    def write(self) -> None:
+        """Write the file; where nothing was added there is none."""
+        if self._transcripts:
+            write_text(self._path, as_csv(_together(self._transcripts)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.write()
 
 
 def _together(transcripts: Sequence[LabelledTranscript]) -> Sheet:
