@@ -53,7 +53,7 @@ READING = options(
     config_option("default"),
     RUN,
     click.option("--labels", metavar="SET", help="basic, compound, blend, or a run's own.  [default: the run's]"),
-    click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass) or JSON instead of recognised speech."),
+    click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass), .eaf, .TextGrid or JSON."),
     MODALITIES,
     WINDOW,
     HOP,
@@ -90,6 +90,9 @@ class FormatsOption(click.Option):
 
         self.help = f"Of {', '.join(FORMATS)}."
         return super().get_help_record(ctx)
+
+
+TABLE = click.option("--table", type=FILE, metavar="FILE.csv", help="Write all moments to one table too.")
 
 
 class WithEngines(click.Command):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.timeline import LabelledTranscript
 from .lettering import Colour, lettered
-from .subtitles import cues_of, one_at_a_time
+from .subtitles import one_at_a_time
 
 # Okabe & Ito (2008): told apart by every kind of eye, and readable on dark; one a person.
 _COLOURS: tuple[Colour, ...] = (
@@ -39,7 +39,7 @@ class Drawing:
         faces = (transcript.tracks or {}).get("faces") or {}
         people = faces.get("people") or []
         self._faces = [_Path(person, _COLOURS[i % len(_COLOURS)]) for i, person in enumerate(people)]
-        self._captions = list(one_at_a_time(cues_of(transcript.segments)))
+        self._captions = list(one_at_a_time(transcript.segments))
         self._starts_s = [start_ms / 1000 for start_ms, _, _ in self._captions]
 
     def draw(self, image: np.ndarray, time_s: float) -> None:

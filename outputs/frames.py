@@ -6,8 +6,6 @@ them too.  What was not measured is an empty cell.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.timeline import LabelledTranscript, Media
-from .tables import cell
+from .tables import Cell, Sheet, as_csv
 
 # py-feat 2: `Detectorv2`'s units, and what it calls our emotions.
 _PYFEAT_UNITS = tuple(
@@ -47,8 +45,7 @@ def pyfeat_csv(transcript: LabelledTranscript, folder: Path) -> str:
     Angles are radians, frames count from 0; a frame without a face has a row
     without one.
     """
-    path = cell(transcript.media.path)
-    return _table(lambda row: {"input": path, **_pyfeat(row)}, transcript)
+    return _table(lambda row: {"input": transcript.media.path, **_pyfeat(row)}, transcript)
 
 
 def openface_csv(transcript: LabelledTranscript, folder: Path) -> str:
@@ -63,15 +60,16 @@ def openface_csv(transcript: LabelledTranscript, folder: Path) -> str:
     return _table(lambda row: _openface(row, grades[1] if grades else None), transcript)
 
 
-def _pyfeat(row: _Row) -> dict[str, Any]:
+def _pyfeat(row: _Row) -> dict[str, Cell]:
+    rectangle = zip(("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight"), row.rectangle, strict=True)
     return {
-        "frame": row.frame,
+        "frame": (row.frame, 0),
         "approx_time": f"{int(row.time_s) // 60:02d}:{int(row.time_s) % 60:02d}",
-        **dict(zip(("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight"), row.rectangle, strict=True)),
+        **{side: _cell(pixels, 0) for side, pixels in rectangle},
         "FaceScore": None,
-        **{unit: row.units.get(unit) for unit in _PYFEAT_UNITS},
-        "valence": row.valence,
-        "arousal": row.arousal,
+        **{unit: _cell(row.units.get(unit), 2) for unit in _PYFEAT_UNITS},
+        "valence": _cell(row.valence, 2),
+        "arousal": _cell(row.arousal, 2),
         "gaze_pitch": None,
         "gaze_yaw": None,
         "Pitch": _radians(row.pitch),
@@ -80,27 +78,48 @@ def _pyfeat(row: _Row) -> dict[str, Any]:
         "X": None,
         "Y": None,
         "Z": None,
-        "Identity": row.person,
-        **{name: row.emotions.get(emotion) for name, emotion in _PYFEAT_EMOTIONS.items()},
+        "Identity": _cell(row.person, 0),
+        **{name: _cell(row.emotions.get(emotion), 3) for name, emotion in _PYFEAT_EMOTIONS.items()},
     }
 
 
-def _openface(row: _Row, least: float | None) -> dict[str, Any]:
+def _openface(row: _Row, least: float | None) -> dict[str, Cell]:
+    """
+    Args:
+        least: from which value on a unit is present; `None` where that is not known.
+    """
+    intensities = {code: row.units.get(unit) for code, unit in _OPENFACE_UNITS.items()}
+    present = {code: row.units.get(unit) for code, unit in _OPENFACE_PRESENT.items()}
     return {
-        "frame": row.frame + 1,
-        "face_id": row.person,
-        "timestamp": round(row.time_s, 3),
+        "frame": (row.frame + 1, 0),
+        "face_id": _cell(row.person, 0),
+        "timestamp": (row.time_s, 3),
         "confidence": None,
-        "success": int(row.person is not None),
+        "success": (row.person is not None, 0),
         "pose_Tx": None,
         "pose_Ty": None,
         "pose_Tz": None,
         "pose_Rx": _radians(row.pitch, -1),
         "pose_Ry": _radians(row.yaw, -1),
         "pose_Rz": _radians(row.roll, -1),
-        **{f"{code}_r": _intensity(row.units.get(unit)) for code, unit in _OPENFACE_UNITS.items()},
-        **{f"{code}_c": _presence(row.units.get(unit), least) for code, unit in _OPENFACE_PRESENT.items()},
+        **{f"{code}_r": value if value is None else (_OPENFACE_MOST * value, 2) for code, value in intensities.items()},
+        **{
+            f"{code}_c": None if value is None or least is None else (value >= least, 0)
+            for code, value in present.items()
+        },
     }
+
+
+def _table(cells: Callable[[_Row], dict[str, Cell]], transcript: LabelledTranscript) -> str:
+    return as_csv(Sheet(tuple(cells(_Row(0, 0.0))), [cells(row) for row in _rows(transcript)]))
+
+
+def _cell(value: float | None, places: int) -> Cell:
+    return None if value is None else (value, places)
+
+
+def _radians(degrees: float | None, sign: int = 1) -> Cell:
+    return None if degrees is None else (sign * math.radians(degrees), 4)
 
 
 # ── what there is of a face in a frame ───────────────────────────────────────
@@ -163,27 +182,3 @@ def _faces(transcript: LabelledTranscript) -> Mapping[str, Any]:
 
 def _frame(time_s: float, media: Media) -> int:
     return round(time_s * (media.fps or 0.0))
-
-
-# ── cells ────────────────────────────────────────────────────────────────────
-
-
-def _table(columns: Callable[[_Row], dict[str, Any]], transcript: LabelledTranscript) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns(_Row(0, 0.0)))
-    for row in _rows(transcript):
-        writer.writerow("" if value is None else value for value in columns(row).values())
-    return text.getvalue()
-
-
-def _radians(degrees: float | None, sign: int = 1) -> float | None:
-    return None if degrees is None else round(sign * math.radians(degrees), 4)
-
-
-def _intensity(value: float | None) -> float | None:
-    return None if value is None else round(_OPENFACE_MOST * value, 2)
-
-
-def _presence(value: float | None, least: float | None) -> int | None:
-    return None if value is None or least is None else int(value >= least)

@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import EmoscribeError, MediaError
+from ..core.errors import EmoscribeError, SettingsError
 from ..core.timeline import LabelledTranscript
 from ..extractors.media.frames import display_of
 from ..extractors.media.recording import Recording, recorded
 from .drawing import Drawing
-from .subtitles import cues_of, one_at_a_time
+from .subtitles import one_at_a_time
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -54,7 +54,7 @@ def subtitled(transcript: LabelledTranscript, folder: Path) -> Callable[[Path], 
     """The video, or the sound, with a track of subtitles.
 
     Raises:
-        MediaError: it is a still picture.
+        SettingsError: it is a still picture.
     """
     _check_moves(transcript)
     return partial(_write, transcript, None)
@@ -64,17 +64,17 @@ def burnt(transcript: LabelledTranscript, folder: Path) -> Callable[[Path], None
     """The video with faces framed and captions drawn into the picture.
 
     Raises:
-        MediaError: it is a still picture, or has none.
+        SettingsError: it is a still picture, or has none.
     """
     _check_moves(transcript)
     if not transcript.media.has_video:
-        raise MediaError(f"{transcript.media.path} has no picture to draw into; leave the format video-burnt out")
+        raise SettingsError(f"{transcript.media.path} has no picture to draw into; leave the format video-burnt out")
     return partial(_write, transcript, Drawing(transcript))
 
 
 def _check_moves(transcript: LabelledTranscript) -> None:
     if transcript.media.duration_s <= 0:
-        raise MediaError(
+        raise SettingsError(
             f"{transcript.media.path} is a still picture, which makes no video; leave the formats of videos out"
         )
 
@@ -238,7 +238,7 @@ def _subtitles(transcript: LabelledTranscript, mp4: OutputContainer) -> _Timed:
     stream.time_base = _SUBTITLE_TICK
 
     def packets() -> _Timed:
-        for start_ms, end_ms, words in one_at_a_time(cues_of(transcript.segments)):
+        for start_ms, end_ms, words in one_at_a_time(transcript.segments):
             text = words.encode("utf-8", "replace")[: 2**16 - 1]
             # 3GPP TS 26.245, section 5.17: the length, and the text.
             packet = Packet(struct.pack(">H", len(text)) + text)

@@ -22,7 +22,6 @@ from emoscribe.core.labels import COMPOUND, given
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
 from emoscribe.outputs.lines import clock, reading
 from emoscribe.outputs.report import PAGE_BYTES, report_page
-from emoscribe.outputs.schema import to_json
 from emoscribe.outputs.tracks import face_tracks, thin
 
 MODULES = Path(emoscribe.__file__).parent / "outputs" / "page"
@@ -328,7 +327,7 @@ def test_times_and_readings_are_worded_as_on_the_terminal(labelled: LabelledTran
     script = "import { clockTime } from './dom.js'; answer(given.map((time) => clockTime(time, true)));"
     assert node(script, times) == ["0:06.2" if time == 6.24 else clock(time).removeprefix("0") for time in times]
     script = "import { reading } from './dom.js'; answer(given.map(reading));"
-    assert node(script, to_json(labelled)["segments"]) == [reading(segment) for segment in labelled.segments]
+    assert node(script, labelled.to_dict()["segments"]) == [reading(segment) for segment in labelled.segments]
 
 
 @pytest.mark.parametrize("kind", ["sets", "ratings"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from emoscribe.core.errors import EmoscribeError, MediaError
+from emoscribe.core.errors import EmoscribeError, MediaError, SettingsError
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Moment, Segment
 from emoscribe.extractors.media import frames, probe
 from emoscribe.outputs import write_outputs
@@ -158,11 +158,13 @@ def test_a_sound_file_has_subtitles_and_a_picture_is_refused(
     heard = replace(result(source, labelled), tracks=None)
     (path,) = write_outputs(heard, tmp_path, ["video"])
     assert np.array_equal(sound(path), sound(source)) and len(subtitles(path)) == 4
-    with pytest.raises(MediaError, match=r"talk\.m4a has no picture to draw into; leave the format video-burnt out"):
+    with pytest.raises(SettingsError, match=r"talk\.m4a has no picture to draw into; leave the format video-burnt out"):
         write_outputs(heard, tmp_path, ["video-burnt"])
     still = replace(heard, media=probe(feat_media / "single_face.jpg"))
     for name in ("video", "video-burnt"):
-        with pytest.raises(MediaError, match="is a still picture, which makes no video; leave the formats of videos"):
+        with pytest.raises(
+            SettingsError, match="is a still picture, which makes no video; leave the formats of videos"
+        ):
             write_outputs(still, tmp_path, [name])
 
 
@@ -183,8 +185,12 @@ def test_the_source_is_never_written_over_and_nothing_is_left_half(
 
 
 def test_subtitles_one_at_a_time() -> None:
-    cues = [(500, 900, "b"), (0, 600, "a"), (2000, 2001, "c"), (900, 1000, "d")]
-    assert list(one_at_a_time(cues)) == [
+    times_s = ((0.5, 0.9, "b"), (0.0, 0.6, "a"), (2.0, 2.0, "c"), (0.9, 1.0, "d"))
+    segments = [Segment(Moment(start_s, end_s, text=text), {"joy": 1.0}) for start_s, end_s, text in times_s]
+    shown = [
+        (start_ms, end_ms, lines.replace("[joy 1.00] ", "")) for start_ms, end_ms, lines in one_at_a_time(segments)
+    ]
+    assert shown == [
         (0, 500, "a"), (500, 600, "a\nb"), (600, 900, "b"), (900, 1000, "d"), (2000, 2001, "c"),
     ]  # fmt: skip
     assert list(one_at_a_time([])) == []
