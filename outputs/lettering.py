@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 Colour = tuple[int, int, int]
 
@@ -67,14 +71,14 @@ def _length(text: str, size: int) -> float:
 # ── fonts ────────────────────────────────────────────────────────────────────
 
 
-def _runs(text: str, size: int):
+def _runs(text: str, size: int) -> Iterator[tuple[FreeTypeFont, str]]:
     """Parts of the text by the font that has their characters."""
     for path, run in groupby(text, _font_of):
         yield _font(path, size), "".join(run)
 
 
 @cache
-def _font(path: Path, size: int):
+def _font(path: Path, size: int) -> FreeTypeFont:
     from PIL import ImageFont
 
     return ImageFont.truetype(path, size)
