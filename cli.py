@@ -30,6 +30,13 @@ COMMANDS = (
 class _Commands(click.Group):
     """Commands by the name of their file; errors as one line, with exit code 1."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # `--debug` is about the whole line, so it may stand anywhere in it.
+        options = args[: args.index("--")] if "--" in args else args
+        if "--debug" in options:
+            args = ["--debug", *(arg for arg in options if arg != "--debug"), *args[len(options) :]]
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -65,7 +72,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--debug", is_flag=True, help="Show tracebacks, and what libraries have to say.")
+@click.option("--debug", is_flag=True, help="Show tracebacks, and what libraries have to say; anywhere in the line.")
 @click.version_option(package_name="emoscribe")
 @click.pass_context
 def main(ctx: click.Context, debug: bool) -> None:
@@ -76,3 +83,11 @@ def main(ctx: click.Context, debug: bool) -> None:
     time.  Nothing leaves this machine.
     """
     ctx.obj = debug
+
+
+def run() -> None:
+    """The program: the command line, in a process of its own."""
+    from .core.interrupts import end_on_interrupt
+
+    end_on_interrupt()
+    main()

@@ -25,8 +25,9 @@ from .core.derived import from_basic
 from .core.errors import SettingsError
 from .core.labels import THRESHOLD, LabelSet
 from .core.measures import FACE
+from .core.prompt import Prompt
 from .core.settings import load
-from .core.timeline import Cues, LabelledTranscript, Moment, Prompt, Segment, Transcript
+from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.live import LiveCues
 from .extractors.perceive import perceive
@@ -204,6 +205,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
         tracks=face_tracks(cues.face, _UNIT_NAMES) if cues.face is not None else None,
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
+        transcript=cues.transcript,
     )
 
 

@@ -32,7 +32,7 @@ from typing import Any
 
 import torch
 from emoscribe.core.context import resolve_device
-from emoscribe.core.timeline import Prompt
+from emoscribe.core.prompt import Prompt
 from emoscribe.llm.base import load_base
 from emoscribe.llm.encoder import Encoder
 from emoscribe.llm.heads import Classification, Classifier

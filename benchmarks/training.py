@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from emoscribe.core.timeline import Prompt
+from emoscribe.core.prompt import Prompt
 from emoscribe.llm.base import dtype_for, load_base
 from emoscribe.llm.batches import Example
 from emoscribe.llm.encoder import Encoder

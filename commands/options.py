@@ -53,7 +53,7 @@ READING = options(
     config_option("default"),
     RUN,
     click.option("--labels", metavar="SET", help="basic, compound, blend, or a run's own.  [default: the run's]"),
-    click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass) or JSON instead of recognised speech."),
+    click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass), .eaf, .TextGrid or JSON."),
     MODALITIES,
     WINDOW,
     HOP,
@@ -80,6 +80,19 @@ CORPUS = options(
 
 # The same where a corpus is only one of the things there may be.
 PERHAPS_CORPUS = options(click.option("--data", metavar="DIR", help=f"Of a corpus: {DATA}"), FOLDS)
+
+
+class FormatsOption(click.Option):
+    """Its help lists the formats there are."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from ..outputs.formats import FORMATS
+
+        self.help = f"Of {', '.join(FORMATS)}."
+        return super().get_help_record(ctx)
+
+
+TABLE = click.option("--table", type=FILE, metavar="FILE.csv", help="Write all moments to one table too.")
 
 
 class WithEngines(click.Command):

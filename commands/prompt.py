@@ -20,7 +20,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..core.timeline import PrecedingTurn, Prompt
+    from ..core.prompt import PrecedingTurn, Prompt
 
 # Of a video; how a corpus is read is the run's to say.
 _OF_VIDEO = {"config": "config", "labels": "labels", "transcript": "transcript", "assignments": "set"}

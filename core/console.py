@@ -49,40 +49,57 @@ def quiet(debug: bool = False) -> Iterator[TextIO]:
 
 
 class Bars:
-    """A line on a terminal that says how far each running stage is, and about how long it will take.
+    """A line on a terminal that says what is running, how far it is, and about how long it will take.
 
     Does nothing where the output is not a terminal.  Stages run side by
-    side, so they share the line.
+    side, so they share the line; one that is done leaves it.
+
+    Args:
+        shown: whether there are to be any.
+
+    Attributes:
+        heading: what it is all about, as in `file 2 of 3`; empty for nothing.
     """
 
     WIDTH = 12
 
-    def __init__(self, console: TextIO) -> None:
-        self._console = console if console.isatty() else None
+    def __init__(self, console: TextIO, *, shown: bool = True) -> None:
+        self._console = console if shown and console.isatty() else None
         self._lock = threading.Lock()
         self._done: dict[str, float] = {}
         # When a stage was first heard of, and how much was done by then: by a run that is resumed, say.
         self._began: dict[str, tuple[float, float]] = {}
+        self.heading = ""
 
     def __call__(self, stage: str, done: float) -> None:
         if self._console is None:
             return
         with self._lock:
-            self._done[stage] = min(max(done, 0.0), 1.0)
-            self._began.setdefault(stage, (time.monotonic(), self._done[stage]))
-            running = "   ".join(f"{name} {self._bar(part)}{self._left(name)}" for name, part in self._done.items())
-            self._console.write(f"\r\x1b[2K{running}")
+            if done >= 1:
+                self._done.pop(stage, None)
+                self._began.pop(stage, None)
+            else:
+                self._done[stage] = max(done, 0.0)
+                self._began.setdefault(stage, (time.monotonic(), self._done[stage]))
+            running = (f"{name} {self._bar(part)}{self._left(name)}" for name, part in self._done.items())
+            line = "   ".join(part for part in (self.heading, *running) if part)
+            # A line that wraps could not be wiped.
+            width = os.get_terminal_size(self._console.fileno()).columns - 1
+            self._console.write(f"\r\x1b[2K{line[:width] if width > 0 else line}")
             self._console.flush()
 
     def clear(self) -> None:
         """Wipe the line, before something else is printed."""
-        if self._console is not None and self._done:
-            self._done.clear()
-            self._began.clear()
-            self._console.write("\r\x1b[2K")
-            self._console.flush()
+        if self._console is not None:
+            with self._lock:
+                self._done.clear()
+                self._began.clear()
+                self._console.write("\r\x1b[2K")
+                self._console.flush()
 
     def _bar(self, part: float) -> str:
+        if part == 0:
+            return "…"
         full = round(part * self.WIDTH)
         return f"{'━' * full}{'┈' * (self.WIDTH - full)} {part:4.0%}"
 

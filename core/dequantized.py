@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from .downloads import models_folder, require_room, sha256_of
 from .errors import EmoscribeError
-from .files import make_folder
+from .files import make_folder, passing_folder
 
 # Of a file's size, at four to five bits a weight.
 _GROWTH = 4
@@ -41,8 +40,8 @@ def dequantized(file: Path, sha256: str) -> Path:
     if (found := sha256_of(file)) != sha256:
         raise EmoscribeError(f"{file} is not what was published (sha256 {found[:12]}…, not {sha256[:12]}…)")
     require_room(kept.parent, _GROWTH * file.stat().st_size)
-    with tempfile.TemporaryDirectory(dir=make_folder(kept.parent), prefix=".") as partial:
-        whole = Path(partial) / kept.name
+    with passing_folder(beside=make_folder(kept.parent)) as partial:
+        whole = partial / kept.name
         _write(file, whole)
         try:
             whole.rename(kept)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
@@ -22,6 +24,10 @@ from .errors import EmoscribeError, MediaError, SettingsError
 
 # A JSON value that fits into this many characters stays on one line.
 _LINE = 110
+
+
+# What is being written, and is to go if it comes to nothing.
+_UNFINISHED: set[Path] = set()
 
 
 # ── writing ──────────────────────────────────────────────────────────────────
@@ -68,6 +74,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     partial = path.with_name(_partial_name())
+    _UNFINISHED.add(partial)
     try:
         yield partial
         partial.replace(path)
@@ -76,6 +83,32 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+        _UNFINISHED.discard(partial)
+
+
+@contextmanager
+def passing_folder(beside: str | Path | None = None) -> Iterator[Path]:
+    """A folder for this block alone.
+
+    Args:
+        beside: where it is, as a hidden folder; by default where the system has such things.
+    """
+    prefix = "emoscribe-" if beside is None else "."
+    with tempfile.TemporaryDirectory(dir=beside, prefix=prefix) as name:
+        folder = Path(name)
+        _UNFINISHED.add(folder)
+        try:
+            yield folder
+        finally:
+            _UNFINISHED.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Take away what is being written: for whoever ends the process in the middle of it."""
+    for path in list(_UNFINISHED):
+        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            path.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -89,6 +122,16 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content` as it is.
+
+    Raises:
+        EmoscribeError: see `atomic_path`.
+    """
+    with atomic_path(path) as partial:
+        partial.write_bytes(content)
 
 
 def write_json(path: str | Path, value: Any) -> None:

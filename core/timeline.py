@@ -9,11 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from . import measures
+from .files import plain
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# Of the JSON object that a labelled transcript becomes; one that says none is from before there were versions, and has
+# the first one's form.
+JSON_VERSION = 1
 
 Evidence = Literal["none", "weak", "enough"]
 
@@ -107,6 +115,11 @@ class Transcript:
     utterances: tuple[Utterance, ...]
     language: str | None
     source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The utterances with their words, in JSON's types; times are rounded to the millisecond."""
+        said = [_timed(each) | {"words": [_timed(word) for word in each.words]} for each in self.utterances]
+        return {"language": self.language, "source": self.source, "utterances": said}
 
 
 @dataclass(frozen=True)
@@ -255,65 +268,6 @@ class Moment:
         return "".join(letter for letter, words in FIELD_OF.items() if getattr(self, words) is not None)
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """The exact text a model reads.
-
-    `spans` are character ranges of `text`: `target` is the moment to be
-    judged, `context`, where there is any, what came before it.  `signals` are
-    those of the moment.  `history` are turns before it that are read each by
-    itself, in order of time, for models that remember what they have read.
-    """
-
-    id: str
-    text: str
-    spans: Mapping[str, tuple[int, int]]
-    signals: str = ""
-    history: tuple[PrecedingTurn, ...] = ()
-
-
-@dataclass(frozen=True)
-class PrecedingTurn:
-    """A turn before the moment to be judged, as the prompt it had itself.
-
-    `same_speaker` is `None` where either speaker is unknown.
-    """
-
-    prompt: Prompt
-    same_speaker: bool | None
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What a model makes of a prompt.
-
-    Attributes:
-        scores: a probability for each label; they sum to 1 where there is one
-            label to be found, and are each on its own where there may be any
-            number of them.  Empty where a rating is asked for.
-        given: of any number of labels, those whose score reaches its
-            threshold, the likeliest first; `None` where there is one label.
-        rating: the number, where that is asked for.
-    """
-
-    id: str
-    scores: Mapping[str, float]
-    given: tuple[str, ...] | None = None
-    rating: float | None = None
-
-    @property
-    def label(self) -> str:
-        """The likeliest label."""
-        return max(self.scores, key=self.scores.__getitem__)
-
-    @property
-    def answer(self) -> Target:
-        """What is held against a clip's target."""
-        if self.rating is not None:
-            return self.rating
-        return self.label if self.given is None else frozenset(self.given)
-
-
 # ── what comes out ───────────────────────────────────────────────────────────
 
 
@@ -340,6 +294,17 @@ class Segment:
         """The labels that people read: all that are given, or else the likeliest."""
         return self.given or ((self.label,) if self.scores else ())
 
+    def to_dict(self) -> dict[str, Any]:
+        """The moment, what it is read as (`label` and perhaps `labels`, or `rating`) and its scores, in JSON's types.
+
+        Times are rounded to the millisecond; scores are left as they are.
+        """
+        if self.rating is not None:
+            answer = {"rating": self.rating}
+        else:
+            answer = {"label": self.label} | ({"labels": self.given} if self.given is not None else {})
+        return plain(_timed(self.moment) | answer | {"scores": self.scores})
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledTranscript:
@@ -350,6 +315,7 @@ class LabelledTranscript:
         tracks: what pages draw: face boxes and action units over time, as plain lists.
         thresholds: by label, from which score on it is given, where a moment may have any number of them.
         range: the lowest and the highest rating, where moments are rated.
+        transcript: what was heard, word by word, where somebody listened.
     """
 
     media: Media
@@ -360,6 +326,49 @@ class LabelledTranscript:
     tracks: Mapping[str, Any] | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     range: tuple[float, float] | None = None
+    transcript: Transcript | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as the JSON object that `outputs/transcript.schema.json` describes."""
+        about = {name: getattr(self.media, name) for name in ("path", "duration_s", "fps", "width", "height", "sha256")}
+        return plain(
+            {
+                "version": JSON_VERSION,
+                "media": {name: round(item, 3) if isinstance(item, float) else item for name, item in about.items()},
+                "labels": self.labels,
+                **({"thresholds": self.thresholds} if self.thresholds else {}),
+                **({"range": self.range} if self.range is not None else {}),
+                "segments": [segment.to_dict() for segment in self.segments],
+                **({"transcript": self.transcript.to_dict()} if self.transcript is not None else {}),
+                **({"tracks": self.tracks} if self.tracks is not None else {}),
+                "provenance": self.provenance,
+            }
+        )
+
+    def to_dataframe(self) -> DataFrame:
+        """A row a segment: its time, words and evidence, what it is read as, and a column a label with its score.
+
+        What it is read as is missing where there is no evidence.
+        """
+        import pandas
+
+        about = ["start_s", "end_s", "speaker", "text", "face", "voice", "evidence"]
+        answers = ["rating"] if self.range is not None else ["label", *(["labels"] if self.thresholds else [])]
+        rows = [
+            [
+                *(values[name] for name in about),
+                *(values[name] if values["evidence"] != "none" else None for name in answers),
+                *(values["scores"][label] for label in self.labels),
+            ]
+            for values in (segment.to_dict() for segment in self.segments)
+        ]
+        return pandas.DataFrame(rows, columns=[*about, *answers, *self.labels])
+
+
+def _timed(record: Word | Utterance | Moment) -> dict[str, Any]:
+    """A record in JSON's types, its times rounded."""
+    values = plain(record)
+    return values | {name: round(values[name], 3) for name in ("start_s", "end_s")}
 
 
 # ── what a corpus gives ──────────────────────────────────────────────────────

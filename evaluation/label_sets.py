@@ -10,7 +10,8 @@ import numpy as np
 
 from ..core.errors import EmoscribeError
 from ..core.labels import THRESHOLD
-from ..core.timeline import Clip, Scored
+from ..core.prompt import Scored
+from ..core.timeline import Clip
 from .by_clip import ByClip, csv_text, of_clips
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..core.files import atomic_path
-from ..core.timeline import Clip, Scored
+from ..core.prompt import Scored
+from ..core.timeline import Clip
 from .deciding import DECISIONS, check_decision
 from .predictions import SCORE_PREFIX
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import EmoscribeError
-from ..core.timeline import Clip, Scored
+from ..core.prompt import Scored
+from ..core.timeline import Clip
 from .by_clip import ByClip, csv_text, of_clips
 
 # Scores are probabilities; what a CSV or a float32 softmax loses is far less.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ..core.context import Context
 from ..core.errors import MediaError
-from ..core.timeline import Clip, Cues, Moment, Prompt
+from ..core.files import passing_folder
+from ..core.prompt import Prompt
+from ..core.timeline import Clip, Cues, Moment
 from ..corpora.corpus import Corpus
 from ..extractors.batch import cues_of
 from ..extractors.perceive import decide
@@ -109,5 +110,5 @@ def keeping(context: Context) -> Iterator[Context]:
     if context.store is not None:
         yield context
         return
-    with tempfile.TemporaryDirectory(prefix="emoscribe-") as passing:
+    with passing_folder() as passing:
         yield replace(context, store=CueStore(passing))

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ..core.context import Context
 from ..core.derived import from_basic
-from ..core.timeline import Clip, Cues, Moment, Prompt, Scored
+from ..core.prompt import Prompt, Scored
+from ..core.timeline import Clip, Cues, Moment
 from ..corpora.corpus import Corpus
 from ..evaluation.over_time import decided
 from ..llm.run import TextRun

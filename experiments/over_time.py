@@ -11,8 +11,9 @@ import numpy as np
 from ..core.context import Context
 from ..core.errors import MediaError, SettingsError
 from ..core.labels import LabelSet
+from ..core.prompt import Scored
 from ..core.settings import validate
-from ..core.timeline import Clip, Cues, Scored
+from ..core.timeline import Clip, Cues
 from ..corpora import c_expr_db_challenge
 from ..corpora.corpus import Corpus
 from ..evaluation.deciding import check_decision

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..baseline.run import FusionRun
 from ..core.context import Context
-from ..core.timeline import Scored
+from ..core.prompt import Scored
 from ..evaluation.label_sets import label_sets_of
 from ..evaluation.over_time import FrameScores
 from ..evaluation.predictions import predictions_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.context import DEFAULT, Context
-from ..core.timeline import Clip, Prompt
+from ..core.prompt import Prompt
+from ..core.timeline import Clip
 from ..extractors.settings import check_modalities
 from ..llm.run import find_run
 from .clips import perceived

@@ -11,8 +11,9 @@ from statistics import fmean
 from ..core.context import Context
 from ..core.errors import EmoscribeError, MediaError, SettingsError
 from ..core.labels import label_set
+from ..core.prompt import Prompt, Scored
 from ..core.settings import validate
-from ..core.timeline import FIELD_OF, Moment, Prompt, Scored
+from ..core.timeline import FIELD_OF, Moment
 from ..corpora.corpus import Corpus, CorpusRequest
 from ..corpora.registry import read_corpus, reader
 from ..evaluation.predictions import unique_names

@@ -63,7 +63,10 @@ class Engines:
             there = self._loaded.get(kind)
             if there is None or there.settings != asked:
                 self._drop(kind)
+                loading = self._context.stage(f"loading {settings.engine}")
+                loading(0.0)
                 engine = engine_spec(kind, settings.engine).load(settings, self._context)
+                loading(1.0)
                 self.loads[kind, settings.engine] += 1
                 self._loaded[kind] = there = _Loaded(asked, engine)
             return there.engine

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.context import DEFAULT, Context
-from ..core.errors import SettingsError, UnavailableError
+from ..core.errors import UnavailableError
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import registry
 from .engines import Engines

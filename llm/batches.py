@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.timeline import Prompt, Target
+from ..core.prompt import Prompt
+from ..core.timeline import Target
 from ..training import processes
 from ..training.tasks import objective_for, targets_of
 from .run import TextRun

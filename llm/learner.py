@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.labels import given
-from ..core.timeline import Scored
+from ..core.prompt import Scored
 from ..training import processes
 from ..training.answers import tuned_thresholds
 from ..training.progress import Metrics

@@ -13,7 +13,7 @@ from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, MediaError
 from ..core.files import read_json
 from ..core.labels import given
-from ..core.timeline import Prompt, Scored
+from ..core.prompt import Prompt, Scored
 from ..core.weights import find_base
 from ..training.answers import scores_of
 from .run import ADAPTER, HEAD, TextRun

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.timeline import Scored
+from ..core.prompt import Scored
 
 # Fewer moments with the same signals tell more of themselves than of others like them.
 ENOUGH = 150

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core.errors import SettingsError, UnavailableError
 from ..core.files import read_json
-from ..core.timeline import Prompt
+from ..core.prompt import Prompt
 from .chat import ChatFrame
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.timeline import Prompt
+from ..core.prompt import Prompt
 
 # Who spoke a turn, compared with the moment to be judged.
 ITSELF, SAME, OTHER, UNKNOWN = range(4)

@@ -1,8 +1,20 @@
 """From a labelled transcript to the files people open."""
 
-from .formats import FORMATS, Writer, write_outputs
+from .formats import FORMATS, Format
 from .lines import segment_line
 from .schema import read_result
+from .tables import Table
 from .tracks import face_tracks
+from .write import Writer, save, write_outputs
 
-__all__ = ["FORMATS", "Writer", "face_tracks", "read_result", "segment_line", "write_outputs"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Table",
+    "Writer",
+    "face_tracks",
+    "read_result",
+    "save",
+    "segment_line",
+    "write_outputs",
+]

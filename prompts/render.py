@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import SettingsError
-from ..core.timeline import Moment, PrecedingTurn, Prompt
+from ..core.prompt import PrecedingTurn, Prompt
+from ..core.timeline import Moment
 from .settings import PromptSettings
 
 if TYPE_CHECKING:

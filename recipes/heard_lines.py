@@ -33,7 +33,8 @@ from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.files import make_folder, write_text
 from emoscribe.core.labels import BASIC
-from emoscribe.core.timeline import Clip, Moment, Prompt, Scored, Word
+from emoscribe.core.prompt import Prompt, Scored
+from emoscribe.core.timeline import Clip, Moment, Word
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.metrics import confusion, weighted_f1

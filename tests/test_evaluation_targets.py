@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError
-from emoscribe.core.timeline import Clip, Scored
+from emoscribe.core.prompt import Scored
+from emoscribe.core.timeline import Clip
 from emoscribe.evaluation import multilabel, regression
 from emoscribe.evaluation.label_sets import LabelSetPredictions, label_sets_of
 from emoscribe.evaluation.predictions import Predictions, predictions_of

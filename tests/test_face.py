@@ -123,9 +123,12 @@ def test_when_a_face_is_seen(feat_media: Path, name: str, first: bool) -> None:
 
 def test_frames_are_looked_at_at_the_rate_asked_for(feat_media: Path) -> None:
     told: list[float] = []
-    track = track_faces(
-        feat_media / "single_face.mp4", MESH.model_copy(update={"sampling_fps": 2.0}), lambda _, done: told.append(done)
-    )
+
+    def watch(stage: str, done: float) -> None:
+        if stage == "looking":
+            told.append(done)
+
+    track = track_faces(feat_media / "single_face.mp4", MESH.model_copy(update={"sampling_fps": 2.0}), watch)
     assert np.diff(track.frame_times_s) == pytest.approx(0.5, abs=0.05)
     assert told == sorted(told) and told[0] >= 0 and 0.5 < told[-1] <= 1
 
@@ -224,23 +227,23 @@ def box(x: float, y: float = 100.0, size: float = 80.0) -> np.ndarray:
 
 def test_a_face_that_comes_back_is_who_it_was() -> None:
     people = Identities()
-    assert people.assign(0.0, [box(100), box(400)], [RED, BLUE]) == [0, 1]
-    assert people.assign(0.2, [box(400)], [BLUE]) == [1]
-    assert people.assign(2.0, [box(405), box(110)], [BLUE, RED]) == [1, 0]
+    assert people.assign(0.0, [box(100), box(400)], [RED, BLUE]) == [1, 2]
+    assert people.assign(0.2, [box(400)], [BLUE]) == [2]
+    assert people.assign(2.0, [box(405), box(110)], [BLUE, RED]) == [2, 1]
 
 
 def test_a_face_elsewhere_or_much_later_is_a_new_one() -> None:
     people = Identities()
-    assert people.assign(0.0, [box(0)], [RED]) == [0]
-    assert people.assign(0.2, [box(500)], [RED]) == [1]
-    assert people.assign(60.0, [box(500)], [RED]) == [2]
+    assert people.assign(0.0, [box(0)], [RED]) == [1]
+    assert people.assign(0.2, [box(500)], [RED]) == [2]
+    assert people.assign(60.0, [box(500)], [RED]) == [3]
 
 
 def test_a_cut_to_somebody_else_at_the_same_place() -> None:
     people = Identities()
-    assert people.assign(0.0, [box(100)], [RED]) == [0]
-    assert people.assign(0.2, [box(102)], [BLUE]) == [1]
-    assert people.assign(2.0, [box(100)], [RED]) == [0]
+    assert people.assign(0.0, [box(100)], [RED]) == [1]
+    assert people.assign(0.2, [box(102)], [BLUE]) == [2]
+    assert people.assign(2.0, [box(100)], [RED]) == [1]
 
 
 def test_two_faces_that_change_places(feat_media: Path, write_frames, tmp_path: Path) -> None:

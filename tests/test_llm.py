@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
-from emoscribe.core.timeline import Moment, Prompt, Scored
+from emoscribe.core.prompt import Prompt, Scored
+from emoscribe.core.timeline import Moment
 from emoscribe.core.weights import FOLDERS_VARIABLE, find_base, weights_sha256
 from emoscribe.llm.batches import Example
 from emoscribe.llm.learner import LabelledPrompts

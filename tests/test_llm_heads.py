@@ -13,7 +13,8 @@ import pytest
 import torch
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError, UnavailableError
-from emoscribe.core.timeline import Moment, Prompt
+from emoscribe.core.prompt import Prompt
+from emoscribe.core.timeline import Moment
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.base import load_base
 from emoscribe.llm.batches import Batches, Example

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.labels import BASIC
-from emoscribe.core.timeline import Clip, Scored
+from emoscribe.core.prompt import Scored
+from emoscribe.core.timeline import Clip
 from emoscribe.evaluation import calibration, deciding, metrics, over_time
 from emoscribe.evaluation.predictions import (
     Predictions,

@@ -14,7 +14,8 @@ import pytest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import SettingsError
 from emoscribe.core.labels import COMPOUND, COMPOUND_OTHER
-from emoscribe.core.timeline import Clip, Scored
+from emoscribe.core.prompt import Scored
+from emoscribe.core.timeline import Clip
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.evaluation.over_time import decided, scores_by_frame, window_clips
 from emoscribe.experiments import EvaluationRequest, evaluate, prompts

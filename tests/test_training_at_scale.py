@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from emoscribe.core.timeline import Prompt, Scored
+from emoscribe.core.prompt import Prompt, Scored
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.batches import Example
 from emoscribe.llm.learner import LabelledPrompts, PromptLearner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
 from pathlib import Path
 
@@ -56,9 +57,7 @@ def test_bands_are_those_of_the_library() -> None:
     from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
     samples = np.random.default_rng(0).normal(size=16_000).astype(np.float32) * 0.1
-    filters = mel_filter_bank(
-        257, 80, 20.0, 8000.0, 16_000, mel_scale="kaldi", triangularize_in_mel_space=True
-    )
+    filters = mel_filter_bank(257, 80, 20.0, 8000.0, 16_000, mel_scale="kaldi", triangularize_in_mel_space=True)
     expected = spectrogram(
         samples * 2**15,
         window_function(400, "povey", periodic=False),
@@ -162,7 +161,7 @@ def line(start_s: float, end_s: float, speaker: str | None = None, words: int = 
         end_s,
         " ".join(["word"] * words),
         speaker,
-        tuple(Word(float(a), float(b), "word") for a, b in zip(bounds[:-1], bounds[1:], strict=True)),
+        tuple(Word(float(a), float(b), "word") for a, b in itertools.pairwise(bounds)),
     )
 
 

@@ -13,8 +13,9 @@ import torch
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.labels import BASIC, COMPOUND
+from emoscribe.core.prompt import Prompt
 from emoscribe.core.settings import load
-from emoscribe.core.timeline import Moment, Prompt
+from emoscribe.core.timeline import Moment
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
 from emoscribe.llm.chat import chat_frame
 from emoscribe.llm.predictor import TextPredictor, load_predictor

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core.timeline import Evidence, FaceTrack
+from .behaviour import BEHAVIOUR_WORDS, behaviour_words
 from .settings import WordingSettings
 
 AT_REST = "neutral face"
@@ -158,11 +159,11 @@ def face_words(
         area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).mean()
         prominence[int(person)] = (area * presence, presence)
     ordered = sorted(prominence, key=lambda p: -prominence[p][0])
-    return {
-        person: _words(track, seen & (track.person == person), settings)
-        for rank, person in enumerate(ordered)
-        if rank == 0 or prominence[person][1] >= _LEAST_PRESENCE
-    }
+    there = [p for rank, p in enumerate(ordered) if rank == 0 or prominence[p][1] >= _LEAST_PRESENCE]
+    words = {person: _words(track, seen & (track.person == person), settings) for person in there}
+    if not settings.behaviour:
+        return words
+    return {person: ", ".join([words[person], *behaviour_words(track, person, start_s, end_s)]) for person in there}
 
 
 def absence(track: FaceTrack | None, start_s: float, end_s: float) -> str:
@@ -177,7 +178,7 @@ def face_evidence(words: str | None) -> Evidence:
     """How much a face's words say: a face at rest is a weak cue, none is none."""
     if words is None or words in (NO_FACE, NOT_LOOKED):
         return "none"
-    weak = (AT_REST, _GRADE_WORDS[0], _MAY_LOOK, _PERHAPS, *_SHUT_WORDS.values(), *_POSE_WORDS)
+    weak = (AT_REST, _GRADE_WORDS[0], _MAY_LOOK, _PERHAPS, *_SHUT_WORDS.values(), *_POSE_WORDS, *BEHAVIOUR_WORDS)
     said = [phrase for phrase in words.split(", ") if phrase not in _RATED_AT_REST]
     return "weak" if all(phrase.startswith(weak) for phrase in said) else "enough"
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from ..core.timeline import Cues, Evidence, Moment, Word
 from .face import SeenFaces, of_speaker, seen_in
 from .levels import PopulationNorms
+from .pauses import pause_words
 from .settings import WindowSettings, WordingSettings
 from .voice import VoiceWords, voice_words
 from .windows import Window, cut
@@ -49,23 +50,28 @@ def moment_in(
         seen = seen_in(cues.face, window.start_s, window.end_s, wording)
         if window.speaker is not None:
             seen = of_speaker(seen, cues.faces_of.get(window.speaker))
-    return moment_of(window, text, seen, voice)
+    return moment_of(window, text, seen, voice, wording)
 
 
-def moment_of(window: Window, text: str | None, face: SeenFaces | None, voice: VoiceWords | None) -> Moment:
+def moment_of(
+    window: Window, text: str | None, face: SeenFaces | None, voice: VoiceWords | None, wording: WordingSettings
+) -> Moment:
     """What was said, seen and heard in a window, weighed as evidence."""
     evidence: list[Evidence] = [] if text is None else [_text_evidence(text)]
     if face is not None:
         evidence.append(face.evidence)
+    heard = None
     if voice is not None:
         evidence.append("weak" if voice.heard else "none")
+        paused = pause_words(window.words, window.start_s, window.end_s) if wording.pauses else []
+        heard = ", ".join([voice.text, *paused])
     return Moment(
         start_s=window.start_s,
         end_s=window.end_s,
         speaker=window.speaker,
         text=text,
         face=face.text if face is not None else None,
-        voice=voice.text if voice is not None else None,
+        voice=heard,
         faces=face.faces if face is not None else {},
         evidence=_together(evidence),
     )

@@ -32,6 +32,8 @@ TELLING_S = 0.8
 
 # Likeness that a change of speaker has to gain, so that nobody speaks for a moment alone.
 CHANGING = 0.3
+# After such a pause anybody may speak.
+PAUSE_S = 0.4
 
 
 def turns_of(prints: Voiceprints, count: int | None = None) -> tuple[Turn, ...]:
@@ -122,11 +124,11 @@ def _without_scraps(groups: list[np.ndarray], vectors: np.ndarray) -> list[np.nd
 
 
 def _smoothed(prints: Voiceprints, centres: np.ndarray) -> np.ndarray:
-    """(W,) the voice of each window: within a stretch, the likeliest course (Viterbi)."""
+    """(W,) the voice of each window: between pauses, the likeliest course (Viterbi)."""
     likeness = prints.vectors @ centres.T
     voices = np.empty(len(likeness), dtype=int)
-    for number in np.unique(prints.stretch):
-        inside = np.flatnonzero(prints.stretch == number)
+    paused = np.flatnonzero(prints.start_s[1:] - prints.end_s[:-1] >= PAUSE_S) + 1
+    for inside in np.split(np.arange(len(likeness)), paused):
         best, came_from = likeness[inside[0]], []
         for row in inside[1:]:
             changed = best.max() - CHANGING

@@ -22,7 +22,9 @@ from .turns import AUTO, METHODS, NOBODY, SEEN, VOICES, Turn, name_speakers, rea
 
 
 def decide_speakers(settings: SpeakerSettings, asked: str, context: Context) -> tuple[SpeakerSettings, str | None]:
-    """Who tells voices apart, and what was chosen in one line; nobody where that is not asked for, or `auto` and not here.
+    """Who tells voices apart, and what was chosen in one line.
+
+    Nobody where that is not asked for, and where `auto` finds nobody here.
 
     Args:
         asked: the setting `speech.speakers`.
@@ -110,9 +112,7 @@ def named(
     return said, {"speakers": about | {"named": count, "of": len(said.utterances)}}
 
 
-def by_voice(
-    source: FileSource, settings: SpeakerSettings, engines: Engines, context: Context
-) -> tuple[Turn, ...]:
+def by_voice(source: FileSource, settings: SpeakerSettings, engines: Engines, context: Context) -> tuple[Turn, ...]:
     """Who speaks when, told by voice."""
     prints = kept(
         context.store,

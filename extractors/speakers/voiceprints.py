@@ -17,7 +17,7 @@ class Voiceprints:
 
     Attributes:
         start_s, end_s: (W,) seconds, in order of time.
-        stretch: (W,) int, which stretch of uninterrupted speech a window lies in.
+        stretch: (W,) int, which stretch of speech without the shortest pause a window lies in.
         vectors: (W, D) of length 1: the smaller their angle, the more alike.
     """
 

@@ -8,7 +8,7 @@ an ONNX file: it is heard a window at a time.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from ...core.errors import EmoscribeError, UnavailableError
 from ...core.weights import MODELS
 from ..media import SAMPLE_RATE, Sound, sha256_of
 from ..registry import EngineSpec, Need, need_of_model
-from ..speech.vad import stretches
+from ..speech.vad import MARGIN_S, Stretch, stretches
 from .voiceprints import HOP_S, WINDOW_S, Voiceprints, windows_of
 
 if TYPE_CHECKING:
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 MODEL = "3D-Speaker/campplus-common"
 
+# Who takes over leaves at least such a pause, as a rule; a vector of two voices is nobody's.
+MIN_PAUSE_S = 0.1
 # Of what is shorter nobody can say who it was.
 SHORTEST_S = 0.3
+# What is cut off at either end of a stretch of speech, of what was added there.
+_MARGIN_S = 0.7 * MARGIN_S
 
 
 class VoiceEncoder:
@@ -45,11 +49,11 @@ class VoiceEncoder:
             EmoscribeError: the ONNX file takes no sound.
         """
         rows: list[tuple[float, float, int, np.ndarray]] = []
-        for number, stretch in enumerate(stretches(sound)):
-            samples = sound.read(stretch.start_s, stretch.end_s)
+        for number, (start_s, end_s) in enumerate(_tight(stretches(sound, min_pause_s=MIN_PAUSE_S))):
+            samples = sound.read(start_s, end_s)
             if len(samples) >= SHORTEST_S * SAMPLE_RATE:
-                windows = windows_of(stretch.start_s, stretch.end_s)
-                vectors = self._windows(samples, [(a - stretch.start_s, b - stretch.start_s) for a, b in windows])
+                windows = windows_of(start_s, end_s)
+                vectors = self._windows(samples, [(first - start_s, last - start_s) for first, last in windows])
                 rows += [(*window, number, vector) for window, vector in zip(windows, vectors, strict=True)]
         start_s, end_s, number, vectors = zip(*rows, strict=True) if rows else ((), (), (), ())
         return Voiceprints(
@@ -58,6 +62,12 @@ class VoiceEncoder:
             np.array(number, dtype=int),
             np.array(vectors, dtype=np.float32).reshape(len(rows), -1),
         )
+
+
+def _tight(found: Iterable[Stretch]) -> Iterator[tuple[float, float]]:
+    """Where stretches begin and end, without what is added at either end: across a short pause that is another's."""
+    for stretch in found:
+        yield stretch.start_s + _MARGIN_S, max(stretch.end_s - _MARGIN_S, stretch.start_s + _MARGIN_S)
 
 
 # Samples of a stretch (N,), and windows in seconds from its start, to a vector each.
@@ -85,7 +95,7 @@ def _of_campplus() -> _Windows:
 
 
 def _of_file(path: str) -> _Windows:
-    """A network of samples (1, N), or of 80 log-mel bands (1, T, 80) less their mean, as they are usual for speakers."""
+    """A network of samples (1, N), or of 80 log-mel bands (1, T, 80) less their mean."""
     from onnxruntime import InferenceSession
 
     from .campplus import log_mel

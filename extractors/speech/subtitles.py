@@ -205,8 +205,11 @@ _PREFIX = re.compile(r"(?:[->]+\s*)?((?:[^\W\d_][\w.'’-]*)(?: [^\W\d_][\w.'’
 
 # Words that are said with a colon after them.
 _SAID_BEFORE_COLONS = frozenset(
-    "answer attention but caution example fact first hint important look note now one question remember result rule "
-    "second so step sorry then third tip two three warning well".split()
+    (
+        *("answer", "attention", "but", "caution", "example", "fact", "first", "hint", "important", "look", "note"),
+        *("now", "one", "question", "remember", "result", "rule", "second", "so", "step", "sorry", "then", "third"),
+        *("tip", "two", "three", "warning", "well"),
+    )
 )
 
 
