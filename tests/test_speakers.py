@@ -18,6 +18,7 @@ from emoscribe.extractors.perceive import decide, follow_faces, perceive
 from emoscribe.extractors.settings import FaceSettings, SpeechSettings
 from emoscribe.extractors.sources import FileSource
 from emoscribe.extractors.speakers import talking
+from emoscribe.extractors.speakers.faces import faces_of
 from emoscribe.extractors.speakers.turns import Turn, check_several, name_speakers, read_turns
 from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.extractors.store import CueStore
@@ -296,6 +297,61 @@ def test_who_is_gone_for_most_of_it_has_not_said_it(head: FaceTrack, her_voice) 
         action_units=head.action_units[there],
     )
     assert talker(gone, her_voice) is None
+
+
+# ── whose face a speaker's is ────────────────────────────────────────────────
+
+
+def taking_turns(head: FaceTrack, until_s: float) -> FaceTrack:
+    """Two people: the first talks until then, the second from then on; who listens keeps the lips still."""
+    both = beside(head, head)
+    units = both.action_units.copy()
+    listening = (both.person == 1) == (both.times_s >= until_s)
+    units[np.ix_(listening, [both.names.index(unit) for unit in talking.MOUTH_UNITS])] = 0.1
+    return replace(both, action_units=units)
+
+
+def test_each_speaker_has_the_face_whose_mouth_moves(head: FaceTrack, her_voice) -> None:
+    lines = transcript(Utterance(0.0, 4.0, "one", "Ann"), Utterance(4.0, 8.0, "two", "Ben"))
+    track = taking_turns(head, 4.0)
+    assert faces_of(lines, track, her_voice) == {"Ann": 1, "Ben": 2}
+    assert faces_of(lines, replace(track, person=3 - track.person), her_voice) == {"Ann": 2, "Ben": 1}
+
+
+def test_a_face_is_theirs_also_where_it_is_hidden(head: FaceTrack, her_voice) -> None:
+    """The first is not seen in the second of her lines, and still has no other face in it."""
+    lines = transcript(*(Utterance(start_s, start_s + 2, "so", "Ann") for start_s in (0.0, 2.0)))
+    track = taking_turns(head, 8.0)
+    there = (track.person == 2) | (track.times_s < 2.0)
+    seen = {name: getattr(track, name)[there] for name in ("times_s", "person", "boxes", "action_units")}
+    assert faces_of(lines, replace(track, **seen), her_voice) == {"Ann": 1}
+
+
+def test_a_mouth_that_moves_whoever_speaks_is_nobodys(head: FaceTrack, her_voice) -> None:
+    lines = transcript(Utterance(0.0, 4.0, "one", "Ann"), Utterance(4.0, 8.0, "two", "Ben"))
+    assert faces_of(lines, head, her_voice) == {}
+
+
+def test_who_is_not_seen_to_speak_has_no_face(voice_over: FaceTrack, example: Path) -> None:
+    lines = read_transcript(example.with_suffix(".srt"))
+    narrated = replace(lines, utterances=tuple(replace(u, speaker="a narrator") for u in lines.utterances))
+    with media.sound(example) as sound:
+        assert faces_of(narrated, voice_over, talking.loudness(sound)) == {}
+
+
+def test_two_that_are_alone_where_nobody_looked_often_enough(head: FaceTrack, her_voice) -> None:
+    seldom = replace(head, frame_times_s=head.frame_times_s[::5])
+    assert faces_of(transcript(replace(ONE_LINE, speaker="Ann")), seldom, her_voice) == {"Ann": 1}
+    both = replace(beside(head, head), frame_times_s=head.frame_times_s[::5])
+    assert faces_of(transcript(replace(ONE_LINE, speaker="Ann")), both, her_voice) == {}
+
+
+def test_an_utterance_is_divided_where_another_mouth_goes_on(head: FaceTrack, her_voice) -> None:
+    words = tuple(Word(float(n), n + 0.9, f"w{n}") for n in range(8))
+    whole = Utterance(0.0, 8.0, " ".join(word.text for word in words), None, words)
+    named = talking.name_speakers(transcript(whole), taking_turns(head, 4.0), her_voice)
+    assert [u.speaker for u in named.utterances] == ["person 1", "person 2"]
+    assert named.utterances[0].text.split()[-1] in ("w2", "w3", "w4")
 
 
 def test_known_names_stay(head: FaceTrack, her_voice) -> None:

@@ -219,6 +219,12 @@ def test_voices_are_kept_and_counted_anew(two_voices: Path, tmp_path: Path) -> N
     assert cues.transcript and {u.speaker for u in cues.transcript.utterances} == {"speaker 1"}
 
 
+def test_silence_has_no_voices(campplus: Campplus, make_media, tmp_path: Path) -> None:
+    silent = make_media(tmp_path / "silent.wav", sound=np.zeros(32_000, np.float32))
+    cues, _, _ = heard_in(silent, Transcript((line(0.5, 1.5),), None, "test"), "voices")
+    assert cues.transcript is not None and cues.transcript.utterances[0].speaker is None
+
+
 def test_nobody_is_told_apart_where_names_are_known(two_voices: Path) -> None:
     said = Transcript((line(0.2, 2.3, "Ann"), line(3.4, 6.2, "Ann")), None, "test")
     cues, _, loads = heard_in(two_voices, said)

@@ -60,7 +60,7 @@ class VoiceEncoder:
             np.array(start_s, dtype=float),
             np.array(end_s, dtype=float),
             np.array(number, dtype=int),
-            np.array(vectors, dtype=np.float32).reshape(len(rows), -1),
+            np.array(vectors, dtype=np.float32) if rows else np.zeros((0, 0), np.float32),
         )
 
 
