@@ -32,6 +32,7 @@ from .extractors.engines import Engines
 from .extractors.live import LiveCues
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
+from .extractors.speakers.turns import AUTO, NOBODY
 from .extractors.store import CueStore
 from .llm.plan import Plan, make_plan
 from .llm.settings import AnalyzeSettings
@@ -279,7 +280,7 @@ def _for_live(plan: Plan) -> Plan:
     Raises:
         SettingsError: who speaks is to be told by a file, or seen afterwards.
     """
-    if plan.settings.speech.speakers is not None:
+    if plan.settings.speech.speakers not in (AUTO, NOBODY):
         raise SettingsError("speech.speakers is for files; of a live source, leave it out")
     face = plan.settings.face.model_copy(update={"batch_size": 1})
     return replace(

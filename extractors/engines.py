@@ -13,7 +13,7 @@ from .registry import ENGINES, FaceEngine, Kind, SpeakersEngine, SpeechEngine, V
 from .settings import FaceSettings, SpeakerSettings, SpeechSettings, VoiceSettings
 
 # Settings that are seen to around the engine, and so are no reason to load it anew.
-_AROUND = {"sampling_fps", "speakers", "count", "names"}
+_AROUND = {"sampling_fps", "speakers", "identity", "count", "names"}
 
 
 @dataclass(frozen=True, eq=False)

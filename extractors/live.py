@@ -12,7 +12,8 @@ import numpy as np
 from ..core.errors import EmoscribeError
 from ..core.timeline import Cues, FaceTrack, Transcript, Utterance, VoiceTrack
 from .engines import Engines
-from .face.track import FaceTracker
+from .face.recogniser import recogniser_of
+from .face.track import FaceTracker, with_pictures
 from .settings import PerceiveSettings
 from .sources import LiveSource
 from .speech.transcribe import understood
@@ -122,10 +123,10 @@ class LiveCues:
     def _see(self) -> None:
         engine, fps = self._engines.face(self._settings.face), self._settings.face.sampling_fps
         with self._changed:
-            self._tracker = FaceTracker(engine.vocabulary)
-        for seen in engine.see(self._source.frames(None if fps == "auto" else fps)):
+            self._tracker = FaceTracker(engine.vocabulary, recogniser_of(self._settings.face.identity))
+        for seen, image in with_pictures(engine.see, self._source.frames(None if fps == "auto" else fps)):
             with self._changed:
-                self._tracker.add(seen)
+                self._tracker.add(seen, image)
                 self._seen_s = seen.time_s
                 self._changed.notify_all()
         with self._changed:

@@ -14,7 +14,9 @@ from ..core.errors import UnavailableError
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import registry
 from .engines import Engines
-from .face.track import FaceTracker
+from .face.recogniser import describe as describe_identity
+from .face.recogniser import recogniser_of
+from .face.track import FaceTracker, with_pictures
 from .features.sequences import sequences_of
 from .features.settings import FEATURES, FeatureSettings
 from .settings import FaceSettings, PerceiveSettings
@@ -168,7 +170,7 @@ def _look(source: FileSource, settings: PerceiveSettings, engines: Engines, cont
     if not source.media.has_video:
         return None, {"face": {"missing": "the file has no picture"}}
     began = time.perf_counter()
-    about = registry.describe("face", settings.face)
+    about = registry.describe("face", settings.face) | describe_identity(settings.face.identity)
     track = kept(
         context.store,
         source.media.sha256,
@@ -189,10 +191,10 @@ def follow_faces(source: FileSource, settings: FaceSettings, engines: Engines, c
     """
     engine, progress = engines.face(settings), context.stage("looking")
     fps = None if settings.sampling_fps == "auto" else settings.sampling_fps
-    tracker = FaceTracker(engine.vocabulary)
+    tracker = FaceTracker(engine.vocabulary, recogniser_of(settings.identity))
     begin_s, until_s = source.media.start_s, source.media.until_s
-    for seen in engine.see(source.frames(fps)):
-        tracker.add(seen)
+    for seen, image in with_pictures(engine.see, source.frames(fps)):
+        tracker.add(seen, image)
         progress(min((seen.time_s - begin_s) / (until_s - begin_s), 1.0) if until_s > begin_s else 1.0)
     return tracker.track()
 

@@ -55,6 +55,8 @@ class FaceSettings(Settings):
     """Frames a second that are looked at, 0.1 to 240; `auto` is what the engine can afford."""
     max_faces: int = Field(default=4, ge=1, le=32)
     """Faces a frame at most: those seen a moment ago, then the largest."""
+    identity: str = "look"
+    """How people are known again: `look`, by place, time and colours, or an ONNX network of faces (1, 3, 112, 112)."""
     device: Device = "auto"
     """Where py-feat runs; `auto` is a GPU where there is one."""
     batch_size: int | None = Field(default=None, ge=1)

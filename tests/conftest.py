@@ -97,6 +97,25 @@ def make_media():
 
 
 @pytest.fixture(scope="session")
+def write_onnx():
+    """Writes a network of one operation in ONNX, of inputs of a shape in which `None` is any length."""
+
+    def write(path: Path, shape: tuple[int | None, ...], operation: str, **attributes) -> Path:
+        from onnx import TensorProto, helper, save
+
+        given = helper.make_tensor_value_info("given", TensorProto.FLOAT, shape)
+        told = helper.make_tensor_value_info("told", TensorProto.FLOAT, None)
+        node = helper.make_node(operation, ["given"], ["told"], **attributes)
+        model = helper.make_model(
+            helper.make_graph([node], "one", [given], [told]), opset_imports=[helper.make_opsetid("", 17)], ir_version=9
+        )
+        save(model, str(path))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def write_frames():
     """Writes a video of given frames, (H, W, 3) uint8 RGB each, without a sound."""
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from emoscribe.core import carried
 from emoscribe.core.context import Context, gpu_is_here
-from emoscribe.core.errors import MediaError, UnavailableError
+from emoscribe.core.errors import EmoscribeError, MediaError, UnavailableError
 from emoscribe.core.timeline import FaceTrack
 from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.face.geometry import MEASURES, measure, to_front
@@ -19,6 +19,7 @@ from emoscribe.extractors.face.landmarker import read_mesh
 from emoscribe.extractors.face.landmarker_models import LANDMARKER, load_networks
 from emoscribe.extractors.face.landmarks import Mesh
 from emoscribe.extractors.face.pyfeat_weights import CACHE_VARIABLE
+from emoscribe.extractors.face.recogniser import FaceRecogniser
 from emoscribe.extractors.face.units import action_units, shipped_calibration
 from emoscribe.extractors.media import frames
 from emoscribe.extractors.perceive import decide, follow_faces
@@ -244,6 +245,39 @@ def test_a_cut_to_somebody_else_at_the_same_place() -> None:
     assert people.assign(0.0, [box(100)], [RED]) == [1]
     assert people.assign(0.2, [box(102)], [BLUE]) == [2]
     assert people.assign(2.0, [box(100)], [RED]) == [1]
+
+
+def test_a_face_is_known_again_by_its_vector() -> None:
+    """Over a cut, and minutes later, in other clothes; and nobody else is taken for her, wherever he sits."""
+    people, here, there = Identities(), box(100), box(500)
+    ann, ben = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    assert people.assign(0.0, [here], [RED], [ann]) == [1]
+    assert people.assign(0.2, [here], [RED], [ben]) == [2]
+    assert people.assign(600.0, [there, here], [BLUE, BLUE], [np.array([0.8, 0.6]), ben]) == [1, 2]
+
+
+def test_a_network_for_faces_by_its_file(write_onnx, feat_media: Path, tmp_path: Path) -> None:
+    """This one tells people apart by the colours of their faces."""
+    network = write_onnx(tmp_path / "colours.onnx", (1, 3, 112, 112), "GlobalAveragePool")
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[:, :150, 0] = 255
+    recogniser = FaceRecogniser(network)
+    red, black = (recogniser.vector(image, np.array([x, 50.0, x + 80, 150.0])) for x in (40.0, 180.0))
+    assert red == pytest.approx(np.array([1, -1, -1]) / np.sqrt(3), abs=1e-5)
+    assert black == pytest.approx(np.array([-1, -1, -1]) / np.sqrt(3), abs=1e-5)
+    settings = MESH.model_copy(update={"identity": str(network)})
+    assert set(track_faces(feat_media / "single_face.jpg", settings).person.tolist()) == {1}
+
+
+def test_a_network_that_is_none(write_onnx, tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match=r"face\.identity: no file nowhere\.onnx"):
+        FaceRecogniser("nowhere.onnx")
+    (tmp_path / "empty.onnx").write_bytes(b"nothing")
+    with pytest.raises(UnavailableError, match="is no ONNX network"):
+        FaceRecogniser(tmp_path / "empty.onnx")
+    sounds = FaceRecogniser(write_onnx(tmp_path / "sounds.onnx", (1, 2, 5, 5), "GlobalAveragePool"))
+    with pytest.raises(EmoscribeError, match=r"takes no faces \(1, 3, 112, 112\)"):
+        sounds.vector(np.zeros((200, 300, 3), np.uint8), np.array([0.0, 0.0, 50.0, 50.0]))
 
 
 def test_two_faces_that_change_places(feat_media: Path, write_frames, tmp_path: Path) -> None:

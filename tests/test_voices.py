@@ -11,7 +11,7 @@ import pytest
 import torch
 from emoscribe.core import carried
 from emoscribe.core.context import Context
-from emoscribe.core.errors import UnavailableError
+from emoscribe.core.errors import EmoscribeError, UnavailableError
 from emoscribe.core.timeline import Transcript, Utterance, Word
 from emoscribe.extractors import media, registry
 from emoscribe.extractors.engines import Engines
@@ -85,6 +85,33 @@ def test_one_voice_is_like_itself_and_unlike_another(campplus: Campplus, spoken:
 
 def test_a_row_is_two_hundredths_of_a_second(campplus: Campplus, spoken: np.ndarray) -> None:
     assert len(campplus.frames(spoken[:32_000])) == pytest.approx(2.0 / FRAME_S, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "operation", "attributes", "size"),
+    [
+        ((1, None), "ReduceL2", {"axes": [1], "keepdims": 1}, 1),
+        ((1, None, 80), "ReduceMean", {"axes": [1], "keepdims": 0}, 80),
+    ],
+    ids=["samples", "bands"],
+)
+def test_any_network_for_speakers_by_its_file(
+    write_onnx, example: Path, tmp_path: Path, shape, operation: str, attributes: dict, size: int
+) -> None:
+    network = write_onnx(tmp_path / "speakers.onnx", shape, operation, **attributes)
+    encoder = voices.VoiceEncoder(SpeakerSettings(engine="voices", model=str(network)))
+    with media.sound(example) as sound:
+        prints = encoder.voiceprints(sound)
+    whole = prints.end_s - prints.start_s > WINDOW_S - 0.01
+    assert whole.any() and np.allclose(np.linalg.norm(prints.vectors, axis=1), 1, atol=1e-3)
+    assert prints.vectors.shape[1] == size
+
+
+def test_a_network_for_something_else(write_onnx, example: Path, tmp_path: Path) -> None:
+    network = write_onnx(tmp_path / "faces.onnx", (1, 3, 112, 112), "GlobalAveragePool")
+    encoder = voices.VoiceEncoder(SpeakerSettings(engine="voices", model=str(network)))
+    with media.sound(example) as sound, pytest.raises(EmoscribeError, match="takes neither samples"):
+        encoder.voiceprints(sound)
 
 
 # ── how many there are, and when they speak ──────────────────────────────────

@@ -3,12 +3,14 @@
 A face is the one that was there a moment ago when it lies where that one was
 heading, and looks like it.  The look decides where places do not: two people
 who change places, and a cut that puts somebody else where the last one was.
+Where a network for faces is given, its vectors decide before both, over cuts
+and however long somebody was away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,14 +25,20 @@ LEAST_LIKENESS = 0.75
 # Centres further apart than this many box widths are not the same face.
 FARTHEST_WIDTHS = 1.5
 COLOUR_LEVELS = 8
+# Vectors of faces (cosine) further apart than the second are not the same
+# person, nearer than the first they are, wherever they are seen.
+SAME, ANOTHER = 0.4, 0.15
 
 
 @dataclass(eq=False)
 class _Person:
+    """As last seen; `velocity` in pixels a second."""
+
     box: np.ndarray
-    velocity: np.ndarray
-    seen_s: float
     look: np.ndarray
+    vector: np.ndarray | None
+    seen_s: float
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(4))
 
 
 class Identities:
@@ -39,19 +47,25 @@ class Identities:
     def __init__(self) -> None:
         self._persons: dict[int, _Person] = {}
 
-    def assign(self, time_s: float, boxes: Sequence[np.ndarray], looks: Sequence[np.ndarray]) -> list[int]:
+    def assign(
+        self,
+        time_s: float,
+        boxes: Sequence[np.ndarray],
+        looks: Sequence[np.ndarray],
+        vectors: Sequence[np.ndarray | None] | None = None,
+    ) -> list[int]:
         """The person of each face.
 
         Args:
             boxes: (4,) pixels each.
             looks: of the same faces, from `look`.
+            vectors: (D,) of length 1 each, where a network for faces tells.
         """
-        affinity = np.array(
-            [
-                [_affinity(person, time_s, box, look) for person in self._persons.values()]
-                for box, look in zip(boxes, looks, strict=True)
-            ]
-        ).reshape(len(boxes), len(self._persons))
+        told = [None] * len(boxes) if vectors is None else vectors
+        faces = [_Person(*seen, time_s) for seen in zip(boxes, looks, told, strict=True)]
+        affinity = np.array([[_affinity(person, face) for person in self._persons.values()] for face in faces]).reshape(
+            len(faces), len(self._persons)
+        )
         numbers = list(self._persons)
         assigned: dict[int, int] = {}
         # The surest pair first; each face and each person once.
@@ -59,20 +73,23 @@ class Identities:
             face, at = divmod(int(flat), len(numbers))
             if affinity[face, at] > 0 and face not in assigned and numbers[at] not in assigned.values():
                 assigned[face] = numbers[at]
-        return [self._update(assigned.get(i), time_s, boxes[i], looks[i]) for i in range(len(boxes))]
+        return [self._update(assigned.get(at), face) for at, face in enumerate(faces)]
 
-    def _update(self, number: int | None, time_s: float, box: np.ndarray, look: np.ndarray) -> int:
+    def _update(self, number: int | None, face: _Person) -> int:
         if number is None:
             number = len(self._persons) + 1
-            self._persons[number] = _Person(box, np.zeros(4), time_s, look)
+            self._persons[number] = face
             return number
         person = self._persons[number]
-        elapsed_s = time_s - person.seen_s
-        moving = 0.0 < elapsed_s <= COASTING_S
-        person.velocity = (box - person.box) / elapsed_s if moving else np.zeros(4)
-        # A slow average, so that one frame with a hand in it does not count.
-        person.look = 0.8 * person.look + 0.2 * look
-        person.box, person.seen_s = box, time_s
+        elapsed_s = face.seen_s - person.seen_s
+        if 0.0 < elapsed_s <= COASTING_S:
+            face.velocity = (face.box - person.box) / elapsed_s
+        # Slow averages, so that one frame with a hand in it does not count.
+        face.look = 0.8 * person.look + 0.2 * face.look
+        if face.vector is not None and person.vector is not None:
+            mean = 0.8 * person.vector + 0.2 * face.vector
+            face.vector = mean / np.linalg.norm(mean)
+        self._persons[number] = face
         return number
 
 
@@ -94,12 +111,18 @@ def _expected(person: _Person, time_s: float) -> np.ndarray:
     return person.box + person.velocity * min(time_s - person.seen_s, COASTING_S)
 
 
-def _affinity(person: _Person, time_s: float, box: np.ndarray, look: np.ndarray) -> float:
-    """How well a face continues a person: above 0 where it may be the same."""
-    if time_s - person.seen_s > MEMORY_S:
+def _affinity(person: _Person, face: _Person) -> float:
+    """How well a face continues a person: above 0 where it may be the same, above 1 where it surely is."""
+    if face.vector is not None and person.vector is not None:
+        alike = float(face.vector @ person.vector)
+        if alike >= SAME:
+            return 1.0 + alike
+        if alike < ANOTHER:
+            return 0.0
+    if face.seen_s - person.seen_s > MEMORY_S:
         return 0.0
-    likeness = float(look @ person.look)
-    place = _expected(person, time_s)
+    box, likeness = face.box, float(face.look @ person.look)
+    place = _expected(person, face.seen_s)
     size, place_size = box[2:] - box[:2], np.maximum(place[2:] - place[:2], 1.0)
     apart = np.linalg.norm((box[:2] + box[2:] - place[:2] - place[2:]) / 2) / max(*size, *place_size)
     nearness = 1.0 - apart / FARTHEST_WIDTHS

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core.timeline import FaceTrack, UnitScale
+from ..media import Frame
 from .identity import Identities
+from .recogniser import FaceRecogniser
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,24 @@ class FaceTracker:
     """Tells people apart from frame to frame, and keeps what was seen of them.
 
     A row of some hundred numbers a face is what grows with the video.
+
+    Args:
+        recogniser: who knows people again by their faces, where one is given.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, vocabulary: Vocabulary, recogniser: FaceRecogniser | None = None) -> None:
+        self._vocabulary, self._recogniser = vocabulary, recogniser
         self._people = Identities()
         self._looked_s: list[float] = []
         self._rows: list[tuple[float, int, Face]] = []
 
-    def add(self, seen: Seen) -> None:
-        """The next frame."""
+    def add(self, seen: Seen, image: np.ndarray) -> None:
+        """The next frame, and its picture (H, W, 3) RGB."""
         self._looked_s.append(seen.time_s)
         boxes, looks = [face.box for face in seen.faces], [face.look for face in seen.faces]
-        for person, face in zip(self._people.assign(seen.time_s, boxes, looks), seen.faces, strict=True):
+        known = self._recogniser
+        vectors = [known.vector(image, box) for box in boxes] if known is not None else None
+        for person, face in zip(self._people.assign(seen.time_s, boxes, looks, vectors), seen.faces, strict=True):
             self._rows.append((seen.time_s, person, face))
 
     def forget(self, before_s: float) -> None:
@@ -113,6 +120,21 @@ class FaceTracker:
             arousal=np.array([face.arousal for face in faces], dtype=float) if rated else None,
             scale=vocabulary.scale,
         )
+
+
+def with_pictures(
+    see: Callable[[Iterable[Frame]], Iterator[Seen]], frames: Iterable[Frame]
+) -> Iterator[tuple[Seen, np.ndarray]]:
+    """What is seen in each frame, and the frame's picture: engines may look at several frames together."""
+    waiting: dict[float, np.ndarray] = {}
+
+    def remembered() -> Iterator[Frame]:
+        for frame in frames:
+            waiting[frame.time_s] = frame.image
+            yield frame
+
+    for seen in see(remembered()):
+        yield seen, waiting.pop(seen.time_s)
 
 
 def _told(rows: Sequence[np.ndarray | None], names: tuple[str, ...]) -> np.ndarray | None:

@@ -20,7 +20,7 @@ from .voiceprints import WINDOW_S, Voiceprints
 
 # Two groups are two people where their mean likeness (cosine) is below the
 # first number and the second times how alike the nearest three are.
-LEAST_LIKENESS, BY_NEAREST = 0.165, 0.193
+LEAST_LIKENESS, BY_NEAREST = 0.185, 0.193
 NEAREST = 3
 
 # A group of fewer windows is somebody else's voice at its strangest: of this
