@@ -56,8 +56,9 @@ def main() -> None:
             for noise_db in NOISE_DB.values():
                 rng = np.random.default_rng(count)
                 mixed = [mixture(rng, recordings, count, pause_s, noise_db) for _ in range(given.mixtures)]
-                found = [judged(truth, turns_of(encoder.voiceprints(sound))) for sound, truth in mixed]
-                known = [judged(truth, turns_of(encoder.voiceprints(sound), count))[0] for sound, truth in mixed]
+                heard = [(encoder.voiceprints(sound), truth) for sound, truth in mixed]
+                found = [judged(truth, turns_of(prints)) for prints, truth in heard]
+                known = [judged(truth, turns_of(prints, count))[0] for prints, truth in heard]
                 share, right = np.mean(found, axis=0)
                 cells.append(f"{share:.2f} ({np.mean(known):.2f}), {right:.2f}")
         print(f"| {count} | {' | '.join(cells)} |", flush=True)

@@ -134,7 +134,7 @@ def of_speaker(seen: SeenFaces, person: int | None) -> SeenFaces:
     Args:
         person: whose face the speaker's is, where that is known.
     """
-    if person in seen.faces:
+    if person is not None and person in seen.faces:
         words = seen.faces[person]
         return replace(seen, text=words, evidence=face_evidence(words))
     if not seen.faces:

@@ -12,6 +12,7 @@ three acted voices in seven moods, clear and in noise
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,9 @@ def _apart(prints: Voiceprints) -> np.ndarray:
     for number in np.unique(prints.stretch):
         inside = np.flatnonzero(prints.stretch == number)
         length_s = prints.end_s[inside[-1]] - prints.start_s[inside[0]]
-        chosen.append(inside[np.linspace(0, len(inside) - 1, max(1, round(length_s / WINDOW_S))).round().astype(int)])
+        chosen.append(
+            inside[np.linspace(0, len(inside) - 1, max(1, round(float(length_s) / WINDOW_S))).round().astype(int)]
+        )
     windows = np.concatenate(chosen)
     telling = windows[prints.end_s[windows] - prints.start_s[windows] >= TELLING_S]
     return telling if len(telling) else windows
@@ -90,7 +93,7 @@ def _found(vectors: np.ndarray) -> list[np.ndarray]:
         return [np.arange(len(vectors))]
     likeness = vectors @ vectors.T
     groups: list[np.ndarray] = []
-    unseen = [to_tree(linkage(vectors, "ward"))]
+    unseen: list[Any] = [to_tree(linkage(vectors, "ward"))]
     while unseen:
         node = unseen.pop()
         sides = [] if node.is_leaf() else [node.get_left().pre_order(), node.get_right().pre_order()]
@@ -142,12 +145,16 @@ def _smoothed(prints: Voiceprints, centres: np.ndarray) -> np.ndarray:
 
 
 def _turns(prints: Voiceprints, names: list[str]) -> Iterator[Turn]:
-    """Turns along each stretch; one ends half way between the middles of two windows of different voices."""
+    """Turns, which go on over short pauses.
+
+    Within a stretch one ends half way between the middles of two windows of different voices.
+    """
     middles = (prints.start_s + prints.end_s) / 2
     begin_s = prints.start_s[0]
-    for row, name in enumerate(names):
-        last = row + 1 == len(names) or prints.stretch[row + 1] != prints.stretch[row]
-        if last or names[row + 1] != name:
-            end_s = prints.end_s[row] if last else (middles[row] + middles[row + 1]) / 2
-            yield Turn(float(begin_s), float(end_s), name)
-            begin_s = prints.start_s[row + 1] if last and row + 1 < len(names) else end_s
+    for row, name in enumerate(names[:-1]):
+        apart = prints.stretch[row + 1] != prints.stretch[row]
+        if names[row + 1] != name or (apart and prints.start_s[row + 1] - prints.end_s[row] >= PAUSE_S):
+            changes_s = (middles[row] + middles[row + 1]) / 2
+            yield Turn(float(begin_s), float(prints.end_s[row] if apart else changes_s), name)
+            begin_s = prints.start_s[row + 1] if apart else changes_s
+    yield Turn(float(begin_s), float(prints.end_s[-1]), names[-1])

@@ -35,8 +35,10 @@ def faces_of(transcript: Transcript, face: FaceTrack, loud: Sequence) -> dict[st
         return dict(zip(speakers, persons, strict=True)) if len(speakers) == len(persons) == 1 else {}
     moved, seen = np.zeros((2, len(speakers), len(persons)))
     for each in moving_in_speech(transcript, face, loud):
-        for person, (moving, there) in each.by_person.items() if each.utterance.speaker else ():
-            at = speakers.index(each.utterance.speaker), persons.index(person)
+        if (speaker := each.utterance.speaker) is None:
+            continue
+        for person, (moving, there) in each.by_person.items():
+            at = speakers.index(speaker), persons.index(person)
             moved[at] += moving
             seen[at] += there
     return _matched(speakers, persons, moved, seen, step_s)
