@@ -52,6 +52,8 @@ def command(
                         place.say(f"\n{video}")
                     for segment in result.segments:
                         place.say(segment_line(segment, width))
+                    if given["transcript"] is not None and result.transcript is not None:
+                        place.note(f"speech: {result.transcript.source}")
                     if combined is not None:
                         combined.add(result)
                     if writer is not None:

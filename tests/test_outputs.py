@@ -21,7 +21,7 @@ from emoscribe.core.files import atomic_path, dumps, plain, write_text
 from emoscribe.core.labels import COMPOUND
 from emoscribe.core.text import one_line
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
-from emoscribe.outputs import Writer, read_result, segment_line, write_outputs
+from emoscribe.outputs import FORMATS, Writer, read_result, segment_line, write_outputs
 from emoscribe.outputs.lines import clock
 from emoscribe.outputs.tracks import face_tracks, thin
 from jsonschema import Draft202012Validator
@@ -146,8 +146,8 @@ def test_subtitles_carry_label_and_speaker(labelled: LabelledTranscript, tmp_pat
     (path,) = write_outputs(labelled, tmp_path, [ending])
     cues = pysubs2.load(str(path), encoding="utf-8")
     assert [(cue.start, cue.end) for cue in cues][:2] == [(0, 3100), (3100, 5400)]
-    assert cues[2].plaintext == "[surprise 0.71] Clara: wait, what?"
-    assert cues[3].plaintext == "[joy 0.34] ליאור: הוא כבר כאן!"
+    assert cues[2].plaintext == "[surprise 0.71] " + ("Clara: " if ending == "srt" else "") + "wait, what?"
+    assert cues[3].plaintext == "[joy 0.34] " + ("ליאור: " if ending == "srt" else "") + "הוא כבר כאן!"
     assert cues[6].plaintext == "[no evidence]"
 
 
@@ -159,7 +159,7 @@ def test_what_is_said_is_no_markup_in_subtitles(labelled: LabelledTranscript, tm
     assert len(srt.strip().splitlines()) == 3 and not set("<{") & set(srt)
     assert "‹i›a‹/i›" in srt
     assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:00.001\n") and vtt.count("-->") == 1
-    assert "A &lt;b&gt;: &lt;i&gt;a&lt;/i&gt; {\\an8}b 2 00:00:00,000 --&gt; 00:00:09,000 c" in vtt
+    assert "<v A &lt;b&gt;>[sadness 0.59] &lt;i&gt;a&lt;/i&gt; {\\an8}b 2 00:00:00,000 --&gt; 00:00:09,000 c" in vtt
 
 
 # ── CSV ──────────────────────────────────────────────────────────────────────
@@ -236,7 +236,7 @@ def test_a_file_name_that_is_not_utf8(labelled: LabelledTranscript, tmp_path: Pa
 def test_an_unknown_format_names_those_there_are(tmp_path: Path, formats: list[str], what: str) -> None:
     with pytest.raises(SettingsError) as error:
         Writer(tmp_path / "out", formats)
-    assert str(error.value) == f"{what}; there are: json, srt, vtt, csv, html"
+    assert str(error.value) == f"{what}; there are: {', '.join(FORMATS)}"
     assert not (tmp_path / "out").exists()
 
 
