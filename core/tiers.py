@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -191,7 +192,8 @@ def _locations(media: ElementTree.Element) -> Iterator[str]:
     for name in ("RELATIVE_MEDIA_URL", "MEDIA_URL"):
         if url := media.get(name):
             location = re.sub(r"^file:(?://)?(?:/(?=[A-Za-z]:))?", "", url)
-            yield location
+            # Most files spell a space as it is, some as in a web address.
+            yield from dict.fromkeys((location, unquote(location)))
             # Another machine's folders are not here; the file may have come along.
             yield re.split(r"[/\\]", location)[-1]
 

@@ -15,8 +15,6 @@ from ..core.tiers import Annotation, Tier, TierFile, holds_tiers, read_tiers, sp
 from .corpus import SPLITS
 from .rows import Row, Table
 
-COLUMNS = ("label", "text", "video", "speaker", "dialogue", "source", "start_s", "end_s")
-
 # What the tier of labels is called unless it is named; `emotion@Clara` is one too.
 LABELS = "emotion"
 
@@ -35,8 +33,8 @@ def annotation_table(data: Path, split: str, tier: str | None) -> Table:
     """The rows of a split's files, file by file in order of time.
 
     The recording is the one that the file names, or the one of its name
-    beside it.  What is said is taken from the tiers of transcripts, the
-    speaker from the tier of labels.
+    beside it.  What is said is taken from the tiers of transcripts, where
+    there are any, the speaker from the tier of labels.
 
     Args:
         tier: what the tier of labels is called, alone or before an `@`.
@@ -58,7 +56,7 @@ def annotation_table(data: Path, split: str, tier: str | None) -> Table:
             f"no annotations of a tier {tier or LABELS!r} in the {split} files in {data}; "
             f"their tiers are: {', '.join(names) or 'none'}; name one with --column label=TIER"
         )
-    return Table(data, COLUMNS, tuple(rows))
+    return Table(data, tuple({column: None for row in rows for column in row.cells}), tuple(rows))
 
 
 def _annotated(folder: Path) -> list[Path]:
@@ -75,35 +73,29 @@ def _labelled(path: Path, file: TierFile, tiers: Sequence[Tier]) -> Iterator[tup
     """The annotations in order of time, each with the cells of its row."""
     said = spoken([tier for tier in file.tiers if tier not in tiers])
     about = {"video": _recording(path, file), "dialogue": path.stem, "source": path.stem}
-    found = [(annotation, tier) for tier in tiers for annotation in tier.annotations]
-    for annotation, tier in sorted(found, key=lambda each: (each[0].start_s, each[0].end_s)):
-        # The name of such a tier as a whole is no speaker's.
-        speaker = tier.speaker if tier.participant or "@" in tier.name else None
-        own = [each for each in said if each.speaker == speaker] or said
-        yield (
-            annotation,
-            {
-                **about,
-                "label": annotation.text,
-                "text": " ".join(_overlapping(annotation, own)),
-                "speaker": speaker,
-                "start_s": annotation.start_s,
-                "end_s": annotation.end_s,
-            },
-        )
+    # The name of such a tier as a whole is no speaker's.
+    speakers = {tier.name: tier.speaker if tier.participant or "@" in tier.name else None for tier in tiers}
+    found = [(annotation, speakers[tier.name]) for tier in tiers for annotation in tier.annotations]
+    for annotation, speaker in sorted(found, key=lambda each: (each[0].start_s, each[0].end_s)):
+        own = [tier for tier in said if tier.speaker == speaker] or said
+        times = {"start_s": annotation.start_s, "end_s": annotation.end_s}
+        text = {"text": _overlapping(annotation, own)} if said else {}
+        yield annotation, {**about, **times, **text, "label": annotation.text, "speaker": speaker}
 
 
-def _overlapping(label: Annotation, tiers: Sequence[Tier]) -> Iterator[str]:
-    said = sorted((each for tier in tiers for each in tier.annotations), key=lambda each: each.start_s)
-    for each in said:
+def _overlapping(label: Annotation, tiers: Sequence[Tier]) -> str:
+    """What is said meanwhile."""
+    said = []
+    for each in (each for tier in tiers for each in tier.annotations):
         shared_s = min(label.end_s, each.end_s) - max(label.start_s, each.start_s)
         if shared_s > 0 and shared_s >= _SHARED * min(label.end_s - label.start_s, each.end_s - each.start_s):
-            yield one_line(each.text)
+            said.append(each)
+    return " ".join(one_line(each.text) for each in sorted(said, key=lambda each: each.start_s))
 
 
 def _recording(path: Path, file: TierFile) -> str | None:
     """Where the recording is; where it should be, if it is not there; `None` where nothing tells."""
-    named = [os.path.join(path.parent, location) for location in file.media]
+    named = [os.path.normpath(os.path.join(path.parent, location)) for location in file.media]
     beside = (str(each) for each in sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if _is_media(each))
     return next((each for each in named if os.path.isfile(each)), None) or next(beside, named[0] if named else None)
 
