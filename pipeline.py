@@ -126,19 +126,26 @@ class Session:
         """
         with self._lock, ExitStack() as stack:
             if not isinstance(source, FileSource):
-                source = stack.enter_context(closing(self._opened(source)))
+                source = stack.enter_context(closing(self.opened(source)))
             self._begin_loading()
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
             return label(cues, self.plan, self._predictor(), self.context)
 
-    def prompts(self, source: str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
+    def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
         """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
-        with self._lock, closing(self._opened(source)) as opened:
-            cues = perceive(opened, self.plan.settings, self.engines, self.context, transcript=transcript)
+        with self._lock, ExitStack() as stack:
+            if not isinstance(source, FileSource):
+                source = stack.enter_context(closing(self.opened(source)))
+            cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
             return prompts_from(moments_from(cues, self.plan), self.plan)
 
-    def _opened(self, path: str | Path) -> FileSource:
-        return FileSource(path, store=self.context.store, tracks=self.plan.settings.media)
+    def opened(self, path: str | Path, start_s: float = 0.0, end_s: float | None = None) -> FileSource:
+        """A file, or a stretch of it, as the session's settings read it; to be closed.
+
+        Raises:
+            MediaError, SettingsError: see `FileSource`.
+        """
+        return FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
 
     def stream(self, source: LiveSource) -> Iterator[Segment]:
         """Windows of what is seen and heard, each as soon as all that began in it is known.

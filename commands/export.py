@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from .options import FILE, FormatsOption, terminal
+from .options import formats_option, out_option, terminal
+from .parameters import FILE
 
 
 @click.command("export")
 @click.argument("result", metavar="RESULT.json", type=FILE)
-@click.option("--formats", default="srt,html", show_default=True, cls=FormatsOption)
-@click.option("--out", type=FILE, metavar="DIR", help="Write files here.  [default: beside the result]")
+@formats_option("srt,html")
+@out_option("DIR", "Write files here.  [default: beside the result]")
 @click.pass_obj
 def command(debug: bool, result: Path, formats: str, out: Path | None) -> None:
     """Write other files from the JSON that `analyze` wrote, without looking at the video again."""

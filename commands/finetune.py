@@ -9,23 +9,26 @@ import click
 
 from .options import (
     CORPUS,
-    CUES,
-    FILE,
     MODALITIES,
     OFFLINE,
+    RESUME,
+    SEED,
     SET,
+    STORE,
     TASK,
     WithEngines,
     config_option,
     context_of,
     corpus_request,
+    out_option,
+    run_option,
     terminal,
 )
 
 
 @click.command("finetune", cls=WithEngines)
 @CORPUS
-@click.option("--out", type=FILE, required=True, metavar="RUN", help="The run's folder.")
+@out_option("RUN", "The run's folder.", required=True)
 @config_option("minilm")
 @click.option(
     "--mix",
@@ -33,12 +36,12 @@ from .options import (
     metavar="NAME=DIR",
     help="Another corpus to learn from, or where the config's lies; repeatable.",
 )
-@click.option("--from", "init", metavar="RUN", help="A run or adapter to start from.  [default: the config's]")
-@CUES
+@run_option("A run or adapter to start from.  [default: the config's]", "--from", "init")
+@STORE
 @MODALITIES
 @TASK
-@click.option("--seed", type=int, metavar="N", help="Of all that is random.  [default: the config's]")
-@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+@SEED
+@RESUME
 @SET
 @OFFLINE
 @click.pass_obj
