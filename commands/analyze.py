@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +70,12 @@ def _check_together(ctx: click.Context) -> None:
     from ..core.errors import SettingsError
 
     given = ctx.params
-    chosen = ctx.get_parameter_source("formats") is not click.core.ParameterSource.DEFAULT
-    if given["out"] is None and (chosen or given["skip_existing"]):
-        option, what = (
-            ("--formats", "says what is written") if chosen else ("--skip-existing", "looks at what is there")
-        )
-        raise SettingsError(f"{option} {what}, and without --out nothing is; give --out DIR, or leave {option} out")
+    about_files = {
+        "--formats": ctx.get_parameter_source("formats") is not click.core.ParameterSource.DEFAULT,
+        "--skip-existing": given["skip_existing"],
+    }
+    for option in (option for option, chosen in about_files.items() if chosen and given["out"] is None):
+        raise SettingsError(f"{option} is about files, and without --out none are written; give --out DIR too")
     begin_s, end_s = given["start_s"], given["end_s"]
     if end_s is not None and end_s <= (begin_s or 0.0):
         raise SettingsError(f"--to {end_s:g} s is not after --from {begin_s or 0:g} s; give a later time")
@@ -115,11 +115,11 @@ class Batch:
         """Those that are media, as far as can be told before anything is decoded."""
         from ..extractors.media.recording import recorded
 
-        def opened(video: Path) -> None:
-            with recorded(video):
-                pass
-
-        return [video for video in videos if self._succeeds(video, lambda video=video: opened(video))]
+        found = []
+        for video in videos:
+            with self._tried(video), recorded(video):
+                found.append(video)
+        return found
 
     def analyze(self, videos: list[Path], session: Session) -> None:
         """Analyse each, print what comes out, and write its files."""
@@ -127,7 +127,21 @@ class Batch:
         for number, video in enumerate(videos, 1):
             if len(videos) > 1:
                 self._place.bars.heading = f"file {number} of {len(videos)}"
-            self._succeeds(video, lambda video=video: self._show(video, self._result(video, session, choices)))
+            with self._tried(video):
+                self._show(video, self._result(video, session, choices))
+
+    @contextmanager
+    def _tried(self, video: Path) -> Iterator[None]:
+        """What goes wrong with one of several is said, and remembered."""
+        from ..core.errors import EmoscribeError
+
+        try:
+            yield
+        except EmoscribeError as error:
+            if self._alone:
+                raise
+            self.failed.append(video)
+            self._place.complain(error)
 
     def _result(self, video: Path, session: Session, choices: list[str]) -> LabelledTranscript:
         """What the session makes of a video; the choices are told first, once something is known to be analysed."""
@@ -151,17 +165,3 @@ class Batch:
         if self._writer is not None:
             written = self._writer.write(result, self._names[video])
             self._place.note("→ " + "  ".join(map(str, written)))
-
-    def _succeeds(self, video: Path, work: Callable[[], None]) -> bool:
-        """Whether that was done; what goes wrong with one of several is said, and remembered."""
-        from ..core.errors import EmoscribeError
-
-        try:
-            work()
-        except EmoscribeError as error:
-            if self._alone:
-                raise
-            self.failed.append(video)
-            self._place.complain(error)
-            return False
-        return True

@@ -21,6 +21,7 @@ from .options import (
     context_of,
     corpus_request,
     out_option,
+    say_what_was_reached,
     terminal,
 )
 
@@ -55,5 +56,4 @@ def command(debug: bool, corpus: str, out: Path, seeds: tuple[int, ...], resume:
         request, context = corpus_request(corpus, given), context_of(given, place)
         several = seeds if len(seeds) > 1 else ()
         for run in baseline(request, out, settings, seeds=several, resume=resume, report=place.say, context=context):
-            select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
-            place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
+            say_what_was_reached(run, place)

@@ -22,6 +22,7 @@ from .options import (
     corpus_request,
     out_option,
     run_option,
+    say_what_was_reached,
     terminal,
 )
 
@@ -45,20 +46,25 @@ from .options import (
 @SET
 @OFFLINE
 @click.pass_obj
-def command(debug: bool, corpus: str, out: Path, mix: tuple[str, ...], resume: bool, **given: Any) -> None:
+def command(debug: bool, corpus: str, out: Path, mix: tuple[str, ...], seeds: tuple[int, ...], **given: Any) -> None:
     """Fine-tune a language model on CORPUS: train learns, dev chooses the epoch.
 
     On several GPUs or processes: accelerate launch -m emoscribe finetune ...
     """
     with terminal(debug) as place:
         from ..core.settings import load
-        from ..experiments import finetune
+        from ..experiments import finetune, finetune_seeds
         from ..experiments.settings import FinetuneSettings
         from ..experiments.training_data import mixed_in
 
-        changed = {name: given[name] for name in ("modalities", "task", "seed", "init")}
-        settings = load(FinetuneSettings, given["config"], given["assignments"], **changed)
-        request, context = corpus_request(corpus, given), context_of(given, place)
-        run = finetune(request, out, mixed_in(settings, mix), resume=resume, report=place.say, context=context)
-        select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
-        place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
+        changed = {name: given[name] for name in ("modalities", "task", "init")}
+        seed = seeds[0] if len(seeds) == 1 else None
+        settings = load(FinetuneSettings, given["config"], given["assignments"], **changed, seed=seed)
+        settings, request = mixed_in(settings, mix), corpus_request(corpus, given)
+        how = {"resume": given["resume"], "report": place.say, "context": context_of(given, place)}
+        if len(seeds) > 1:
+            runs = finetune_seeds(request, out, settings, seeds, **how)
+        else:
+            runs = [finetune(request, out, settings, **how)]
+        for run in runs:
+            say_what_was_reached(run, place)

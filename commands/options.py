@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..core.context import Context, Store
     from ..corpora.corpus import CorpusRequest
     from ..llm.plan import Plan
+    from ..training.run import Run
 
 SET = click.option(
     "--set",
@@ -207,6 +208,12 @@ class Terminal:
     def _print(self, line: str) -> None:
         self.bars.clear()
         print(line, file=self.console)
+
+
+def say_what_was_reached(run: Run, place: Terminal) -> None:
+    """The line that a training ends with."""
+    select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
+    place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
 
 
 @contextmanager
