@@ -14,7 +14,7 @@ from pathlib import Path
 from ...core.errors import MediaError
 from ...core.text import one_line
 from ...core.tiers import SUFFIXES, holds_tiers
-from ...core.timeline import Transcript, Utterance
+from ...core.timeline import Media, Transcript, Utterance, timed_words
 from .captions import layered, unrolled
 from .spoken_tiers import read_spoken
 from .text_files import name_of, text_of
@@ -103,6 +103,22 @@ def _within(path: Path, utterances: Sequence[Utterance], duration_s: float) -> l
         for utterance in utterances
         if utterance.start_s < duration_s
     ]
+
+
+def inside(said: Transcript, media: Media) -> Transcript:
+    """What is said in the stretch of a recording that is meant; a word belongs where its middle lies."""
+    begin_s, until_s = media.start_s, media.until_s
+    utterances = []
+    for each in said.utterances:
+        if begin_s <= each.start_s and each.end_s <= until_s:
+            utterances.append(each)
+            continue
+        words = tuple(w for w in timed_words(each) if begin_s <= (w.start_s + w.end_s) / 2 < until_s)
+        if words:
+            text = " ".join(word.text for word in words)
+            times = {"start_s": max(each.start_s, begin_s), "end_s": min(each.end_s, until_s)}
+            utterances.append(replace(each, **times, text=text, words=words))
+    return replace(said, utterances=tuple(utterances))
 
 
 # ── SubRip and WebVTT ────────────────────────────────────────────────────────
