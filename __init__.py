@@ -1,8 +1,10 @@
 """emoscribe: from a video to a labelled transcript.
 
->>> from emoscribe import analyze
->>> for segment in analyze("interview.mp4").segments:
+>>> from emoscribe import analyze, save
+>>> result = analyze("interview.mp4")
+>>> for segment in result.segments:
 ...     print(segment.moment.start_s, segment.label, segment.moment.text)
+>>> save(result, "interview.srt")
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .core.errors import EmoscribeError
     from .core.timeline import LabelledTranscript, Moment, Segment
+    from .experiments.by_name import evaluate, finetune
     from .extractors.sources import FileSource, LiveSource
-    from .pipeline import Session, analyze, open_session
+    from .outputs import read_result, save
+    from .pipeline import Session, analyze, analyze_all, open_session
 
 __version__ = "0.1.0"
 
@@ -27,7 +31,12 @@ _PLACES = {
     "Segment": ".core.timeline",
     "Session": ".pipeline",
     "analyze": ".pipeline",
+    "analyze_all": ".pipeline",
+    "evaluate": ".experiments.by_name",
+    "finetune": ".experiments.by_name",
     "open_session": ".pipeline",
+    "read_result": ".outputs",
+    "save": ".outputs",
 }
 __all__ = [
     "EmoscribeError",
@@ -38,7 +47,12 @@ __all__ = [
     "Segment",
     "Session",
     "analyze",
+    "analyze_all",
+    "evaluate",
+    "finetune",
     "open_session",
+    "read_result",
+    "save",
 ]
 
 

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
 from .core.derived import from_basic
-from .core.errors import SettingsError
+from .core.errors import EmoscribeError, SettingsError
 from .core.labels import THRESHOLD, LabelSet
 from .core.measures import FACE
 from .core.prompt import Prompt
-from .core.settings import load
 from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
+from .extractors.finding import media_files
 from .extractors.live import LiveCues
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
-from .extractors.speakers.turns import AUTO, NOBODY
+from .extractors.speakers.turns import AUTO, NOBODY, check_several
 from .extractors.store import CueStore
 from .llm.plan import Plan, make_plan
-from .llm.settings import AnalyzeSettings
+from .llm.settings import AnalyzeSettings, analyze_settings
 from .outputs.tracks import face_tracks
 from .prompts.render import render, was_spoken
 from .textualize.moments import moment_in, moments_of
@@ -50,23 +50,59 @@ if TYPE_CHECKING:
 _UNIT_NAMES = {name: measure.about for name, measure in FACE.items()}
 
 
-def analyze(video: str | Path, config: str | Path = "default", **given: Any) -> LabelledTranscript:
-    """The labelled transcript of one video, sound file or picture.
+def analyze(
+    video: str | Path,
+    config: str | Path = "default",
+    *,
+    transcript: str | Path | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    **given: Any,
+) -> LabelledTranscript:
+    """The labelled transcript of one video, sound file or picture, or of a stretch of it.
 
-    Engines are loaded for it and let go; of several videos, a `Session` loads them once.
+    Engines are loaded for it and let go; for several videos, `analyze_all` loads them once.
 
     >>> analyze("interview.mp4", labels="compound").segments[0].label
 
     Args:
         config: a shipped config's name or a YAML file.
-        given: as for `open_session`, and `transcript=` a subtitle file.
+        transcript: subtitles, instead of recognised speech.
+        given: as for `open_session`.
 
     Raises:
         EmoscribeError: the file or a setting is not as it has to be.
     """
-    transcript = given.pop("transcript", None)
+    with _session(config, given, transcript) as session, closing(session.opened(video, start_s, end_s)) as source:
+        return session.analyze(source, transcript=transcript)
+
+
+def analyze_all(
+    videos: str | Path | Iterable[str | Path], config: str | Path = "default", *, recursive: bool = False, **given: Any
+) -> Iterator[tuple[Path, LabelledTranscript | EmoscribeError]]:
+    """Each video with its labelled transcript, or with why there is none, as soon as it is analysed.
+
+    >>> for video, result in analyze_all("interviews"):
+    ...     print(video, result if isinstance(result, EmoscribeError) else result.segments[0].label)
+
+    Args:
+        videos: files, folders and patterns; see `media_files`.
+        config: a shipped config's name or a YAML file.
+        recursive: of folders, also what is in the folders in them.
+        given: as for `open_session`.
+
+    Raises:
+        EmoscribeError: a setting is not as it has to be, or there are no videos.
+    """
+    named = [videos] if isinstance(videos, str | Path) else videos
+    found = media_files(named, recursive=recursive)
     with open_session(config, **given) as session:
-        return session.analyze(video, transcript=transcript)
+        check_several(session.plan.settings.speech.speakers, len(found))
+        for video in found:
+            try:
+                yield video, session.analyze(video)
+            except EmoscribeError as error:
+                yield video, error
 
 
 def open_session(config: str | Path = "default", **given: Any) -> Session:
@@ -78,16 +114,24 @@ def open_session(config: str | Path = "default", **given: Any) -> Session:
 
     Args:
         config: a shipped config's name or a YAML file.
-        given: settings that override it (`modalities="TV"`, `offline=True`,
-            `windows__window_s=2.0`), and `store=` a folder to keep cues in.
+        given: settings that override it: `run`, `labels`, `modalities`,
+            `window`, `hop`, `speakers`, `language`, `model`, `device` and
+            `offline` as the command line has them, any other with `__` for the
+            dot (`face__sampling_fps=2.0`).  Beside them `store=`, a folder to
+            keep cues in, and `progress=`, which is told the name of a stage
+            and how much of it is done, from several threads.
 
     Raises:
         EmoscribeError: a setting is not as it has to be, or an engine is not here.
     """
-    store = given.pop("store", None)
-    settings = load(AnalyzeSettings, config, **given)
-    context = context_for(settings, CueStore(store) if store is not None else None)
-    return Session(make_plan(settings, context), context)
+    return _session(config, given)
+
+
+def _session(config: str | Path, given: dict[str, Any], transcript: str | Path | None = None) -> Session:
+    store, progress = given.pop("store", None), given.pop("progress", unwatched)
+    settings = analyze_settings(config, **given)
+    context = context_for(settings, CueStore(store) if store is not None else None, progress)
+    return Session(make_plan(settings, context, transcript), context)
 
 
 def context_for(settings: AnalyzeSettings, store: Store | None = None, progress: StageProgress = unwatched) -> Context:
@@ -127,19 +171,26 @@ class Session:
         """
         with self._lock, ExitStack() as stack:
             if not isinstance(source, FileSource):
-                source = stack.enter_context(closing(self._opened(source)))
+                source = stack.enter_context(closing(self.opened(source)))
             self._begin_loading()
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
             return label(cues, self.plan, self._predictor(), self.context)
 
-    def prompts(self, source: str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
+    def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
         """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
-        with self._lock, closing(self._opened(source)) as opened:
-            cues = perceive(opened, self.plan.settings, self.engines, self.context, transcript=transcript)
+        with self._lock, ExitStack() as stack:
+            if not isinstance(source, FileSource):
+                source = stack.enter_context(closing(self.opened(source)))
+            cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
             return prompts_from(moments_from(cues, self.plan), self.plan)
 
-    def _opened(self, path: str | Path) -> FileSource:
-        return FileSource(path, store=self.context.store, tracks=self.plan.settings.media)
+    def opened(self, path: str | Path, start_s: float = 0.0, end_s: float | None = None) -> FileSource:
+        """A file, or a stretch of it, as the session's settings read it; to be closed.
+
+        Raises:
+            MediaError, SettingsError: see `FileSource`.
+        """
+        return FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
 
     def stream(self, source: LiveSource) -> Iterator[Segment]:
         """Windows of what is seen and heard, each as soon as all that began in it is known.
@@ -188,7 +239,11 @@ def predictor_of(plan: Plan, context: Context) -> TextPredictor:
     """The language model that reads; seconds, most of them imports."""
     from .llm.predictor import load_predictor
 
-    return load_predictor(plan.run, context)
+    loading = context.stage(f"loading {plan.run.name}")
+    loading(0.0)
+    predictor = load_predictor(plan.run, context)
+    loading(1.0)
+    return predictor
 
 
 def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) -> LabelledTranscript:
@@ -203,7 +258,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
         labels=labels.labels if labels is not None else (),
         segments=tuple(segments),
         provenance=_provenance(cues, plan, seconds=time.perf_counter() - began),
-        tracks=face_tracks(cues.face, _UNIT_NAMES) if cues.face is not None else None,
+        tracks=face_tracks(cues.face, _UNIT_NAMES, cues.faces_of) if cues.face is not None else None,
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
         transcript=cues.transcript,

@@ -4,66 +4,185 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import FILE, READING, TABLE, FormatsOption, WithEngines, plan_of, terminal
+from .options import READING, TABLE, Terminal, WithEngines, formats_option, options, out_option, plan_of, terminal
+from .parameters import FILE
+
+if TYPE_CHECKING:
+    from ..core.timeline import LabelledTranscript
+    from ..outputs import Table, Writer
+    from ..pipeline import Session
+
+FILES = options(
+    out_option("DIR", "Write files here.  [default: only print]"),
+    formats_option("json,srt,html"),
+    TABLE,
+    click.option("-r", "--recursive", is_flag=True, help="Of a folder, also what is in the folders in it."),
+    click.option("--skip-existing", is_flag=True, help="Leave out videos whose files are all in --out already."),
+)
 
 
 @click.command("analyze", cls=WithEngines)
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...", type=FILE)
-@click.option("--out", type=FILE, metavar="DIR", help="Write files here.  [default: only print]")
-@click.option("--formats", default="json,srt,html", show_default=True, cls=FormatsOption)
-@TABLE
+@FILES
 @READING
-@click.pass_obj
-def command(
-    debug: bool, videos: tuple[Path, ...], out: Path | None, formats: str, table: Path | None, **given: Any
-) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+@click.pass_context
+def command(ctx: click.Context, videos: tuple[Path, ...], quiet: bool, **given: Any) -> None:
     """Label what happens in each VIDEO over time, and print it.
 
-    Sound files and pictures work too.  Without --out, --table and --store
+    A VIDEO is a file, a folder or a pattern like 'clips/*.mp4'; sound files
+    and pictures work too.  Without --out, --table and --store
     nothing is written.
     """
-    if given["transcript"] is not None and len(videos) > 1:
-        raise click.UsageError("--transcript goes with one video")
-    with terminal(debug) as place:
-        from ..core.errors import EmoscribeError
+    with terminal(ctx.obj, quiet) as place:
+        from ..extractors.finding import media_files
         from ..extractors.speakers.turns import check_several
-        from ..outputs import Table, Writer, segment_line
         from ..pipeline import Session
 
-        plan, context = plan_of(given, place)
-        check_several(plan.settings.speech.speakers, len(videos))
-        writer = Writer(out, formats.split(",")) if out is not None else None
-        combined = Table(table) if table is not None else None
-        for choice in plan.choices:
-            place.note(choice)
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        failed = []
-        with Session(plan, context) as session, combined or nullcontext():
-            for video in videos:
-                try:
-                    result = session.analyze(video, transcript=given["transcript"])
-                    if len(videos) > 1:
-                        place.say(f"\n{video}")
-                    for segment in result.segments:
-                        place.say(segment_line(segment, width))
-                    if combined is not None:
-                        combined.add(result)
-                    if writer is not None:
-                        place.note("→ " + "  ".join(str(path) for path in writer.write(result)))
-                except EmoscribeError as error:
-                    if len(videos) == 1:
-                        raise
-                    failed.append(video)
-                    place.complain(error)
-        if combined is not None:
-            place.note(f"→ {table}")
-    if failed:
-        analysed = len(videos) - len(failed)
-        click.echo(f"{analysed} of {len(videos)} analysed; failed: {', '.join(map(str, failed))}", err=True)
+        _check_together(ctx)
+        found = media_files(videos, recursive=given["recursive"])
+        if given["transcript"] is not None and len(found) > 1:
+            raise click.UsageError("--transcript goes with one video")
+        batch = Batch(found, place, _writer(given), given)
+        todo = batch.readable(batch.not_there_yet(found))
+        if todo:
+            plan, context = plan_of(given, place)
+            check_several(plan.settings.speech.speakers, len(todo))
+            with Session(plan, context) as session:
+                batch.analyze(todo, session)
+        if batch.failed:
+            analysed = len(found) - len(batch.failed)
+            names = ", ".join(map(str, batch.failed))
+            place.summarize(f"{analysed} of {len(found)} analysed; failed: {names}")
+    if batch.failed:
         sys.exit(1)
+
+
+def _check_together(ctx: click.Context) -> None:
+    """Raises:
+    SettingsError: options that mean nothing without each other.
+    """
+    from ..core.errors import SettingsError
+
+    given = ctx.params
+    about_files = {
+        "--formats": ctx.get_parameter_source("formats") is not click.core.ParameterSource.DEFAULT,
+        "--skip-existing": given["skip_existing"],
+    }
+    for option in (option for option, chosen in about_files.items() if chosen and given["out"] is None):
+        raise SettingsError(f"{option} is about files, and without --out none are written; give --out DIR too")
+    if given["table"] is not None and given["skip_existing"]:
+        raise SettingsError(
+            "--table would lack the videos that --skip-existing leaves out; make it afterwards of the kept results: "
+            f"emoscribe export {given['out']}/*.json --table {given['table']}"
+        )
+    begin_s, end_s = given["start_s"], given["end_s"]
+    if end_s is not None and end_s <= (begin_s or 0.0):
+        raise SettingsError(f"--to {end_s:g} s is not after --from {begin_s or 0:g} s; give a later time")
+
+
+def _writer(given: dict[str, Any]) -> Writer | None:
+    from ..outputs import Writer
+
+    return Writer(given["out"], given["formats"].split(",")) if given["out"] is not None else None
+
+
+def _table(path: Path | None) -> Table | None:
+    from ..outputs import Table
+
+    return Table(path) if path is not None else None
+
+
+class Batch:
+    """Videos that are analysed one after another; of several, one that is bad does not stop the others.
+
+    Attributes:
+        failed: those that could not be analysed.
+    """
+
+    def __init__(self, videos: list[Path], place: Terminal, writer: Writer | None, given: dict[str, Any]) -> None:
+        self._place, self._writer, self._given = place, writer, given
+        self._alone = len(videos) == 1
+        # Of all, also of those that fail or are left out: the next time each has the same.
+        self._names = {video: writer.name_for(video) for video in videos} if writer is not None else {}
+        self._table = _table(given["table"])
+        self.failed: list[Path] = []
+
+    def not_there_yet(self, videos: list[Path]) -> list[Path]:
+        """The videos to analyse: with --skip-existing, those that lack one of their files."""
+        writer = self._writer
+        if writer is None or not self._given["skip_existing"]:
+            return videos
+        there = {video: all(path.is_file() for path in writer.paths(self._names[video])) for video in videos}
+        for video in (video for video in videos if there[video]):
+            self._place.note(f"{video}: its files are there already, {writer.paths(self._names[video])[0]} …")
+        return [video for video in videos if not there[video]]
+
+    def readable(self, videos: list[Path]) -> list[Path]:
+        """Those that are media, as far as can be told before anything is decoded."""
+        from ..extractors.media.recording import recorded
+
+        found = []
+        for video in videos:
+            with self._tried(video), recorded(video):
+                found.append(video)
+        return found
+
+    def analyze(self, videos: list[Path], session: Session) -> None:
+        """Analyse each, print what comes out, and write its files."""
+        choices = list(session.plan.choices)
+        with self._table or nullcontext():
+            for number, video in enumerate(videos, 1):
+                if len(videos) > 1:
+                    self._place.bars.heading = f"file {number} of {len(videos)}"
+                with self._tried(video):
+                    self._show(video, self._result(video, session, choices))
+        if self._table is not None:
+            self._place.note(f"→ {self._given['table']}")
+
+    @contextmanager
+    def _tried(self, video: Path) -> Iterator[None]:
+        """What goes wrong with one of several is said, and remembered."""
+        from ..core.errors import EmoscribeError
+
+        try:
+            yield
+        except EmoscribeError as error:
+            if self._alone:
+                raise
+            self.failed.append(video)
+            self._place.complain(error)
+
+    def _result(self, video: Path, session: Session, choices: list[str]) -> LabelledTranscript:
+        """What the session makes of a video; the choices are told first, once something is known to be analysed."""
+        from ..extractors.perceive import check_given
+
+        transcript = self._given["transcript"]
+        with closing(session.opened(video, self._given["start_s"] or 0.0, self._given["end_s"])) as source:
+            check_given(source, session.plan.settings, transcript)
+            while choices:
+                self._place.note(choices.pop(0))
+            return session.analyze(source, transcript=transcript)
+
+    def _show(self, video: Path, result: LabelledTranscript) -> None:
+        from ..outputs import segment_line
+
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        if not self._alone:
+            self._place.say(f"\n{video}")
+        for segment in result.segments:
+            self._place.say(segment_line(segment, width))
+        if self._given["transcript"] is not None and result.transcript is not None:
+            self._place.note(f"transcript: {result.transcript.source}")
+        if self._table is not None:
+            self._table.add(result)
+        if self._writer is not None:
+            written = self._writer.write(result, self._names[video])
+            self._place.note("→ " + "  ".join(map(str, written)))

@@ -9,30 +9,33 @@ import click
 
 from .options import (
     CORPUS,
-    CUES,
-    FILE,
     MODALITIES,
     OFFLINE,
+    RESUME,
+    SEED,
     SET,
+    STORE,
     TASK,
     WithEngines,
     config_option,
     context_of,
     corpus_request,
+    out_option,
+    say_what_was_reached,
     terminal,
 )
 
 
 @click.command("baseline", cls=WithEngines)
 @CORPUS
-@click.option("--out", type=FILE, required=True, metavar="RUN", help="The run's folder.")
+@out_option("RUN", "The run's folder.", required=True)
 @config_option("baseline")
 @click.option("--fusion", metavar="NAME", help="lfan, can, jmt, bilstm-attention, tfn, ...  [default: the config's]")
-@CUES
+@STORE
 @MODALITIES
 @TASK
-@click.option("--seed", "seeds", type=int, multiple=True, metavar="N", help="Several give a run each and their spread.")
-@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+@SEED
+@RESUME
 @SET
 @OFFLINE
 @click.pass_obj
@@ -53,5 +56,4 @@ def command(debug: bool, corpus: str, out: Path, seeds: tuple[int, ...], resume:
         request, context = corpus_request(corpus, given), context_of(given, place)
         several = seeds if len(seeds) > 1 else ()
         for run in baseline(request, out, settings, seeds=several, resume=resume, report=place.say, context=context):
-            select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
-            place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
+            say_what_was_reached(run, place)

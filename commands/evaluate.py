@@ -7,7 +7,19 @@ from typing import Any
 
 import click
 
-from .options import CORPUS, CUES, FILE, HOP, OFFLINE, WINDOW, context_of, corpus_request, terminal
+from .options import (
+    CORPUS,
+    HOP,
+    OFFLINE,
+    STORE,
+    WINDOW,
+    context_of,
+    corpus_request,
+    out_option,
+    run_option,
+    terminal,
+)
+from .parameters import FILE
 
 # Of what is measured, what is printed: of blends, of labels, of sets of labels, of numbers.
 _SHOWN = (
@@ -21,11 +33,9 @@ _MOST_SHOWN = 4
 @click.command("evaluate")
 @CORPUS
 @click.option("--split", default="test", show_default=True, help="train, dev or test.")
-@click.option(
-    "--run", "runs", multiple=True, required=True, metavar="RUN", help="A run folder or a shipped adapter; repeatable."
-)
-@click.option("--out", type=FILE, required=True, metavar="REPORT", help="The folder for the report.")
-@CUES
+@run_option("A run folder or a shipped adapter; repeatable.", "--run", "runs", multiple=True, required=True)
+@out_option("REPORT", "The folder for the report.", required=True)
+@STORE
 @click.option("--modalities", metavar="TVA[,T,...]", help="Several sets for an ablation.  [default: the run's]")
 @WINDOW
 @HOP

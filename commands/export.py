@@ -6,21 +6,26 @@ from pathlib import Path
 
 import click
 
-from .options import FILE, TABLE, FormatsOption, terminal
+from .options import TABLE, formats_option, out_option, terminal
+from .parameters import FILE
 
 
 @click.command("export")
 @click.argument("results", nargs=-1, required=True, metavar="RESULT.json...", type=FILE)
-@click.option("--formats", show_default="srt,html; with --table none", cls=FormatsOption)
-@click.option("--out", type=FILE, metavar="DIR", help="Write files here.  [default: beside the result]")
+@formats_option("srt,html")
+@out_option("DIR", "Write files here.  [default: beside the result]")
 @TABLE
-@click.pass_obj
-def command(debug: bool, results: tuple[Path, ...], formats: str | None, out: Path | None, table: Path | None) -> None:
-    """Write other files from the JSON that `analyze` wrote, without looking at the videos again."""
-    with terminal(debug) as place:
+@click.pass_context
+def command(ctx: click.Context, results: tuple[Path, ...], formats: str, out: Path | None, table: Path | None) -> None:
+    """Write other files from the JSON that `analyze` wrote, without looking at the videos again.
+
+    With --table and without --formats, only the table.
+    """
+    with terminal(ctx.obj) as place:
         from ..outputs import Table, Writer, read_result
 
-        wanted = formats.split(",") if formats is not None else [] if table is not None else ["srt", "html"]
+        chosen = ctx.get_parameter_source("formats") is not click.core.ParameterSource.DEFAULT
+        wanted = formats.split(",") if chosen or table is None else []
         folders = {path: out or path.parent for path in results}
         writers = {folder: Writer(folder, wanted) for folder in dict.fromkeys(folders.values()) if wanted}
         combined = Table(table) if table is not None else None

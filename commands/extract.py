@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from . import parameters
 from .options import (
-    FILE,
     MODALITIES,
     OFFLINE,
     PERHAPS_CORPUS,
@@ -18,17 +18,24 @@ from .options import (
     context_of,
     corpus_request,
     names_corpus,
+    out_option,
+    run_option,
     terminal,
 )
 
 
 @click.command("extract", cls=WithEngines)
-@click.argument("source", metavar="SOURCE")
+@click.argument("source", metavar="SOURCE", shell_complete=parameters.corpora)
 @PERHAPS_CORPUS
 @click.option("--split", "splits", multiple=True, help="Of a corpus: train, dev or test; repeatable.  [default: all]")
-@click.option("--out", type=FILE, required=True, metavar="STORE", help="The folder for the cues; it may hold some.")
-@click.option("--config", metavar="NAME|FILE", help="How to perceive.  [default: as for --run]")
-@click.option("--run", metavar="RUN", help="Perceive as this run's data were.  [default: meld-minilm]")
+@out_option("STORE", "The folder for the cues; it may hold some.", required=True)
+@click.option(
+    "--config",
+    metavar="NAME|FILE",
+    shell_complete=parameters.configs,
+    help="How to perceive.  [default: as for --run]",
+)
+@run_option("Perceive as this run's data were.  [default: meld-minilm]")
 @MODALITIES
 @SET
 @OFFLINE

@@ -9,23 +9,27 @@ import click
 
 from .options import (
     CORPUS,
-    CUES,
-    FILE,
     MODALITIES,
     OFFLINE,
+    RESUME,
+    SEED,
     SET,
+    STORE,
     TASK,
     WithEngines,
     config_option,
     context_of,
     corpus_request,
+    out_option,
+    run_option,
+    say_what_was_reached,
     terminal,
 )
 
 
 @click.command("finetune", cls=WithEngines)
 @CORPUS
-@click.option("--out", type=FILE, required=True, metavar="RUN", help="The run's folder.")
+@out_option("RUN", "The run's folder.", required=True)
 @config_option("minilm")
 @click.option(
     "--mix",
@@ -33,29 +37,34 @@ from .options import (
     metavar="NAME=DIR",
     help="Another corpus to learn from, or where the config's lies; repeatable.",
 )
-@click.option("--from", "init", metavar="RUN", help="A run or adapter to start from.  [default: the config's]")
-@CUES
+@run_option("A run or adapter to start from.  [default: the config's]", "--from", "init")
+@STORE
 @MODALITIES
 @TASK
-@click.option("--seed", type=int, metavar="N", help="Of all that is random.  [default: the config's]")
-@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+@SEED
+@RESUME
 @SET
 @OFFLINE
 @click.pass_obj
-def command(debug: bool, corpus: str, out: Path, mix: tuple[str, ...], resume: bool, **given: Any) -> None:
+def command(debug: bool, corpus: str, out: Path, mix: tuple[str, ...], seeds: tuple[int, ...], **given: Any) -> None:
     """Fine-tune a language model on CORPUS: train learns, dev chooses the epoch.
 
     On several GPUs or processes: accelerate launch -m emoscribe finetune ...
     """
     with terminal(debug) as place:
         from ..core.settings import load
-        from ..experiments import finetune
+        from ..experiments import finetune, finetune_seeds
         from ..experiments.settings import FinetuneSettings
         from ..experiments.training_data import mixed_in
 
-        changed = {name: given[name] for name in ("modalities", "task", "seed", "init")}
-        settings = load(FinetuneSettings, given["config"], given["assignments"], **changed)
-        request, context = corpus_request(corpus, given), context_of(given, place)
-        run = finetune(request, out, mixed_in(settings, mix), resume=resume, report=place.say, context=context)
-        select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
-        place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
+        changed = {name: given[name] for name in ("modalities", "task", "init")}
+        seed = seeds[0] if len(seeds) == 1 else None
+        settings = load(FinetuneSettings, given["config"], given["assignments"], **changed, seed=seed)
+        settings, request = mixed_in(settings, mix), corpus_request(corpus, given)
+        how = {"resume": given["resume"], "report": place.say, "context": context_of(given, place)}
+        if len(seeds) > 1:
+            runs = finetune_seeds(request, out, settings, seeds, **how)
+        else:
+            runs = [finetune(request, out, settings, **how)]
+        for run in runs:
+            say_what_was_reached(run, place)

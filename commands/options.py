@@ -10,24 +10,42 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from . import parameters
+from .parameters import FILE, FormatsOption, RenamedOption, Time
+
 if TYPE_CHECKING:
     from ..core.console import Bars
     from ..core.context import Context, Store
     from ..corpora.corpus import CorpusRequest
     from ..llm.plan import Plan
+    from ..training.run import Run
 
-FILE = click.Path(path_type=Path)
-
-SET = click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting; repeatable.")
+SET = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=parameters.assignments,
+    help="Change a setting; repeatable.",
+)
 OFFLINE = click.option("--offline", is_flag=True, default=None, help="Never try the network.")
 WINDOW = click.option("--window", type=float, metavar="S", help="Windows of S seconds instead of utterances or clips.")
 HOP = click.option("--hop", type=float, metavar="S", help="A window every S seconds.  [default: --window]")
-RUN = click.option("--run", metavar="RUN", help="A run folder or a shipped adapter.  [default: meld-minilm]")
-CUES = click.option("--cues", type=FILE, metavar="STORE", help="Keep what was perceived here, and reuse it.")
+STORE = click.option(
+    *("--store", "--cues", "store"),
+    cls=RenamedOption,
+    type=FILE,
+    metavar="STORE",
+    help="Keep what was perceived here, and reuse it.",
+)
 TASK = click.option("--task", metavar="NAME", help="Which of the corpus's annotations, where it has several.")
 MODALITIES = click.option(
     "--modalities", metavar="TVA", help="T what was said, V the face, A the voice.  [default: the run's or config's]"
 )
+SEED = click.option(
+    "--seed", "seeds", type=int, multiple=True, metavar="N", help="Several give a run each and their spread."
+)
+RESUME = click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
 
 
 def options(*given: Callable) -> Callable:
@@ -41,23 +59,71 @@ def options(*given: Callable) -> Callable:
     return add
 
 
+def out_option(metavar: str, help: str, *, required: bool = False) -> Callable:
+    """Where a command writes."""
+    return click.option("-o", "--out", type=FILE, required=required, metavar=metavar, help=help)
+
+
+def formats_option(default: str) -> Callable:
+    """Which files are written."""
+    return click.option(
+        *("-f", "--formats"),
+        cls=FormatsOption,
+        default=default,
+        show_default=True,
+        metavar="NAME[,NAME]",
+        shell_complete=parameters.formats,
+    )
+
+
+TABLE = click.option("--table", type=FILE, metavar="FILE.csv", help="Write all moments to one table too.")
+
+
 def config_option(default: str) -> Callable:
     """The config of a command."""
     return click.option(
-        "--config", default=default, show_default=True, metavar="NAME|FILE", help="A shipped config or a YAML file."
+        "--config",
+        default=default,
+        show_default=True,
+        metavar="NAME|FILE",
+        shell_complete=parameters.configs,
+        help="A shipped config or a YAML file.",
     )
 
+
+def run_option(help: str, *names: str, **more: Any) -> Callable:
+    """A run."""
+    return click.option(*(names or ("--run",)), metavar="RUN", shell_complete=parameters.runs, help=help, **more)
+
+
+# A stretch of a recording.
+STRETCH = options(
+    click.option("--from", "start_s", type=Time(), metavar="TIME", help="Begin here: 83, 1:23 or 1:02:03.5."),
+    click.option("--to", "end_s", type=Time(), metavar="TIME", help="End here."),
+)
+
+# Who hears: settings that are asked for often.
+HEARING = options(
+    click.option("--transcript", type=FILE, help="Subtitles, .eaf, .TextGrid or JSON instead of recognised speech."),
+    click.option("--speakers", metavar="seen|FILE", help="Who says it: whose mouth moves, or an RTTM or JSON file."),
+    click.option("--language", metavar="CODE", help="What is spoken, as in en.  [default: what is heard]"),
+    click.option("--model", metavar="SIZE", help="Of Whisper: base, small, turbo, ..., or a folder."),
+)
 
 # What shapes the words and their reading: shared by `analyze` and `prompt`.
 READING = options(
     config_option("default"),
-    RUN,
+    run_option("A run folder or a shipped adapter.  [default: meld-minilm]"),
     click.option("--labels", metavar="SET", help="basic, compound, blend, or a run's own.  [default: the run's]"),
-    click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass), .eaf, .TextGrid or JSON."),
     MODALITIES,
+    HEARING,
+    STRETCH,
     WINDOW,
     HOP,
-    click.option("--store", type=FILE, metavar="DIR", help="Keep what was perceived here, and reuse it."),
+    STORE,
+    click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where models run.  [default: the config's]"
+    ),
     SET,
     OFFLINE,
 )
@@ -73,26 +139,13 @@ DATA = "The corpus, laid out as published; of a table also hf:NAME[:CONFIG], a d
 
 # Which corpus: shared by all that work on corpora alone.
 CORPUS = options(
-    click.argument("corpus", metavar="CORPUS"),
+    click.argument("corpus", metavar="CORPUS", shell_complete=parameters.corpora),
     click.option("--data", required=True, metavar="DIR", help=DATA),
     FOLDS,
 )
 
 # The same where a corpus is only one of the things there may be.
 PERHAPS_CORPUS = options(click.option("--data", metavar="DIR", help=f"Of a corpus: {DATA}"), FOLDS)
-
-
-class FormatsOption(click.Option):
-    """Its help lists the formats there are."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        from ..outputs.formats import FORMATS
-
-        self.help = f"Of {', '.join(FORMATS)}."
-        return super().get_help_record(ctx)
-
-
-TABLE = click.option("--table", type=FILE, metavar="FILE.csv", help="Write all moments to one table too.")
 
 
 class WithEngines(click.Command):
@@ -130,10 +183,12 @@ class Terminal:
     Attributes:
         console: standard error, for what is not the result.
         bars: how far each stage is.
+        quiet: say the result, and what went wrong, and nothing else.
     """
 
     console: TextIO
     bars: Bars
+    quiet: bool = False
 
     def say(self, line: str) -> None:
         """A line of the result."""
@@ -142,26 +197,40 @@ class Terminal:
 
     def note(self, line: str) -> None:
         """A line beside it."""
-        self.bars.clear()
-        print(line, file=self.console)
+        if not self.quiet:
+            self._print(line)
 
     def complain(self, error: Exception) -> None:
         """What went wrong with one of several things."""
-        self.note(f"emoscribe: {' '.join(str(error).split())}")
+        self._print(f"emoscribe: {' '.join(str(error).split())}")
+
+    def summarize(self, line: str) -> None:
+        """What several things came to, of which not all went well."""
+        self._print(line)
+
+    def _print(self, line: str) -> None:
+        self.bars.clear()
+        print(line, file=self.console)
+
+
+def say_what_was_reached(run: Run, place: Terminal) -> None:
+    """The line that a training ends with."""
+    select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
+    place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
 
 
 @contextmanager
-def terminal(debug: bool) -> Iterator[Terminal]:
-    """A quiet terminal; with `debug` libraries have their say too."""
-    from ..core.console import Bars, quiet
+def terminal(debug: bool, quiet: bool = False) -> Iterator[Terminal]:
+    """A terminal on which libraries are silent; with `debug` they have their say too."""
+    from ..core import console
 
-    with quiet(debug) as console:
-        bars = Bars(console)
-        yield Terminal(console, bars)
+    with console.quiet(debug) as stderr:
+        bars = console.Bars(stderr, shown=not quiet)
+        yield Terminal(stderr, bars, quiet)
         bars.clear()
 
 
-def context_of(given: dict[str, Any], place: Terminal, store: str = "cues") -> Context:
+def context_of(given: dict[str, Any], place: Terminal, store: str = "store") -> Context:
     """The circumstances that options ask for; takes theirs out of `given`.
 
     Args:
@@ -179,23 +248,17 @@ def store_at(folder: Path | None) -> Store | None:
     return CueStore(folder) if folder is not None else None
 
 
+# Of the reading options, those that settings have.
+_SETTINGS = ("run", "labels", "modalities", "speakers", "language", "model", "window", "hop", "device", "offline")
+
+
 def plan_of(given: dict[str, Any], place: Terminal) -> tuple[Plan, Context]:
     """The plan that the reading options ask for, and the circumstances."""
-    from ..core.settings import load
     from ..llm.plan import make_plan
-    from ..llm.settings import AnalyzeSettings
+    from ..llm.settings import analyze_settings
     from ..pipeline import context_for
 
-    settings = load(
-        AnalyzeSettings,
-        given["config"],
-        given["assignments"],
-        model__run=given["run"],
-        labels=given["labels"],
-        modalities=given["modalities"],
-        windows__window_s=given["window"],
-        windows__hop_s=given["hop"],
-        offline=given["offline"],
-    )
+    asked = {name: given[name] for name in _SETTINGS}
+    settings = analyze_settings(given["config"], given["assignments"], **asked)
     context = context_for(settings, store_at(given["store"]), place.bars)
-    return make_plan(settings, context), context
+    return make_plan(settings, context, given["transcript"]), context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from ..core.prompt import PrecedingTurn, Prompt
 
 # Of a video; how a corpus is read is the run's to say.
-_OF_VIDEO = {"config": "config", "labels": "labels", "transcript": "transcript", "assignments": "set"}
+_OF_VIDEO = {
+    **{name: name for name in ("config", "labels", "transcript", "speakers", "language", "model", "device")},
+    **{"start_s": "from", "end_s": "to", "assignments": "set"},
+}
 
 
 @click.command("prompt", cls=WithEngines)
@@ -56,7 +60,7 @@ def _of_corpus(corpus: str, given: dict[str, Any], place: Terminal, split: str, 
     from ..experiments import EvaluationRequest, prompts
     from ..llm.settings import ModelSettings
 
-    context = context_of(given, place, "store")
+    context = context_of(given, place)
     request = EvaluationRequest(
         corpus_request(corpus, given),
         split,
@@ -71,8 +75,12 @@ def _of_corpus(corpus: str, given: dict[str, Any], place: Terminal, split: str, 
 def _of_video(video: Path, given: dict[str, Any], place: Terminal) -> list[Prompt]:
     from ..pipeline import Session
 
-    with Session(*plan_of(given, place)) as session:
-        return session.prompts(video, transcript=given["transcript"])
+    transcript = given["transcript"]
+    with (
+        Session(*plan_of(given, place)) as session,
+        closing(session.opened(video, given["start_s"] or 0.0, given["end_s"])) as source,
+    ):
+        return session.prompts(source, transcript=transcript)
 
 
 _WHO = {True: "same speaker", False: "someone else", None: "unknown speaker"}

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
@@ -46,6 +47,28 @@ def quiet(debug: bool = False) -> Iterator[TextIO]:
             sys.stderr = theirs
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Without warnings, and without the bars and the log of `transformers`; what was set before is set again.
+
+    For what loads or changes a model.  Unlike `quiet` it leaves standard
+    error to whoever imports emoscribe, and needs it.
+    """
+    from transformers.utils import logging
+
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 class Bars:

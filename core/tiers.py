@@ -7,10 +7,11 @@ type (`intervals [1]` in a text) for the file's own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -21,7 +22,19 @@ from .text import one_line
 # What a tier of ours holds; it is the first part of the tier's name.
 Kind = Literal["transcript", "words", "emotion", "face", "voice"]
 
-_OURS = re.compile(rf"({'|'.join(get_args(Kind))})(?:-\d+)?(?:@(.+))?", re.DOTALL)
+# The files that hold tiers, in any case.
+SUFFIXES = (".eaf", ".TextGrid")
+
+_OURS = re.compile(rf"({'|'.join(get_args(Kind))})(?:-\d+)?(?:@.+)?", re.DOTALL)
+
+
+# Of a tier's name: it is about what is said, but does not hold it.
+_ABOUT_SPEECH = re.compile(
+    r"phon|syll|gloss|translat|transliter|morph|(?:\b|_)(?:pos|notes?|comments?|gestures?|gaze|emotions?|labels?)(?:\b|_)",
+    re.IGNORECASE,
+)
+# Aligners call the tier of words so, `Clara - words`.
+_WORDS = re.compile(r"(?:^|[\s_.:@-]+)words?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -55,9 +68,18 @@ class Tier:
 
     @property
     def speaker(self) -> str | None:
-        """Whom it is about: the participant, or who stands in a name of ours."""
-        ours = _OURS.fullmatch(self.name)
-        return self.participant or (ours[2] if ours else None)
+        """Whom it is about: the participant, who stands behind an `@`, or else the name itself."""
+        if self.participant:
+            return self.participant
+        _, at, after = self.name.partition("@")
+        if not at and self.kind:
+            return None
+        return one_line(after if at else _WORDS.sub("", self.name)) or None
+
+    @property
+    def is_words(self) -> bool:
+        """Whether each annotation is a word."""
+        return self.kind == "words" or _WORDS.search(self.name) is not None
 
 
 @dataclass(frozen=True)
@@ -77,6 +99,11 @@ def tier_name(kind: Kind, speaker: str | None, layer: int = 1) -> str:
     return kind + (f"-{layer}" if layer > 1 else "") + (f"@{speaker}" if speaker else "")
 
 
+def holds_tiers(path: Path) -> bool:
+    """Whether the file is called as those are that do."""
+    return path.suffix.lower() in map(str.lower, SUFFIXES)
+
+
 def read_tiers(path: str | Path) -> TierFile:
     """The tiers in an ELAN (.eaf) or Praat (.TextGrid) file; annotations without text are left out.
 
@@ -84,17 +111,25 @@ def read_tiers(path: str | Path) -> TierFile:
         MediaError: the file is missing, of another kind, or malformed.
     """
     path = Path(path)
-    readers = {".eaf": _read_eaf, ".textgrid": _read_textgrid}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise MediaError(f"{path} is no file of tiers; give an .eaf or a .TextGrid")
+    if not holds_tiers(path):
+        raise MediaError(f"{path} is no file of tiers; give one of {', '.join(SUFFIXES)}")
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise MediaError(f"no file {path}") from None
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error.strerror}") from None
-    return reader(path, content)
+    return _read_eaf(path, content) if path.suffix.lower() == ".eaf" else _read_textgrid(path, content)
+
+
+def spoken(tiers: Sequence[Tier]) -> list[Tier]:
+    """Those that hold what is said, one way: ours, or else all that divide no other and are called nothing else,
+    sentences rather than words."""
+    filled = [tier for tier in tiers if tier.annotations]
+    ours = [tier for tier in filled if tier.kind == "transcript"]
+    said = [tier for tier in filled if tier.parent is None and not _ABOUT_SPEECH.search(tier.name)]
+    sentences = [tier for tier in said if tier.kind is None and not tier.is_words]
+    return ours or sentences or [tier for tier in said if tier.is_words]
 
 
 # ── ELAN ─────────────────────────────────────────────────────────────────────
@@ -157,7 +192,8 @@ def _locations(media: ElementTree.Element) -> Iterator[str]:
     for name in ("RELATIVE_MEDIA_URL", "MEDIA_URL"):
         if url := media.get(name):
             location = re.sub(r"^file:(?://)?(?:/(?=[A-Za-z]:))?", "", url)
-            yield location
+            # Most files spell a space as it is, some as in a web address.
+            yield from dict.fromkeys((location, unquote(location)))
             # Another machine's folders are not here; the file may have come along.
             yield re.split(r"[/\\]", location)[-1]
 

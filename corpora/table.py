@@ -1,13 +1,15 @@
-"""A table of one's own: a file a split, a row a clip."""
+"""A table of one's own: a file a split, a row a clip; or annotation files, see `annotations.py`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import MediaError, SettingsError
 from ..core.timeline import Clip
+from .annotations import annotation_files, annotation_table
 from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
 from .rows import Row, Table, csv_table, jsonl_table, parquet_table, read_utf8
 from .table_targets import TASKS, Targets, targets_in
@@ -25,6 +27,8 @@ LAYOUT = """\
 {train,dev,test}.{csv,jsonl,parquet}, with the columns
 label (one, several with | or ; between them, or a rating), and text or video or both; relative paths are relative to
 the folder
+or annotation files (.eaf, .TextGrid) in folders train, dev and test, beside their media; without these folders, all
+are the test split; labels are the tier emotion, or emotion@SPEAKER, or the one named by --column label=TIER
 or hf:NAME[:CONFIG], a data set of the Hugging Face hub, or a folder that `datasets` reads
 speaker, dialogue, source, start_s, end_s (optional)"""
 
@@ -57,10 +61,18 @@ def read(request: CorpusRequest) -> Corpus:
     data = Path(request.data)
     splits = wanted_splits(
         request,
-        lambda split: bool(_files(data, split)),
+        lambda split: bool(_files(data, split) or annotation_files(data, split)),
         lambda split: f"no {split}.csv, {split}.jsonl or {split}.parquet in {data}{_what_there_is(data)}; {OBTAIN}",
     )
-    return corpus_of({split: _table(data, split) for split in splits}, request, data)
+    annotated = [split for split in splits if not _files(data, split)]
+    if not annotated:
+        return corpus_of({split: _table(data, split) for split in splits}, request, data)
+    if len(annotated) < len(splits):
+        raise MediaError(f"{data} holds tables and annotation files as splits; keep one kind")
+    if others := request.columns.keys() - {"label"}:
+        raise SettingsError(f"--column {min(others)}: of annotation files only the tier of labels is named, label=TIER")
+    tables = {split: annotation_table(data, split, request.columns.get("label")) for split in splits}
+    return corpus_of(tables, replace(request, columns={}), data)
 
 
 def corpus_of(tables: Mapping[str, Table], request: CorpusRequest, folder: Path) -> Corpus:

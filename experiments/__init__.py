@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .baselining import baseline
     from .evaluating import Evaluation, evaluate
     from .extracting import extract, extraction_settings
-    from .finetuning import finetune
+    from .finetuning import finetune, finetune_seeds
     from .prompting import prompts
     from .request import EvaluationRequest
 
@@ -27,6 +27,7 @@ _PLACES = {
     "extract": "extracting",
     "extraction_settings": "extracting",
     "finetune": "finetuning",
+    "finetune_seeds": "finetuning",
     "prompts": "prompting",
 }
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "extract",
     "extraction_settings",
     "finetune",
+    "finetune_seeds",
     "prompts",
 ]
 

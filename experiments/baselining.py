@@ -15,12 +15,11 @@ from ..baseline.frames import FeatureFrames
 from ..baseline.learner import LabelledFeatures
 from ..baseline.run import BASELINE, FusionRun
 from ..baseline.search import search
-from ..baseline.seeds import over_seeds
 from ..baseline.settings import BaselineSettings
 from ..baseline.train import fit
 from ..core.context import DEFAULT, Context
 from ..core.errors import EmoscribeError, SettingsError
-from ..core.files import plain, write_json
+from ..core.files import plain
 from ..core.labels import label_set
 from ..core.timeline import Clip
 from ..corpora.caveats import caveats_of_training
@@ -31,7 +30,8 @@ from ..training.callbacks import Report
 from ..training.loop import is_whole
 from .dev_metrics import metrics_of, task_of
 from .featuring import frames_of, widths_of
-from .run_folder import SEEDS, check_free, is_begun, note
+from .run_folder import check_free, is_begun, note
+from .seeds import distinct, folder_of, write_spread
 
 
 def baseline(
@@ -60,7 +60,7 @@ def baseline(
     """
     folder = Path(out)
     check_free(folder, resume)
-    chosen = [settings.model_copy(update={"seed": seed}) for seed in _distinct(seeds)] or [settings]
+    chosen = [settings.model_copy(update={"seed": seed}) for seed in distinct(seeds)] or [settings]
     labels = label_set(settings.labels) if settings.labels is not None else None
     asked = replace(request, labels=labels, task=settings.task or "", range=settings.range)
     corpus = read_corpus(asked, context)
@@ -79,7 +79,7 @@ def baseline(
 
     begun = [
         FusionRun(
-            folder=folder / f"seed-{of_seed.seed}" if seeds else folder,
+            folder=folder_of(folder, of_seed.seed) if seeds else folder,
             settings=of_seed,
             task=task_of(corpus),
             label_set=corpus.label_set.name if corpus.label_set is not None else "",
@@ -114,12 +114,7 @@ def baseline(
                 trained[run.folder] = _trained(run, learnt, resume, report, context)
     runs = [trained[run.folder] for run in begun]
     if seeds:
-        measured = over_seeds([run.metrics["dev"] for run in runs])
-        spread = {name: {"mean": mean, "sd": sd} for name, (mean, sd) in measured.items()}
-        select = runs[0].metrics["selected_on"]
-        write_json(folder / SEEDS, {"seeds": list(seeds), "selected_on": select, "dev": spread})
-        mean, sd = measured[select]
-        report(f"{len(runs)} seeds: {select} {mean:.3f} ± {sd:.3f}")
+        write_spread(folder, seeds, runs, report)
     return runs
 
 
@@ -173,17 +168,6 @@ def _streams(
             + (f": no {missing}" if missing else "; choose other features.names")
         )
     return widths
-
-
-def _distinct(seeds: Sequence[int]) -> Sequence[int]:
-    """Raises:
-    SettingsError: one is given twice, or is none.
-    """
-    for seed in seeds:
-        if seeds.count(seed) > 1 or not 0 <= seed < 2**32:
-            what = "is given twice" if seeds.count(seed) > 1 else "is not from 0 to 4294967295"
-            raise SettingsError(f"seed {seed} {what}; give seeds that differ")
-    return seeds
 
 
 def _noted(run: FusionRun) -> dict[str, Any]:

@@ -12,18 +12,12 @@ from ..core.timeline import Clip, Cues
 from ..corpora.corpus import CorpusRequest
 from ..corpora.registry import read_corpus
 from ..extractors.batch import cues_of
+from ..extractors.finding import media_files
 from ..extractors.perceive import decide
 from ..extractors.speakers.turns import check_several
 from ..llm.run import find_run
 from ..llm.settings import AnalyzeSettings
 from .clips import as_perceived_for, unpublished
-
-# Of what lies in a folder, the files that are taken for media.
-SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
-    *(".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus"),
-    *(".jpg", ".jpeg", ".png", ".webp", ".bmp"),
-)
 
 
 def extraction_settings(
@@ -92,7 +86,5 @@ def _files(source: Path) -> list[Clip]:
     """A clip for the file, or for each in the folder and those below."""
     if not source.is_dir():
         return [Clip(id=source.name, media=str(source))]
-    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not files:
-        raise MediaError(f"no video, sound or picture in {source}; its files end in {', '.join(SUFFIXES)}")
-    return [Clip(id=str(path.relative_to(source)), media=str(path)) for path in files]
+    found = media_files([source], recursive=True)
+    return [Clip(id=str(path.relative_to(source)), media=str(path)) for path in found]

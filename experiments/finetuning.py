@@ -27,8 +27,10 @@ from ..training import processes
 from ..training.callbacks import Report
 from ..training.loop import is_whole
 from ..training.traces import load_traces
+from .clips import keeping
 from .dev_metrics import task_of
 from .run_folder import check_free, is_begun, note
+from .seeds import distinct, folder_of, write_spread
 from .settings import FinetuneSettings
 from .teachers import opinions_of_teachers
 from .training_data import TrainingCorpus, check_settings, labelled_prompts, read_sources, training_data_of
@@ -94,6 +96,39 @@ def finetune(
             "clips, or from a run (--from)"
         )
     return run
+
+
+def finetune_seeds(
+    request: CorpusRequest,
+    out: str | Path,
+    settings: FinetuneSettings,
+    seeds: Sequence[int],
+    *,
+    resume: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+    context: Context = DEFAULT,
+) -> list[TextRun]:
+    """Fine-tune an adapter a seed, in `seed-N` below `out`, where `seeds.json` has means and standard deviations.
+
+    Args:
+        seeds: instead of the one in the settings.
+        resume, report: see `finetune`, of each.
+
+    Raises:
+        EmoscribeError: see `finetune`; or a seed is given twice.
+    """
+    folder = Path(out)
+    processes.by_main(lambda: check_free(folder, resume))
+    runs = []
+    # What one has perceived, the next need not.
+    with keeping(context) as kept:
+        for seed in distinct(seeds):
+            of_seed = settings.model_copy(update={"seed": seed})
+            how = {"resume": resume, "report": report, "context": kept}
+            runs.append(finetune(request, folder_of(folder, seed), of_seed, **how))
+    if processes.is_main():
+        write_spread(folder, seeds, runs, report)
+    return runs
 
 
 # ── the run ──────────────────────────────────────────────────────────────────

@@ -34,8 +34,11 @@ P = TypeVar("P", bound=PerceiveSettings)
 _Looked = tuple[FaceTrack | None, dict[str, Any]]
 
 
-def decide(settings: P, context: Context) -> tuple[P, list[str]]:
+def decide(settings: P, context: Context, transcript: str | Path | None = None) -> tuple[P, list[str]]:
     """The settings with every `auto` resolved, and what was chosen, a line each.
+
+    Args:
+        transcript: a file that tells what is said: nobody has to hear it.
 
     Raises:
         UnavailableError: an engine that was asked for by name is not here.
@@ -43,7 +46,11 @@ def decide(settings: P, context: Context) -> tuple[P, list[str]]:
     """
     choices = []
     if set(settings.modalities) & set("TA"):
-        speech, why = registry.choose("speech", settings.speech, context)
+        if transcript is None:
+            speech, why = registry.choose("speech", settings.speech, context)
+        else:
+            speech = settings.speech.model_copy(update={"engine": registry.SWITCHED_OFF})
+            why = f"file {Path(transcript).name}"
         settings = settings.model_copy(update={"speech": speech})
         choices.append(f"speech: {why}")
     if "V" in settings.modalities:
@@ -70,6 +77,17 @@ def _who_looks(settings: PerceiveSettings, context: Context) -> tuple[FaceSettin
         if settings.face.engine != registry.AUTOMATIC or settings.modalities == "V":
             raise
         return settings.face.model_copy(update={"engine": registry.SWITCHED_OFF}), f"nobody looks ({error})"
+
+
+def check_given(source: FileSource, settings: PerceiveSettings, transcript: str | Path | None = None) -> None:
+    """Read what is given beside a recording, which is better known to be wrong before anything is loaded.
+
+    Raises:
+        MediaError: the transcript, or the file that tells who speaks, is none or of another recording.
+    """
+    naming.turns_from_file(source, settings)
+    if transcript is not None:
+        subtitles.read_transcript(transcript, source.media.duration_s)
 
 
 def perceive(
@@ -248,10 +266,10 @@ def _heard(
     began = time.perf_counter()
     about: dict[str, Any]
     if isinstance(given, Transcript):
-        about, said = {"engine": given.source}, given
+        about, said = {"engine": given.source}, subtitles.inside(given, source.media)
     elif given is not None:
         about = {"engine": "file", "file": Path(given).name}
-        said = subtitles.read_transcript(given, source.media.duration_s)
+        said = subtitles.inside(subtitles.read_transcript(given, source.media.duration_s), source.media)
     elif source.media.has_audio:
         about = describe_speech(settings.speech)
         said = kept(

@@ -32,8 +32,7 @@ class SpeechSettings(Settings):
     threads: int | None = Field(default=None, ge=1)
     """Threads that faster-whisper has on a CPU; null is OMP_NUM_THREADS, or else one a core, four at most."""
     speakers: Literal["auto", "voices", "seen", "none"] | str = "auto"
-    """Who says it: `voices`, `seen` for whose mouth moves, `none` for what the transcript says, or an RTTM or JSON
-    file of turns; `auto` is `voices` where the transcript names nobody and there are several."""
+    """Who says it: `voices`, whose mouth is `seen` to move, `none`, an RTTM or JSON file; `auto`: voices if unnamed."""
 
     @field_validator("speakers", mode="before")
     @classmethod

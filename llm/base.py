@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.console import hushed
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
 from ..core.files import read_json
 from .run import ADAPTER, ADAPTER_CONFIG
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@hushed()
 def load_base(folder: Path, head: Head, quantization: str, device: str, dtype: torch.dtype) -> nn.Module:
     """A base model on its device: without what its checkpoint was trained to predict, or, for label words, with it.
 
@@ -61,6 +63,7 @@ def load_adapted(base: Path, adapter: Path, head: Head, device: str, quantizatio
     return model.merge_and_unload() if quantization == "none" and dtype == torch.float32 else model
 
 
+@hushed()
 def _adapted(model: nn.Module, folder: Path) -> PeftModel:
     """The base under a run's adapter, whose weights are float32.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from ..core.context import Context
@@ -36,8 +37,11 @@ class Plan:
     choices: tuple[str, ...]
 
 
-def make_plan(settings: AnalyzeSettings, context: Context) -> Plan:
+def make_plan(settings: AnalyzeSettings, context: Context, transcript: str | Path | None = None) -> Plan:
     """Decide everything that does not depend on the video.
+
+    Args:
+        transcript: a file that tells what is said: no recogniser is chosen.
 
     Raises:
         SettingsError: a setting contradicts the run, or the run cannot give
@@ -51,7 +55,7 @@ def make_plan(settings: AnalyzeSettings, context: Context) -> Plan:
     labels = _labels_from(run, settings.labels)
     wording = _as_trained("wording", settings.wording, run.wording, run)
     prompt = _as_trained("prompt", settings.prompt, run.prompt, run)
-    settings, choices = decide(settings, context)
+    settings, choices = decide(settings, context, transcript)
     return Plan(settings, run, labels, wording, prompt, tuple(choices))
 
 

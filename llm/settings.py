@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from ..core.derived import BlendSettings
-from ..core.settings import Device, Settings
+from ..core.settings import Device, Settings, load
 from ..extractors.settings import PerceiveSettings
 from ..prompts.settings import PromptSettings
 from ..textualize.settings import WindowSettings, WordingSettings
@@ -115,3 +117,24 @@ class AnalyzeSettings(PerceiveSettings):
     wording: WordingSettings | None = None
     prompt: PromptSettings | None = None
     model: ModelSettings = ModelSettings()
+
+
+# Settings that are asked for often, by the name that the command line and Python have for them.
+SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "run": ("model__run",),
+    "window": ("windows__window_s",),
+    "hop": ("windows__hop_s",),
+    "speakers": ("speech__speakers",),
+    "language": ("speech__language",),
+    "model": ("speech__model",),
+    "device": ("model__device", "speech__device", "face__device"),
+}
+
+
+def analyze_settings(
+    config: str | Path | None = None, assignments: Sequence[str] = (), **given: Any
+) -> AnalyzeSettings:
+    """The settings of an analysis, see `core.settings.load`; those in `SHORT_NAMES` by either name."""
+    asked = {name: value for short, value in given.items() for name in SHORT_NAMES.get(short, ())}
+    asked |= {name: value for name, value in given.items() if name not in SHORT_NAMES}
+    return load(AnalyzeSettings, config, assignments, **asked)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
+from ..core.console import hushed
 from ..core.errors import EmoscribeError, SettingsError
 from .base import check_fit, dtype_for, load_base
 from .bert import is_plain_bert
@@ -61,6 +62,8 @@ def untrained(
     return predictor
 
 
+@hushed()
+@hushed()
 def adapted(
     model: Any, run: TextRun, settings: TrainingSettings, tokenizer: PromptTokenizer, device: str
 ) -> TextPredictor:

@@ -23,10 +23,12 @@ def eaf(transcript: LabelledTranscript, folder: Path) -> str:
     document = Eaf(author="emoscribe")
     document.remove_tier("default")
     document.linguistic_types.clear()
+    document.properties.clear()
     _refer(document, transcript, folder)
     if transcript.labels:
         document.add_language(*_LANGUAGE)
         document.add_controlled_vocabulary(_VOCABULARY)
+        document.add_cv_description(_VOCABULARY, _LANGUAGE[0], one_line(transcript.label_set))
         for number, label in enumerate(transcript.labels):
             document.add_cv_entry(_VOCABULARY, f"label{number}", [(one_line(label), _LANGUAGE[0], None)])
     for layer in layers_of(transcript):

@@ -20,24 +20,27 @@ def people_csv(transcript: LabelledTranscript, folder: Path) -> str:
 
 
 def people_of(transcript: LabelledTranscript) -> Sheet:
-    """One row a person: who speaks, in the order of speaking, and whose face is followed, as `face 0`, `face 1`, ….
+    """One row a person: who speaks, in the order of speaking, and whose face is followed, as `person 1`, `person 2`, …
+    where they are not known to speak.
 
     A moment is its speaker's, or, of one without, the person's whose face is
     most prominent in it.  Shares and means are over the time of a person's
     moments with evidence (`judged_s`); of labels that are given in any number,
     shares may sum to more than 1.  What is unknown is empty.
     """
-    faces = {_face(each["person"]): each for each in _followed(transcript)}
+    followed = _followed(transcript)
+    names = {each["person"]: each.get("speaker", f"person {each['person']}") for each in followed}
+    faces = {names[each["person"]]: each for each in followed}
     speech: dict[str, list[tuple[float, float]]] = {}
     for said in utterances_of(transcript):
         if said.speaker:
             speech.setdefault(said.speaker, []).append((said.start_s, said.end_s))
     judged: dict[str, list[Segment]] = {}
     for segment in transcript.segments:
-        if segment.moment.evidence != "none" and (person := _person(segment.moment)):
+        if segment.moment.evidence != "none" and (person := _person(segment.moment, names)):
             judged.setdefault(person, []).append(segment)
     seen_s = _seen_s(faces)
-    # Whose face is whose name is not known; that a face is silent is, where others are seen talking.
+    # That a face is silent is known where others are seen talking.
     silent_s = 0.0 if faces.keys() & speech.keys() else None
     video = video_of(transcript)
     rows = [
@@ -62,13 +65,9 @@ def _columns(transcript: LabelledTranscript) -> list[str]:
     return [*about, "dominant", *answers, "blinks_per_min"]
 
 
-def _person(moment: Moment) -> str | None:
-    return moment.speaker or next(map(_face, moment.faces), None)
-
-
-def _face(person: int) -> str:
-    """What a speaker is called who was seen talking."""
-    return f"face {person}"
+def _person(moment: Moment, names: Mapping[int, str]) -> str | None:
+    """Whose it is: the speaker's, or else whose face is most prominent."""
+    return moment.speaker or next((names.get(person, f"person {person}") for person in moment.faces), None)
 
 
 def _judged(segments: Sequence[Segment], transcript: LabelledTranscript) -> dict[str, Cell]:

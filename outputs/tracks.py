@@ -17,14 +17,18 @@ _MOST_PEOPLE = 8
 _LEAST_SEEN_S = 10.0
 
 
-def face_tracks(face: FaceTrack, unit_names: Mapping[str, str] | None = None) -> dict[str, Any]:
+def face_tracks(
+    face: FaceTrack, unit_names: Mapping[str, str] | None = None, faces_of: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """What goes into `LabelledTranscript.tracks`; `transcript.schema.json` says what is in it.
 
     What the extractor does not tell has no key.
 
     Args:
         unit_names: words for the codes, where there are any (`AU26` jaw drop).
+        faces_of: by speaker, the person whose face is theirs.
     """
+    speakers = {person: {"speaker": speaker} for speaker, person in (faces_of or {}).items()}
     persons, counts = np.unique(face.person, return_counts=True)
     kept = sorted(persons[np.argsort(-counts, kind="stable")][:_MOST_PEOPLE].tolist())
     names = {code: words for code, words in (unit_names or {}).items() if code in face.names}
@@ -37,7 +41,7 @@ def face_tracks(face: FaceTrack, unit_names: Mapping[str, str] | None = None) ->
             "grades": list(face.scale.grades),
             **rated,
             "looked_s": _rounded(face.frame_times_s, 3),
-            "people": [_person(face, person) for person in kept],
+            "people": [{**_person(face, person), **speakers.get(person, {})} for person in kept],
         }
     }
 
@@ -101,7 +105,7 @@ def _thin_person(person: Mapping[str, Any], step: int) -> dict[str, Any]:
         return values[(first + min(first + step, len(values)) - 1) // 2]
 
     return {
-        "person": person["person"],
+        **{name: person[name] for name in ("person", "speaker") if name in person},
         "times_s": [round(middle(person["times_s"], first), 2) for first in firsts],
         "boxes": [middle(person["boxes"], first) for first in firsts],
         "action_units": [greatest(person["action_units"][first : first + step]) for first in firsts],

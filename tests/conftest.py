@@ -165,11 +165,11 @@ def labelled(feat_media: Path):
     shocked = "jaw drop, strong outer brow raiser, upper lid raiser (wide eyes)"
     smiling = "strong lip corner puller (smile), cheek raiser, lips part"
     joke = "</script><script>alert(1)</script> & <b>=1+1</b>"
-    one, two = {0: smiling}, {0: smiling, 1: "lips part"}
+    one, two = {1: smiling}, {1: smiling, 2: "lips part"}
     moments = [
-        Moment(0.0, 3.1, "Clara", "I really thought he would come back.", crying, "low, soft, slow", {0: crying}),
-        Moment(3.1, 5.4, None, "", crying, "no voice", {0: crying}, "weak"),
-        Moment(6.2, 9.8, "Clara", "wait, what?", shocked, "loud, high", {0: shocked}),
+        Moment(0.0, 3.1, "Clara", "I really thought he would come back.", crying, "low, soft, slow", {1: crying}),
+        Moment(3.1, 5.4, None, "", crying, "no voice", {1: crying}, "weak"),
+        Moment(6.2, 9.8, "Clara", "wait, what?", shocked, "loud, high", {1: shocked}),
         Moment(9.8, 11.3, "ליאור", "הוא כבר כאן!", "no face seen", "loud, fast", {}, "weak"),
         Moment(11.3, 14.96, "Clara", "¡No me lo creo! 信じられない…", smiling, "high, varied in pitch, fast", two),
         Moment(15.2, 17.0, None, joke, smiling, "an even, medium voice", one),
@@ -185,7 +185,7 @@ def labelled(feat_media: Path):
         (0.83, 0.04, 0.02, 0.03, 0.05, 0.01, 0.02),
     ]
     times_s = np.concatenate([np.arange(0, 9.8, 0.2), np.arange(11.4, 17, 0.2), np.arange(11.4, 17, 0.2)])
-    person = np.repeat([0, 0, 1], [49, 28, 28])
+    person = np.repeat([1, 1, 2], [49, 28, 28])
     units = np.sin(times_s[:, None] * (0.4, 0.9, 0.3)) ** 2 * (1.0, 0.8, 0.1)
     units[3] = np.nan
     face = FaceTrack(
@@ -193,7 +193,7 @@ def labelled(feat_media: Path):
         names=("AU12", "AU26", "AU04"),
         times_s=times_s,
         person=person,
-        boxes=np.array([(230, 60, 380, 250), (410, 60, 560, 250)])[person] + times_s[:, None],
+        boxes=np.array([(230, 60, 380, 250), (410, 60, 560, 250)])[person - 1] + times_s[:, None],
         action_units=units,
         frame_times_s=np.arange(0, 19.68, 0.2),
     )

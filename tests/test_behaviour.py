@@ -135,7 +135,7 @@ def test_a_mirror_shows_the_other_side(feat_media: Path, landmarker_models) -> N
     for shown in (image, np.ascontiguousarray(image[:, ::-1])):
         tracker = FaceTracker(engine.vocabulary)
         for seen in engine.see([Frame(0.0, shown)]):
-            tracker.add(seen)
+            tracker.add(seen, shown)
         sides.append(gaze_aside(tracker.track(), tracker.track().person[0]))
     assert sides[0] > 0.5 and sides[1] < -0.5
 

@@ -49,7 +49,7 @@ def test_the_json_has_the_documented_form(labelled: LabelledTranscript, tmp_path
     ]  # fmt: skip
     assert (third["start_s"], third["end_s"], third["speaker"], third["text"]) == (6.2, 9.8, "Clara", "wait, what?")
     assert (third["label"], third["evidence"], third["voice"]) == ("surprise", "enough", "loud, high")
-    assert value["segments"][4]["faces"] == {"0": value["segments"][4]["face"], "1": "lips part"}
+    assert value["segments"][4]["faces"] == {"1": value["segments"][4]["face"], "2": "lips part"}
     assert value["segments"][6]["evidence"] == "none" and value["segments"][6]["label"] == "neutral"
 
 
@@ -57,7 +57,7 @@ def test_the_json_has_the_documented_form(labelled: LabelledTranscript, tmp_path
 def test_the_json_is_what_its_schema_says(kind: str, labelled: LabelledTranscript, tmp_path: Path) -> None:
     schema = json.loads(files("emoscribe").joinpath("outputs/transcript.schema.json").read_text(encoding="utf-8"))
     unmeasured = FaceTrack(
-        "x", ("AU12",), np.array([0.5]), np.array([0]), np.zeros((1, 4)), np.array([[np.nan]]), np.zeros(0)
+        "x", ("AU12",), np.array([0.5]), np.array([1]), np.zeros((1, 4)), np.array([[np.nan]]), np.zeros(0)
     )
     transcript = {
         "video": labelled,
@@ -121,7 +121,7 @@ def test_what_is_no_transcript_is_refused_in_a_line(tmp_path: Path, text: str | 
 
 def test_numbers_that_json_lacks_become_null() -> None:
     record = FaceTrack(
-        "x", ("AU12",), np.array([0.5]), np.array([0]), np.zeros((1, 4)), np.array([[np.nan]]), np.zeros(0)
+        "x", ("AU12",), np.array([0.5]), np.array([1]), np.zeros((1, 4)), np.array([[np.nan]]), np.zeros(0)
     )
     value = plain({"track": record, "inf": float("inf"), "f32": np.float32(0.5), "set": {"b", "a"}, "at": Path("a/b")})
     assert value["track"]["action_units"] == [[None]] and value["track"]["times_s"] == [0.5]
@@ -146,8 +146,8 @@ def test_subtitles_carry_label_and_speaker(labelled: LabelledTranscript, tmp_pat
     (path,) = write_outputs(labelled, tmp_path, [ending])
     cues = pysubs2.load(str(path), encoding="utf-8")
     assert [(cue.start, cue.end) for cue in cues][:2] == [(0, 3100), (3100, 5400)]
-    assert cues[2].plaintext == "[surprise 0.71] Clara: wait, what?"
-    assert cues[3].plaintext == "[joy 0.34] ליאור: הוא כבר כאן!"
+    assert cues[2].plaintext == "[surprise 0.71] " + ("Clara: " if ending == "srt" else "") + "wait, what?"
+    assert cues[3].plaintext == "[joy 0.34] " + ("ליאור: " if ending == "srt" else "") + "הוא כבר כאן!"
     assert cues[6].plaintext == "[no evidence]"
 
 
@@ -159,7 +159,7 @@ def test_what_is_said_is_no_markup_in_subtitles(labelled: LabelledTranscript, tm
     assert len(srt.strip().splitlines()) == 3 and not set("<{") & set(srt)
     assert "‹i›a‹/i›" in srt
     assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:00.001\n") and vtt.count("-->") == 1
-    assert "A &lt;b&gt;: &lt;i&gt;a&lt;/i&gt; {\\an8}b 2 00:00:00,000 --&gt; 00:00:09,000 c" in vtt
+    assert "<v A &lt;b&gt;>[sadness 0.59] &lt;i&gt;a&lt;/i&gt; {\\an8}b 2 00:00:00,000 --&gt; 00:00:09,000 c" in vtt
 
 
 # ── CSV ──────────────────────────────────────────────────────────────────────

@@ -212,7 +212,11 @@ def test_two_in_a_cue_speak_in_turn(lines: list[str], expected: list[tuple], rea
         ("a.json", f'[{{"start": 0, "end": {10**400}, "text": ""}}]', "utterance 1: end_s must be a number of seconds"),
         ("a.json", "[" * 200_000, "a.json is not JSON that can be read"),
         ("a.json", "9" * 5000, "a.json is not JSON that can be read"),
-        ("a.txt", "hm", "a.txt is not a transcript that can be read; give one of .srt, .vtt, .ass, .ssa, .json"),
+        (
+            "a.txt",
+            "hm",
+            "give one of .srt, .vtt, .ass, .ssa, .json, .eaf, .TextGrid",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_one_line(name: str, content: str | bytes, message: str, read) -> None:

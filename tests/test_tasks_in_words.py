@@ -272,3 +272,33 @@ def test_sets_and_ratings_cannot_become_compound_labels(
     for run, what in ((sets, "scores any number of"), (rated[0], "gives ratings and no labels")):
         done = analyzed(run, talk, tmp_path, "--labels", "compound")
         assert done.exit_code == 1 and what in done.output
+
+
+def test_tiers_of_praat_are_read_and_said_which(
+    sets: TextRun, talk: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tiers = '"IntervalTier" "Clara" 0 6 2 0 3 "awful , awful you" 3 6 "" "IntervalTier" "phones" 0 6 1 0 6 "AO"'
+    lines = tmp_path / "talk.TextGrid"
+    lines.write_text(f'File type = "ooTextFile"\nObject class = "TextGrid"\n0 6 <exists> 2 {tiers}\n')
+    table = tmp_path / "all.csv"
+    done = analyzed(sets, (talk[0], lines), tmp_path / "out", "--table", str(table))
+    assert done.exit_code == 0, done.output
+    said = capfd.readouterr().err.splitlines()
+    assert "transcript: file talk.TextGrid, tiers Clara" in said and f"→ {table}" in said
+    result = read_json(tmp_path / "out" / "talk.json")
+    Draft202012Validator(SCHEMA).validate(result)
+    (heard,) = result["transcript"]["utterances"]
+    assert (heard["start_s"], heard["end_s"], heard["speaker"], heard["text"]) == (0, 3, "Clara", "awful , awful you")
+    assert table.read_bytes() == (tmp_path / "out" / "talk.csv").read_bytes()
+
+
+def test_one_bad_video_leaves_the_table_of_the_others(sets: TextRun, talk: tuple[Path, Path], tmp_path: Path) -> None:
+    bad, table = tmp_path / "bad.wav", tmp_path / "all.csv"
+    bad.write_bytes(b"RIFF")
+    silent = ["--set", "speech.engine=none", "--modalities", "T", "--offline", "--run", str(sets.folder)]
+    command = ["analyze", str(bad), str(talk[0]), "--table", str(table), *silent]
+    assert CliRunner().invoke(main, command).exit_code == 1
+    with table.open(encoding="utf-8") as file:
+        assert {row["video"] for row in csv.DictReader(file)} == {"talk.wav"}
+    done = CliRunner().invoke(main, [*command, "--skip-existing", "--out", str(tmp_path)])
+    assert done.exit_code == 1 and "emoscribe export" in done.output and len(done.output.splitlines()) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ...core.console import hushed
 from ...core.context import Context, resolve_device
 from ...core.downloads import sha256_of, status
 from ...core.errors import EmoscribeError, UnavailableError
@@ -146,18 +147,14 @@ def pretrained(name: str, kind: Any, folder: Path, optional: tuple[str, ...]) ->
         EmoscribeError: the folder does not hold such a model.
     """
     import torch
-    from transformers.utils import logging
 
-    drawn = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    asked = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
     try:
-        model, found = kind.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True)
+        with hushed():
+            model, found = kind.from_pretrained(folder, **asked)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EmoscribeError(f"feature {name}: {folder} cannot be loaded: {reason}") from None
-    finally:
-        if drawn:
-            logging.enable_progress_bar()
     if missing := sorted(key for key in found["missing_keys"] if not key.startswith(optional)):
         raise EmoscribeError(f"feature {name}: {folder} holds another network's weights (at {missing[0]})")
     return model

@@ -1,4 +1,4 @@
-"""A transcript that somebody already has: subtitles (.srt, .vtt, .ass, .ssa) or JSON."""
+"""A transcript that somebody already has: subtitles (.srt, .vtt, .ass, .ssa), tiers (.eaf, .TextGrid) or JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from pathlib import Path
 
 from ...core.errors import MediaError
 from ...core.text import one_line
-from ...core.timeline import Transcript, Utterance
+from ...core.tiers import SUFFIXES, holds_tiers
+from ...core.timeline import Media, Transcript, Utterance, timed_words
 from .captions import layered, unrolled
+from .spoken_tiers import read_spoken
 from .text_files import name_of, text_of
 from .tools_json import read_json
 
@@ -37,7 +39,10 @@ def read_transcript(path: str | Path, duration_s: float | None = None) -> Transc
     `speaker` and `words`.  Whisper's own JSON is such a file; other tools'
     are read too, see `tools_json`.
 
-    A speaker is who the format names (`<v Clara>`, the ASS name field), or a
+    Of ELAN's and Praat's tiers, those are read that hold what is said, see
+    `core/tiers.py`; `source` names them.
+
+    A speaker is who the format names (`<v Clara>`, the ASS name field, the tier), or a
     `CLARA:` in front of a line.  Two speakers in a cue say it in turn, for as
     long as their words are.  Formatting is taken off; whatever else is in
     pointed brackets stays as it is written.  Captions that roll up or lie in
@@ -58,10 +63,14 @@ def read_transcript(path: str | Path, duration_s: float | None = None) -> Transc
         ".ssa": _read_ass,
         ".json": partial(read_json, duration_s=duration_s),
     }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise MediaError(f"{path} is not a transcript that can be read; give one of {', '.join(readers)}")
-    found, language = reader(path, text_of(path))
+    source, reader = f"file {path.name}", readers.get(path.suffix.lower())
+    if reader is not None:
+        found, language = reader(path, text_of(path))
+    elif holds_tiers(path):
+        found, language, names = read_spoken(path)
+        source += f", tiers {', '.join(names)}"
+    else:
+        raise MediaError(f"{path} is not a transcript that can be read; give one of {', '.join([*readers, *SUFFIXES])}")
     for utterance in found:
         if utterance.end_s < utterance.start_s:
             raise MediaError(
@@ -70,7 +79,7 @@ def read_transcript(path: str | Path, duration_s: float | None = None) -> Transc
     spoken = layered(_with_speakers([u for u in found if u.text]))
     if duration_s:
         spoken = _within(path, spoken, duration_s)
-    return Transcript(_with_lengths(spoken, duration_s), language, f"file {path.name}")
+    return Transcript(_with_lengths(spoken, duration_s), language, source)
 
 
 def _within(path: Path, utterances: Sequence[Utterance], duration_s: float) -> list[Utterance]:
@@ -94,6 +103,22 @@ def _within(path: Path, utterances: Sequence[Utterance], duration_s: float) -> l
         for utterance in utterances
         if utterance.start_s < duration_s
     ]
+
+
+def inside(said: Transcript, media: Media) -> Transcript:
+    """What is said in the stretch of a recording that is meant; a word belongs where its middle lies."""
+    begin_s, until_s = media.start_s, media.until_s
+    utterances = []
+    for each in said.utterances:
+        if begin_s <= each.start_s and each.end_s <= until_s:
+            utterances.append(each)
+            continue
+        words = tuple(w for w in timed_words(each) if begin_s <= (w.start_s + w.end_s) / 2 < until_s)
+        if words:
+            text = " ".join(word.text for word in words)
+            times = {"start_s": max(each.start_s, begin_s), "end_s": min(each.end_s, until_s)}
+            utterances.append(replace(each, **times, text=text, words=words))
+    return replace(said, utterances=tuple(utterances))
 
 
 # ── SubRip and WebVTT ────────────────────────────────────────────────────────

@@ -6,13 +6,14 @@ import { el, percent } from "./dom.js";
 // Units that never get this strong are named, not drawn.
 const DRAWN_FROM = 0.2;
 
-export const personName = (person) => `person ${person}`;
+/** What somebody is called who is seen: as they are called when they speak, where that is known. */
+export const personName = (person, speaker) => speaker ?? `person ${person}`;
 
 /** Curves of one person's units, with a button for each other person. */
 export function unitCurves(clock, faces) {
   const place = el("div", {});
   const buttons = faces.people.map((person) =>
-    el("button", { type: "button", onclick: () => show(person) }, personName(person.person)),
+    el("button", { type: "button", onclick: () => show(person) }, personName(person.person, person.speaker)),
   );
 
   function show(person) {
@@ -54,7 +55,7 @@ export function faceBoxes(clock, faces, media) {
   const frames = faces.people.map((person) => ({
     person,
     gap_s: 1.5 * usualStep(person.times_s),
-    node: el("div", { class: "box", hidden: true }, faces.people.length > 1 && personName(person.person)),
+    node: el("div", { class: "box", hidden: true }, faces.people.length > 1 && personName(person.person, person.speaker)),
   }));
   const draw = (time_s) => {
     for (const { person, gap_s, node } of frames) {

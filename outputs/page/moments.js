@@ -39,7 +39,7 @@ function momentItem(clock, transcript, segment, tints) {
       el("time", {}, clockTime(segment.start_s, true)),
       el("time", { class: "until" }, clockTime(segment.end_s, true)),
     ),
-    el("div", { class: "said" }, spoken(segment), cues(segment)),
+    el("div", { class: "said" }, spoken(segment), cues(transcript, segment)),
     el("div", { class: "read" }, verdict(transcript, segment, tints)),
   );
 }
@@ -52,9 +52,11 @@ function spoken(segment) {
   ];
 }
 
-function cues(segment) {
+function cues(transcript, segment) {
+  const followed = transcript.tracks?.faces.people ?? [];
+  const named = (person) => personName(person, followed.find((face) => face.person === +person)?.speaker);
   const people = Object.entries(segment.faces);
-  const faces = people.length > 1 ? people.map(([person, words]) => [personName(person), words]) : [];
+  const faces = people.length > 1 ? people.map(([person, words]) => [named(person), words]) : [];
   const rows = [...(faces.length ? faces : [["face", segment.face]]), ["voice", segment.voice]].filter(
     ([, words]) => words,
   );
