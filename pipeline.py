@@ -32,7 +32,7 @@ from .extractors.finding import media_files
 from .extractors.live import LiveCues
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
-from .extractors.speech.diarization import check_several
+from .extractors.speakers.turns import check_several
 from .extractors.store import CueStore
 from .llm.plan import Plan, make_plan
 from .llm.settings import AnalyzeSettings, analyze_settings
@@ -261,6 +261,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
         tracks=face_tracks(cues.face, _UNIT_NAMES) if cues.face is not None else None,
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
+        transcript=cues.transcript,
     )
 
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import READING, Terminal, WithEngines, formats_option, options, out_option, plan_of, terminal
+from .options import READING, TABLE, Terminal, WithEngines, formats_option, options, out_option, plan_of, terminal
 from .parameters import FILE
 
 if TYPE_CHECKING:
     from ..core.timeline import LabelledTranscript
-    from ..outputs import Writer
+    from ..outputs import Table, Writer
     from ..pipeline import Session
 
 FILES = options(
     out_option("DIR", "Write files here.  [default: only print]"),
     formats_option("json,srt,html"),
+    TABLE,
     click.option("-r", "--recursive", is_flag=True, help="Of a folder, also what is in the folders in it."),
     click.option("--skip-existing", is_flag=True, help="Leave out videos whose files are all in --out already."),
 )
@@ -37,11 +38,12 @@ def command(ctx: click.Context, videos: tuple[Path, ...], quiet: bool, **given: 
     """Label what happens in each VIDEO over time, and print it.
 
     A VIDEO is a file, a folder or a pattern like 'clips/*.mp4'; sound files
-    and pictures work too.  Without --out and --store nothing is written.
+    and pictures work too.  Without --out, --table and --store
+    nothing is written.
     """
     with terminal(ctx.obj, quiet) as place:
         from ..extractors.finding import media_files
-        from ..extractors.speech.diarization import check_several
+        from ..extractors.speakers.turns import check_several
         from ..pipeline import Session
 
         _check_together(ctx)
@@ -49,12 +51,13 @@ def command(ctx: click.Context, videos: tuple[Path, ...], quiet: bool, **given: 
         if given["transcript"] is not None and len(found) > 1:
             raise click.UsageError("--transcript goes with one video")
         batch = Batch(found, place, _writer(given), given)
+        table = _table(given)
         todo = batch.readable(batch.not_there_yet(found))
         if todo:
             plan, context = plan_of(given, place)
             check_several(plan.settings.speech.speakers, len(todo))
-            with Session(plan, context) as session:
-                batch.analyze(todo, session)
+            with Session(plan, context) as session, table or nullcontext():
+                batch.analyze(todo, session, table)
         if batch.failed:
             analysed = len(found) - len(batch.failed)
             names = ", ".join(map(str, batch.failed))
@@ -76,6 +79,10 @@ def _check_together(ctx: click.Context) -> None:
     }
     for option in (option for option, chosen in about_files.items() if chosen and given["out"] is None):
         raise SettingsError(f"{option} is about files, and without --out none are written; give --out DIR too")
+    if given["table"] is not None and given["skip_existing"]:
+        raise SettingsError(
+            "--table lacks what --skip-existing leaves out; make it of the results: emoscribe export --table FILE *.json"
+        )
     begin_s, end_s = given["start_s"], given["end_s"]
     if end_s is not None and end_s <= (begin_s or 0.0):
         raise SettingsError(f"--to {end_s:g} s is not after --from {begin_s or 0:g} s; give a later time")
@@ -85,6 +92,12 @@ def _writer(given: dict[str, Any]) -> Writer | None:
     from ..outputs import Writer
 
     return Writer(given["out"], given["formats"].split(",")) if given["out"] is not None else None
+
+
+def _table(given: dict[str, Any]) -> Table | None:
+    from ..outputs import Table
+
+    return Table(given["table"]) if given["table"] is not None else None
 
 
 class Batch:
@@ -121,14 +134,22 @@ class Batch:
                 found.append(video)
         return found
 
-    def analyze(self, videos: list[Path], session: Session) -> None:
-        """Analyse each, print what comes out, and write its files."""
+    def analyze(self, videos: list[Path], session: Session, table: Table | None) -> None:
+        """Analyse each, print what comes out, and write its files; all moments go into the table."""
         choices = list(session.plan.choices)
         for number, video in enumerate(videos, 1):
             if len(videos) > 1:
                 self._place.bars.heading = f"file {number} of {len(videos)}"
             with self._tried(video):
-                self._show(video, self._result(video, session, choices))
+                result = self._result(video, session, choices)
+                self._show(video, result)
+                if table is not None:
+                    table.add(result)
+                if self._writer is not None:
+                    written = self._writer.write(result, self._names[video])
+                    self._place.note("→ " + "  ".join(map(str, written)))
+        if table is not None:
+            self._place.note(f"→ {self._given['table']}")
 
     @contextmanager
     def _tried(self, video: Path) -> Iterator[None]:
@@ -162,6 +183,3 @@ class Batch:
             self._place.say(f"\n{video}")
         for segment in result.segments:
             self._place.say(segment_line(segment, width))
-        if self._writer is not None:
-            written = self._writer.write(result, self._names[video])
-            self._place.note("→ " + "  ".join(map(str, written)))

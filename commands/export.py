@@ -1,4 +1,4 @@
-"""`emoscribe export`: other files from a kept result."""
+"""`emoscribe export`: other files from kept results."""
 
 from __future__ import annotations
 
@@ -6,19 +6,33 @@ from pathlib import Path
 
 import click
 
-from .options import formats_option, out_option, terminal
+from .options import TABLE, formats_option, out_option, terminal
 from .parameters import FILE
 
 
 @click.command("export")
-@click.argument("result", metavar="RESULT.json", type=FILE)
-@formats_option("srt,html")
+@click.argument("results", nargs=-1, required=True, metavar="RESULT.json...", type=FILE)
+@formats_option(None, shown="srt,html; with --table none")
 @out_option("DIR", "Write files here.  [default: beside the result]")
+@TABLE
 @click.pass_obj
-def command(debug: bool, result: Path, formats: str, out: Path | None) -> None:
-    """Write other files from the JSON that `analyze` wrote, without looking at the video again."""
+def command(debug: bool, results: tuple[Path, ...], formats: str | None, out: Path | None, table: Path | None) -> None:
+    """Write other files from the JSON that `analyze` wrote, without looking at the videos again."""
     with terminal(debug) as place:
-        from ..outputs import Writer, read_result
+        from ..outputs import Table, Writer, read_result
 
-        for path in Writer(out or result.parent, formats.split(",")).write(read_result(result)):
-            place.say(str(path))
+        wanted = formats.split(",") if formats is not None else [] if table is not None else ["srt", "html"]
+        folders = {path: out or path.parent for path in results}
+        writers = {folder: Writer(folder, wanted) for folder in dict.fromkeys(folders.values()) if wanted}
+        combined = Table(table) if table is not None else None
+        transcripts = {path: read_result(path) for path in results}
+        if combined is not None:
+            for transcript in transcripts.values():
+                combined.add(transcript)
+            combined.write()
+            place.say(str(table))
+        for path, folder in folders.items() if wanted else ():
+            writer = writers[folder]
+            # Of two videos with one name, the results have two.
+            for written in writer.write(transcripts[path], writer.name_for(path)):
+                place.say(str(written))

@@ -64,13 +64,17 @@ def out_option(metavar: str, help: str, *, required: bool = False) -> Callable:
     return click.option("-o", "--out", type=FILE, required=required, metavar=metavar, help=help)
 
 
-def formats_option(default: str) -> Callable:
-    """Which files are written."""
+def formats_option(default: str | None, shown: str | bool = True) -> Callable:
+    """Which files are written.
+
+    Args:
+        shown: the default in words, where it is not one.
+    """
     return click.option(
         *("-f", "--formats"),
         cls=FormatsOption,
         default=default,
-        show_default=True,
+        show_default=shown,
         metavar="NAME[,NAME]",
         shell_complete=parameters.formats,
     )
@@ -101,8 +105,16 @@ STRETCH = options(
 
 # Who hears: settings that are asked for often.
 HEARING = options(
-    click.option("--transcript", type=FILE, help="Subtitles (.srt, .vtt, .ass) or JSON instead of recognised speech."),
-    click.option("--speakers", metavar="seen|FILE", help="Who says it: whose mouth moves, or an RTTM or JSON file."),
+    click.option(
+        "--transcript",
+        type=FILE,
+        help="What is said, instead of hearing it: .srt, .vtt, .ass, .eaf, .TextGrid, .json.",
+    ),
+    click.option(
+        "--speakers",
+        metavar="HOW|FILE",
+        help="Who says it: voices, seen (whose mouth moves), none, or RTTM or JSON.",
+    ),
     click.option("--language", metavar="CODE", help="What is spoken, as in en.  [default: what is heard]"),
     click.option("--model", metavar="SIZE", help="Of Whisper: base, small, turbo, ..., or a folder."),
 )
@@ -143,6 +155,9 @@ CORPUS = options(
 
 # The same where a corpus is only one of the things there may be.
 PERHAPS_CORPUS = options(click.option("--data", metavar="DIR", help=f"Of a corpus: {DATA}"), FOLDS)
+
+
+TABLE = click.option("--table", type=FILE, metavar="FILE.csv", help="Write all moments to one table too.")
 
 
 class WithEngines(click.Command):

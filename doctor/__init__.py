@@ -44,7 +44,7 @@ def examine(offline: bool = False) -> Iterator[str]:
         yield _asked("model", name, lambda n=name: _run(n, offline))
     yield ""
     yield "config default would choose:"
-    for kind in ("speech", "face"):
+    for kind in ("speech", "face", "speakers"):
         yield _asked(kind, "auto", lambda k=kind: choose(k, _settings(k, AUTOMATIC), context)[1])
     yield ""
     for command, configs in _configs().items():
@@ -123,7 +123,7 @@ def _asked(signal: str, name: str, ask: Callable[[], Any]) -> str:
     except EmoscribeError as error:
         mark, answer = MISSING, error
     said = " ".join(str(answer).split()).removesuffix(" (as asked)")
-    return f"{mark} {signal:7} {name:14} {said}"
+    return f"{mark} {signal:8} {name:14} {said}"
 
 
 # ── configs ──────────────────────────────────────────────────────────────────

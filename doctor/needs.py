@@ -20,6 +20,7 @@ from ..extractors.perceive import modalities_for
 from ..extractors.registry import Kind, Need
 from ..extractors.registry import needs_of as engine_needs
 from ..extractors.settings import PerceiveSettings
+from ..extractors.speakers.turns import AUTO, VOICES
 from ..llm.run import find_run
 from ..llm.settings import AnalyzeSettings
 
@@ -90,6 +91,7 @@ def _perceiving(settings: PerceiveSettings | FinetuneSettings | BaselineSettings
         "speech": bool(set(letters) & set("TA")),
         "face": "V" in letters,
         "voice": "A" in letters,
+        "speakers": isinstance(settings, AnalyzeSettings) and settings.speech.speakers in (AUTO, VOICES),
     }
     return [need for kind, so in kinds.items() if so for need in engine_needs(kind, getattr(settings, kind))]
 

@@ -101,7 +101,7 @@ def as_perceived_for(run: TextRun, asked: AnalyzeSettings) -> AnalyzeSettings:
     for name, trained in own.items():
         section = getattr(asked, name)
         own[name] = trained.model_copy(update={key: getattr(section, key) for key in section.model_fields_set})
-    return asked.model_copy(update=own)
+    return asked.model_copy(update=own).for_corpora()
 
 
 @contextmanager

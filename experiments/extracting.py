@@ -14,7 +14,7 @@ from ..corpora.registry import read_corpus
 from ..extractors.batch import cues_of
 from ..extractors.finding import media_files
 from ..extractors.perceive import decide
-from ..extractors.speech.diarization import check_several
+from ..extractors.speakers.turns import check_several
 from ..llm.run import find_run
 from ..llm.settings import AnalyzeSettings
 from .clips import as_perceived_for, unpublished
@@ -41,7 +41,7 @@ def extraction_settings(
     asked = load(AnalyzeSettings, config, assignments, model__run=run, modalities=modalities)
     if config is None:
         asked = as_perceived_for(find_run(asked.model.run), asked)
-    return decide(asked, context)
+    return decide(asked.for_corpora(), context)
 
 
 def extract(

@@ -102,7 +102,7 @@ def _perceived(
         face=settings.face,
         voice=settings.voice,
     )
-    decided, _ = decide(asked, context)
+    decided, _ = decide(asked.for_corpora(), context)
     alone = replace(context, progress=unwatched)
     with_media = [clip for clip in clips if clip.media is not None]
     with Engines(context) as engines:

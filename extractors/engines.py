@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ..core.context import Context
-from .registry import ENGINES, FaceEngine, Kind, SpeechEngine, VoiceEngine, engine_spec
-from .settings import FaceSettings, SpeechSettings, VoiceSettings
+from .registry import ENGINES, FaceEngine, Kind, SpeakersEngine, SpeechEngine, VoiceEngine, engine_spec
+from .settings import FaceSettings, SpeakerSettings, SpeechSettings, VoiceSettings
 
 # Settings that are seen to around the engine, and so are no reason to load it anew.
-_AROUND = {"sampling_fps", "speakers"}
+_AROUND = {"sampling_fps", "speakers", "count", "names"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,10 @@ class Engines:
     def voice(self, settings: VoiceSettings) -> VoiceEngine:
         """Who measures voices; see `speech`."""
         return self._get("voice", settings)
+
+    def speakers(self, settings: SpeakerSettings) -> SpeakersEngine:
+        """Who tells voices apart; see `speech`."""
+        return self._get("speakers", settings)
 
     def _get(self, kind: Kind, settings: Any) -> Any:
         asked = settings.model_dump(exclude=_AROUND)

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.context import DEFAULT, Context
-from ..core.errors import SettingsError, UnavailableError
+from ..core.errors import UnavailableError
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import registry
 from .engines import Engines
 from .face.track import FaceTracker
 from .features.sequences import sequences_of
 from .features.settings import FEATURES, FeatureSettings
-from .media import sha256_of
 from .settings import FaceSettings, PerceiveSettings
 from .sources import FileSource
-from .speech import diarization, subtitles, talking
-from .speech.talking import SEEN
+from .speakers import naming
+from .speakers.turns import SEEN
+from .speech import subtitles
 from .speech.transcribe import describe as describe_speech
 from .speech.transcribe import transcribe
 from .store import kept
@@ -58,8 +58,12 @@ def decide(settings: P, context: Context, transcript: str | Path | None = None) 
     if "A" in settings.modalities:
         voice, _ = registry.choose("voice", settings.voice, context)
         settings = settings.model_copy(update={"voice": voice})
+    if set(settings.modalities) & set("TA"):
+        speakers, why = naming.decide_speakers(settings.speakers, settings.speech.speakers, context)
+        settings = settings.model_copy(update={"speakers": speakers})
+        choices += [f"speakers: {why}"] if why else []
     if settings.speech.speakers == SEEN:
-        _require_sight(settings)
+        naming.require_sight(settings)
     return settings, choices
 
 
@@ -73,31 +77,13 @@ def _who_looks(settings: PerceiveSettings, context: Context) -> tuple[FaceSettin
         return settings.face.model_copy(update={"engine": registry.SWITCHED_OFF}), f"nobody looks ({error})"
 
 
-def _require_sight(settings: PerceiveSettings) -> None:
-    """Raises:
-    SettingsError: with these settings no mouth is seen to move.
-    """
-    if "V" not in settings.modalities or settings.face.engine == "none":
-        raise SettingsError(
-            f"speech.speakers: {SEEN} needs the faces, which are not looked at; "
-            "add V to the modalities and have a face engine, or give an RTTM or JSON file"
-        )
-    fps = settings.face.sampling_fps
-    if fps != "auto" and fps < talking.MIN_SAMPLING_FPS:
-        raise SettingsError(
-            f"speech.speakers: {SEEN} needs {talking.MIN_SAMPLING_FPS:g} frames a second or more, "
-            f"{settings.face.engine} on {settings.face.device} looks at {fps:g}; set face.sampling_fps, "
-            "or give an RTTM or JSON file"
-        )
-
-
 def check_given(source: FileSource, settings: PerceiveSettings, transcript: str | Path | None = None) -> None:
     """Read what is given beside a recording, which is better known to be wrong before anything is loaded.
 
     Raises:
         MediaError: the transcript, or the file that tells who speaks, is none or of another recording.
     """
-    _turns(source, settings)
+    naming.turns_from_file(source, settings)
     if transcript is not None:
         subtitles.read_transcript(transcript, source.media.duration_s)
 
@@ -129,7 +115,11 @@ def perceive(
         looking = pool.submit(_look, source, settings, engines, context)
         said, voices, heard = _listen(source, settings, engines, context, transcript, looking)
         faces, seen = looking.result()
-    return Cues(source.media, said, faces, voices, provenance=_tracks_of(source.media) | heard | seen)
+    faces_of = naming.faces_of_speakers(said, faces, source, context)
+    if "speakers" in heard:
+        heard["speakers"]["faces"] = dict(faces_of)
+    provenance = _tracks_of(source.media) | heard | seen
+    return Cues(source.media, said, faces, voices, faces_of=faces_of, provenance=provenance)
 
 
 def _tracks_of(media: Media) -> dict[str, Any]:
@@ -243,13 +233,10 @@ def _listen(
     if not set(settings.modalities) & set("TA") or (settings.speech.engine == "none" and given is None):
         return None, None, {}
     # Read first, since hearing takes long.
-    turns = _turns(source, settings)
+    turns = naming.turns_from_file(source, settings)
     said, provenance = _heard(source, settings, engines, context, given)
-    if turns is not None:
-        said = diarization.name_speakers(said, turns)
-    elif settings.speech.speakers == SEEN and source.media.has_audio:
-        said = _seen_talking(said, source, looking.result()[0], context)
-    provenance |= _named_by(said, settings)
+    said, named = naming.named(said, turns, source, settings, engines, context, lambda: looking.result()[0])
+    provenance |= named
     if "A" not in settings.modalities or settings.voice.engine == "none" or not source.media.has_audio:
         return said, None, provenance
     began = time.perf_counter()
@@ -295,43 +282,6 @@ def _heard(
         about = {"missing": "the file has no sound"}
         said = Transcript((), language=None, source="no sound")
     return said, {"speech": about | _took(began)}
-
-
-def _turns(source: FileSource, settings: PerceiveSettings) -> tuple[diarization.Turn, ...] | None:
-    """Who speaks when, where a file tells."""
-    if settings.speech.speakers in (None, SEEN):
-        return None
-    return diarization.read_turns(str(settings.speech.speakers), Path(source.media.path).stem)
-
-
-def _seen_talking(said: Transcript, source: FileSource, faces: FaceTrack | None, context: Context) -> Transcript:
-    if faces is None or all(utterance.speaker for utterance in said.utterances):
-        return said
-    about = {"step_s": talking.STEP_S}
-    loud = kept(
-        context.store,
-        source.media.sha256,
-        "loudness",
-        about | source.read_as("audio"),
-        lambda: talking.loudness(source.sound()),
-        source.interval,
-    )
-    return talking.name_speakers(said, faces, loud)
-
-
-def _named_by(said: Transcript, settings: PerceiveSettings) -> dict[str, Any]:
-    """Where the speakers came from, and how many utterances have one."""
-    named = sum(utterance.speaker is not None for utterance in said.utterances)
-    asked = settings.speech.speakers
-    if asked == SEEN:
-        about = talking.describe()
-    elif asked is not None:
-        about = {"source": f"file {Path(asked).name}", "sha256": sha256_of(asked)}
-    elif named:
-        about = {"source": "transcript"}
-    else:
-        return {}
-    return {"speakers": about | {"named": named, "of": len(said.utterances)}}
 
 
 def _took(began: float) -> dict[str, float]:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from .face.track import Seen, Vocabulary
     from .media import Frame
     from .sources import Sound
+    from .speakers.voiceprints import Voiceprints
     from .speech.vad import Stretch
 
-Kind = Literal["speech", "face", "voice"]
+Kind = Literal["speech", "face", "voice", "speakers"]
 
 # Where each engine's `SPEC` is; loaded when it is asked for, since libraries take seconds to import.
 ENGINES: Mapping[Kind, dict[str, str]] = {
@@ -36,6 +37,7 @@ ENGINES: Mapping[Kind, dict[str, str]] = {
     },
     "face": {"py-feat": ".face.pyfeat", "landmarker": ".face.landmarker"},
     "voice": {"opensmile": ".voice.opensmile"},
+    "speakers": {"voices": ".speakers.voices"},
 }
 
 
@@ -69,6 +71,7 @@ AUTO: Mapping[Kind, tuple[Rung, ...]] = {
     ),
     "face": (Rung("py-feat", "cuda"), Rung("landmarker", "cpu"), Rung("py-feat", "cpu")),
     "voice": (Rung("opensmile", "cpu"),),
+    "speakers": (Rung("voices", "cpu"),),
 }
 
 # What packages carry, which is the same everywhere.  Small packages vanish, so
@@ -138,6 +141,12 @@ class FaceEngine(Protocol):
 class VoiceEngine(Protocol):
     def measure(self, sound: Sound, transcript: Transcript) -> VoiceTrack:
         """The voice of each utterance: a row each, in their order."""
+        ...
+
+
+class SpeakersEngine(Protocol):
+    def voiceprints(self, sound: Sound) -> Voiceprints:
+        """How somebody sounds, along all the speech of one recording."""
         ...
 
 

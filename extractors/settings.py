@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from ..core.errors import SettingsError
 from ..core.settings import Device, Settings
 from .media.settings import MediaSettings
 from .registry import Kind, names_of
+from .speakers.turns import AUTO, NOBODY, VOICES
 
 
 class SpeechSettings(Settings):
@@ -30,8 +31,14 @@ class SpeechSettings(Settings):
     """Windows of speech that Whisper decodes at a time; the words are the same."""
     threads: int | None = Field(default=None, ge=1)
     """Threads that faster-whisper has on a CPU; null is OMP_NUM_THREADS, or else one a core, four at most."""
-    speakers: Literal["seen"] | str | None = None
-    """Who says it: an RTTM or JSON file of turns, `seen` for the face whose mouth moves; null for the transcript's."""
+    speakers: Literal["auto", "voices", "seen", "none"] | str = "auto"
+    """Who says it: `voices`, `seen` for whose mouth moves, `none` for what the transcript says, or an RTTM or JSON
+    file of turns; `auto` is `voices` where the transcript names nobody and there are several."""
+
+    @field_validator("speakers", mode="before")
+    @classmethod
+    def _none_is_nobody(cls, given: str | None) -> str:
+        return "none" if given is None else given
 
     @field_validator("engine")
     @classmethod
@@ -79,11 +86,30 @@ class VoiceSettings(Settings):
         return _known("voice", name)
 
 
+class SpeakerSettings(Settings):
+    """How speakers are told apart by voice, and what they are called."""
+
+    engine: str = Field(default="auto", json_schema_extra=lambda schema: schema.update(enum=[*names_of("speakers")]))
+    """Who tells voices apart; `auto` is the best that this machine has, or nobody."""
+    model: str = "campplus"
+    """`campplus`, or an ONNX file that makes a vector of samples (1, N) or of 80 log-mel bands (1, T, 80)."""
+    count: int | None = Field(default=None, ge=1, le=32)
+    """How many people speak; null to have that found out."""
+    names: Mapping[str, str] = Field(default_factory=dict)
+    """What somebody is called instead, by `speaker 1`, `person 2` or the name in a file."""
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, name: str) -> str:
+        return _known("speakers", name)
+
+
 # Of each kind of engine.
-SETTINGS: Mapping[Kind, type[SpeechSettings | FaceSettings | VoiceSettings]] = {
+SETTINGS: Mapping[Kind, type[SpeechSettings | FaceSettings | VoiceSettings | SpeakerSettings]] = {
     "speech": SpeechSettings,
     "face": FaceSettings,
     "voice": VoiceSettings,
+    "speakers": SpeakerSettings,
 }
 
 
@@ -95,12 +121,19 @@ class PerceiveSettings(Settings):
     speech: SpeechSettings = SpeechSettings()
     face: FaceSettings = FaceSettings()
     voice: VoiceSettings = VoiceSettings()
+    speakers: SpeakerSettings = SpeakerSettings()
     media: MediaSettings = MediaSettings()
 
     @model_validator(mode="after")
     def _known_modalities(self) -> PerceiveSettings:
         check_modalities(self.modalities)
         return self
+
+    def for_corpora(self) -> Self:
+        """The same without comparing voices: a corpus says itself who speaks in a clip."""
+        if self.speech.speakers not in (AUTO, VOICES):
+            return self
+        return self.model_copy(update={"speech": self.speech.model_copy(update={"speakers": NOBODY})})
 
 
 def check_modalities(letters: str) -> None:

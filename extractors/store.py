@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 
@@ -22,9 +22,10 @@ from ..core.context import Store
 from ..core.errors import EmoscribeError
 from ..core.files import atomic_path, check_folder, make_folder
 from ..core.timeline import FaceTrack, Media, Sequence, Transcript, UnitScale, Utterance, VoiceTrack, Word
+from .speakers.voiceprints import Voiceprints
 
-Part = Media | Transcript | FaceTrack | VoiceTrack | Sequence
-_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in (Media, Transcript, FaceTrack, VoiceTrack, Sequence)}
+Part = Media | Transcript | FaceTrack | VoiceTrack | Sequence | Voiceprints
+_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Part)}
 
 # The whole file is an interval like any other, without an end.
 WHOLE = (0.0, float("inf"))

@@ -3,7 +3,18 @@
 from .formats import FORMATS, Format
 from .lines import segment_line
 from .schema import read_result
+from .tables import Table
 from .tracks import face_tracks
 from .write import Writer, save, write_outputs
 
-__all__ = ["FORMATS", "Format", "Writer", "face_tracks", "read_result", "save", "segment_line", "write_outputs"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Table",
+    "Writer",
+    "face_tracks",
+    "read_result",
+    "save",
+    "segment_line",
+    "write_outputs",
+]

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from ..core.errors import SettingsError
 from ..core.files import dumps
 from ..core.timeline import LabelledTranscript
+from .boris import boris_csv
+from .elan import eaf
+from .emotionml import emotionml
+from .frames import openface_csv, pyfeat_csv
+from .people import people_csv
+from .praat import textgrid
 from .report import report_page
-from .subtitles import srt, vtt
+from .speech import ctm, rttm
+from .spreadsheet import xlsx
+from .subtitles import ass, srt, vtt
 from .tables import moments_csv
+from .video import burnt, subtitled
+
+Content: TypeAlias = str | bytes | Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -20,12 +32,12 @@ class Format:
 
     Attributes:
         suffix: with its dot; `.boris.csv`.
-        write: the content, as text or as bytes.  It is given the folder that the file will lie in, since some
-            formats refer to the video by a path from there.
+        write: the content, as text or as bytes; of what is too long to hold, what writes it to a path.  It is
+            given the folder that the file will lie in, since some formats refer to the video by a path from there.
     """
 
     suffix: str
-    write: Callable[[LabelledTranscript, Path], str | bytes]
+    write: Callable[[LabelledTranscript, Path], Content]
 
 
 # In the order in which help and errors list them.
@@ -35,6 +47,19 @@ FORMATS: dict[str, Format] = {
     "vtt": Format(".vtt", vtt),
     "csv": Format(".csv", moments_csv),
     "html": Format(".html", report_page),
+    "ass": Format(".ass", ass),
+    "eaf": Format(".eaf", eaf),
+    "textgrid": Format(".TextGrid", textgrid),
+    "rttm": Format(".rttm", rttm),
+    "ctm": Format(".ctm", ctm),
+    "emotionml": Format(".emotionml", emotionml),
+    "xlsx": Format(".xlsx", xlsx),
+    "boris": Format(".boris.csv", boris_csv),
+    "people": Format(".people.csv", people_csv),
+    "frames": Format(".frames.csv", pyfeat_csv),
+    "openface": Format(".openface.csv", openface_csv),
+    "video": Format(".labelled.mp4", subtitled),
+    "video-burnt": Format(".burnt.mp4", burnt),
 }
 
 

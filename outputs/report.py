@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -21,7 +20,8 @@ from urllib.parse import quote
 from ..core.files import plain
 from ..core.text import ends, one_line
 from ..core.timeline import LabelledTranscript, Media
-from .tracks import thin
+from .paths import path_from
+from .tracks import blink_rates, thin
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -62,7 +62,7 @@ def report_page(transcript: LabelledTranscript, folder: str | Path) -> str:
         "has_time": media.duration_s > 0 and bool(transcript.segments),
         "faces": bool(_people(transcript)),
         "provenance": [
-            (part, list(_flat(value))) for part, value in {"file": _file(media), **transcript.provenance}.items()
+            (part, list(flat(value))) for part, value in {"file": _file(media), **transcript.provenance}.items()
         ],
         "style": style,
         "script": script,
@@ -175,6 +175,9 @@ def _facts(transcript: LabelledTranscript) -> str:
     else:
         facts.append("sound only")
     facts.append(f"{count:,} moment" + "s" * (count != 1))
+    if _people(transcript):
+        rates = blink_rates(transcript.tracks or {})
+        facts += [f"person {person} blinks {rate:.0f} times a minute" for person, rate in rates.items()]
     if transcript.range is not None:
         facts.append(f"rated from {ends(transcript.range)}")
     else:
@@ -215,10 +218,8 @@ def _player(media: Media) -> str:
 def _sources(media: Media, folder: Path) -> Iterator[str]:
     """Where the page looks for the file: where it was, and next to itself."""
     path = Path(media.path).resolve()
-    try:
-        yield quote(Path(os.path.relpath(path, folder.resolve())).as_posix(), errors="surrogateescape")
-    except ValueError:  # another drive
-        yield path.as_uri()
+    from_here = path_from(folder, path)
+    yield quote(from_here, errors="surrogateescape") if from_here is not None else path.as_uri()
     yield quote(path.name, errors="surrogateescape")
 
 
@@ -226,11 +227,11 @@ def _people(transcript: LabelledTranscript) -> list[dict[str, Any]]:
     return ((transcript.tracks or {}).get("faces") or {}).get("people") or []
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Settings and the like as lines: dotted name, value."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+            yield from flat(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, (list, tuple)):
         yield name, ", ".join(map(_said, value)) or "none"
     else:

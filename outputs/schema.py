@@ -9,7 +9,7 @@ from typing import Any
 from ..core.errors import MediaError
 from ..core.files import read_json
 from ..core.labels import CUSTOM, LABEL_SETS
-from ..core.timeline import JSON_VERSION, LabelledTranscript, Media, Moment, Segment
+from ..core.timeline import JSON_VERSION, LabelledTranscript, Media, Moment, Segment, Transcript, Utterance, Word
 
 
 def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
@@ -35,6 +35,7 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
         tracks=value.get("tracks"),
         thresholds=value.get("thresholds", {}),
         range=None if scale is None else (scale[0], scale[1]),
+        transcript=_transcript(value["transcript"]) if "transcript" in value else None,
     )
 
 
@@ -56,3 +57,11 @@ def _segment(value: Mapping[str, Any]) -> Segment:
     moment["faces"] = {int(person): words for person, words in moment["faces"].items()}
     given = tuple(value["labels"]) if "labels" in value else None
     return Segment(Moment(**moment), value["scores"], given, value.get("rating"))
+
+
+def _transcript(value: Mapping[str, Any]) -> Transcript:
+    utterances = (
+        Utterance(**{**utterance, "words": tuple(Word(**word) for word in utterance["words"])})
+        for utterance in value["utterances"]
+    )
+    return Transcript(tuple(utterances), value["language"], value["source"])

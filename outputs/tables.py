@@ -1,56 +1,164 @@
-"""Tables that spreadsheets and statistics programs open."""
+"""Tables that spreadsheets and statistics programs open: a row a moment, and one table of many videos."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from ..core.text import one_line
+from ..core.errors import SettingsError
+from ..core.files import make_folder, write_text
+from ..core.text import ends, one_line
 from ..core.timeline import LabelledTranscript, Segment
+
+# A number and how many places behind the point are told of it, a text, or nothing.
+Cell = tuple[float, int] | str | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table, a mapping from its columns a row; a column that a row lacks is empty."""
+
+    columns: Sequence[str]
+    rows: Sequence[Mapping[str, Cell]]
 
 
 def moments_csv(transcript: LabelledTranscript, folder: Path) -> str:
+    """One row a moment."""
+    return as_csv(moments_of(transcript))
+
+
+def moments_of(transcript: LabelledTranscript) -> Sheet:
     """One row a moment, a column a label with its score, or one with the rating.
 
     What was read is empty where there is no evidence.
     """
+    answers = ["rating"] if transcript.range is not None else ["label"]
+    if transcript.thresholds:
+        answers.append("labels")
+    about = ["video", "start_s", "end_s", "speaker", "text", "face", "voice", "evidence", *answers]
+    scores = {label: f"score_{label}" if label in about else label for label in transcript.labels}
+    video = video_of(transcript)
+    rows = [{"video": video, **_row(segment, scores)} for segment in transcript.segments]
+    return Sheet([*about, *scores.values()], rows)
+
+
+def video_of(transcript: LabelledTranscript) -> str:
+    """The file's name, by which a table says what it is about."""
+    return Path(transcript.media.path).name
+
+
+def as_csv(sheet: Sheet) -> str:
+    """With a header; no cell is a formula."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    answer = {"rating": _rating} if transcript.range is not None else {"label": _label}
-    if transcript.thresholds:
-        answer["labels"] = _labels
-    about = ["start_s", "end_s", "speaker", "text", "face", "voice", "evidence"]
-    writer.writerow([*about, *answer, *map(_cell, transcript.labels)])
-    for segment in transcript.segments:
-        moment = segment.moment
-        writer.writerow(
-            [
-                f"{moment.start_s:.3f}",
-                f"{moment.end_s:.3f}",
-                *map(_cell, (moment.speaker, moment.text, moment.face, moment.voice)),
-                moment.evidence,
-                *("" if moment.evidence == "none" else cell(segment) for cell in answer.values()),
-                *(f"{segment.scores[label]:.6f}" for label in transcript.labels),
-            ]
-        )
+    writer.writerow(map(_shown, sheet.columns))
+    for row in sheet.rows:
+        writer.writerow([_shown(row.get(column)) for column in sheet.columns])
     return table.getvalue()
 
 
-def _label(segment: Segment) -> str:
-    return _cell(segment.label)
+def _row(segment: Segment, scores: Mapping[str, str]) -> dict[str, Cell]:
+    """
+    Args:
+        scores: by label, the column of its score.
+    """
+    moment = segment.moment
+    answer: dict[str, Cell] = {}
+    if moment.evidence != "none":
+        answer = {"label": segment.label, "labels": "|".join(map(one_line, segment.given or ()))}
+        if segment.rating is not None:
+            answer = {"rating": (segment.rating, 6)}
+    return {
+        "start_s": (moment.start_s, 3),
+        "end_s": (moment.end_s, 3),
+        "speaker": moment.speaker,
+        "text": moment.text,
+        "face": moment.face,
+        "voice": moment.voice,
+        "evidence": moment.evidence,
+        **answer,
+        **{column: (segment.scores[label], 6) for label, column in scores.items()},
+    }
 
 
-def _labels(segment: Segment) -> str:
-    """All that are given, as a table of labels has them."""
-    return _cell("|".join(map(one_line, segment.given or ())))
+def _shown(cell: Cell) -> str:
+    """A cell as text for a spreadsheet, which would run `=…` as a formula."""
+    if isinstance(cell, tuple):
+        value, places = cell
+        return f"{value:.{places}f}"
+    text = one_line(cell or "")
+    return f"'{text}" if is_formula(text) else text
 
 
-def _rating(segment: Segment) -> str:
-    return f"{segment.rating:.6f}"
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run it."""
+    return text.startswith(("=", "+", "-", "@"))
 
 
-def _cell(text: str | None) -> str:
-    """Text for a spreadsheet, which would run `=…` as a formula."""
-    text = one_line(text or "")
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+# ── one table of many videos ─────────────────────────────────────────────────
+
+
+class Table:
+    """The moments of many videos in one CSV file, which is written whole when all are added.
+
+    As a context manager it is written at the end of the block, however that ends.
+    A video is called by its file's name; where two have the same, by its path.
+
+    Raises:
+        SettingsError: the file is to be none of CSV.
+        EmoscribeError: its folder cannot be made or written to.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        if self._path.suffix.lower() != ".csv" or self._path.is_dir():
+            raise SettingsError(f"--table {path} must be a file that ends in .csv")
+        make_folder(self._path.parent)
+        self._transcripts: list[LabelledTranscript] = []
+
+    def add(self, transcript: LabelledTranscript) -> None:
+        """
+        Raises:
+            SettingsError: it is judged by other labels, or on another scale, than those before it; probabilities
+                among other answers are not to be compared.
+        """
+        first = self._transcripts[0] if self._transcripts else transcript
+        if _answers(first) != _answers(transcript):
+            raise SettingsError(
+                f"{self._path} is one table with one set of answers: of {first.media.path} they are "
+                f"{_answers(first)}, of {transcript.media.path} {_answers(transcript)}; write a table of each"
+            )
+        self._transcripts.append(transcript)
+
+    def write(self) -> None:
+        """Write the file; where nothing was added there is none."""
+        if self._transcripts:
+            write_text(self._path, as_csv(_together(self._transcripts)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.write()
+
+
+def _together(transcripts: Sequence[LabelledTranscript]) -> Sheet:
+    paths: dict[str, set[str]] = {}
+    for transcript in transcripts:
+        paths.setdefault(video_of(transcript), set()).add(transcript.media.path)
+    rows: list[Mapping[str, Cell]] = []
+    for transcript in transcripts:
+        name = video_of(transcript)
+        video = name if len(paths[name]) == 1 else transcript.media.path
+        rows += ({**row, "video": video} for row in moments_of(transcript).rows)
+    return Sheet(moments_of(transcripts[0]).columns, rows)
+
+
+def _answers(transcript: LabelledTranscript) -> str:
+    if transcript.range is not None:
+        return f"ratings from {ends(transcript.range)}"
+    return ", ".join(sorted(transcript.labels)) + (" (any number a moment)" if transcript.thresholds else "")

@@ -1,4 +1,4 @@
-"""Face tracks, cut down to what a page draws."""
+"""Face tracks as plain lists: what is kept of them with a result, and what of that a page draws."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 
 from ..core.files import plain
 from ..core.timeline import FaceTrack
+from ..textualize.behaviour import blinks
 
 # People after the eight seen longest are passers-by.
 _MOST_PEOPLE = 8
+# In less time a rate of blinks is chance: at 20 a minute, three.
+_LEAST_SEEN_S = 10.0
 
 
 def face_tracks(face: FaceTrack, unit_names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What goes into `LabelledTranscript.tracks`, as plain lists.
+    """What goes into `LabelledTranscript.tracks`; `transcript.schema.json` says what is in it.
 
-        {"faces": {"source", "units": [codes], "names": {code: words},
-                   "people": [{"person", "times_s": [N], "boxes": [N][4] pixels,
-                               "action_units": [N][A] in 0–1}]}}
+    What the extractor does not tell has no key.
 
     Args:
         unit_names: words for the codes, where there are any (`AU26` jaw drop).
@@ -27,39 +28,66 @@ def face_tracks(face: FaceTrack, unit_names: Mapping[str, str] | None = None) ->
     persons, counts = np.unique(face.person, return_counts=True)
     kept = sorted(persons[np.argsort(-counts, kind="stable")][:_MOST_PEOPLE].tolist())
     names = {code: words for code, words in (unit_names or {}).items() if code in face.names}
+    rated = {"emotions": list(face.emotion_names)} if face.emotions is not None else {}
     return {
         "faces": {
             "source": face.source,
             "units": list(face.names),
             "names": names,
+            "grades": list(face.scale.grades),
+            **rated,
+            "looked_s": _rounded(face.frame_times_s, 3),
             "people": [_person(face, person) for person in kept],
         }
     }
 
 
+def blink_rates(tracks: Mapping[str, Any]) -> dict[int, float]:
+    """Blinks a minute, by person, of those whose face was seen for long enough to tell."""
+    looked_s = tracks["faces"].get("looked_s") or []
+    if len(looked_s) < 2:
+        return {}
+    step_s = (looked_s[-1] - looked_s[0]) / (len(looked_s) - 1)
+    told = (each for each in tracks["faces"]["people"] if each.get("blinks_s") is not None)
+    seen_s = {each["person"]: (len(each["blinks_s"]), step_s * len(each["times_s"])) for each in told}
+    return {person: 60 * count / s for person, (count, s) in seen_s.items() if s >= _LEAST_SEEN_S}
+
+
 def thin(tracks: Mapping[str, Any], most_rows: int) -> dict[str, Any]:
-    """The same tracks with at most about `most_rows` rows in all.
+    """What a page draws of the tracks, with at most about `most_rows` rows in all.
 
     Rows that fall together become one: its units are their greatest, so that
     a brief expression is still seen, its box that of the middle row.
     """
     faces = tracks["faces"]
     rows = sum(len(person["times_s"]) for person in faces["people"])
-    step = -(-rows // max(most_rows, 1))
-    if step <= 1:
-        return dict(tracks)
-    return {**tracks, "faces": {**faces, "people": [_thin_person(person, step) for person in faces["people"]]}}
+    step = -(-rows // max(most_rows, 1)) or 1
+    drawn = {name: faces[name] for name in ("source", "units", "names")}
+    return {"faces": {**drawn, "people": [_thin_person(person, step) for person in faces["people"]]}}
 
 
 def _person(face: FaceTrack, person: int) -> dict[str, Any]:
     mine = face.person == person
-    units = np.round(face.action_units[mine].astype(float), 2)
+    blinked = blinks(face, person)
+    told = {
+        "pose": (face.pose, 1),
+        "emotions": (face.emotions, 3),
+        "valence": (face.valence, 2),
+        "arousal": (face.arousal, 2),
+    }
     return {
         "person": int(person),
-        "times_s": np.round(face.times_s[mine].astype(float), 2).tolist(),
+        "times_s": _rounded(face.times_s[mine], 3),
         "boxes": np.round(face.boxes[mine]).astype(int).tolist(),
-        "action_units": plain(units),
+        "action_units": _rounded(face.action_units[mine], 2),
+        "blinks_s": None if blinked is None else _rounded(np.array(blinked.times_s), 2),
+        **{name: _rounded(rows[mine], digits) for name, (rows, digits) in told.items() if rows is not None},
     }
+
+
+def _rounded(values: np.ndarray, digits: int) -> Any:
+    """Nested lists; null where it was not measured."""
+    return plain(np.round(values.astype(float), digits))
 
 
 def _thin_person(person: Mapping[str, Any], step: int) -> dict[str, Any]:
@@ -74,7 +102,7 @@ def _thin_person(person: Mapping[str, Any], step: int) -> dict[str, Any]:
 
     return {
         "person": person["person"],
-        "times_s": [middle(person["times_s"], first) for first in firsts],
+        "times_s": [round(middle(person["times_s"], first), 2) for first in firsts],
         "boxes": [middle(person["boxes"], first) for first in firsts],
         "action_units": [greatest(person["action_units"][first : first + step]) for first in firsts],
     }

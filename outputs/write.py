@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.errors import SettingsError
-from ..core.files import make_folder, write_bytes, write_text
+from ..core.errors import EmoscribeError, SettingsError
+from ..core.files import atomic_path, make_folder, write_bytes, write_text
 from ..core.timeline import LabelledTranscript
-from .formats import FORMATS, check_formats
+from .formats import FORMATS, Content, check_formats
 
 
 def write_outputs(
@@ -22,17 +22,24 @@ def write_outputs(
         stem: the name without ending; after the video if not given.
 
     Raises:
-        SettingsError: a format is unknown.
+        SettingsError: a format is unknown, or cannot hold this transcript; the others are written first.
         EmoscribeError: a file cannot be written.
     """
     formats = check_formats(formats)
     folder = make_folder(out_dir)
     name = file_stem(stem if stem is not None else Path(transcript.media.path).stem)
-    paths = []
+    paths, refused = [], None
     for wanted in (FORMATS[format_name] for format_name in formats):
         path = folder / f"{name}{wanted.suffix}"
-        _write(path, wanted.write(transcript, folder))
+        try:
+            content = wanted.write(transcript, folder)
+        except EmoscribeError as error:
+            refused = refused or error
+            continue
+        _write(path, content, transcript)
         paths.append(path)
+    if refused is not None:
+        raise refused
     return paths
 
 
@@ -55,13 +62,17 @@ class Writer:
     def name_for(self, video: str | Path) -> str:
         """The name, without ending, that the files of one more video get."""
         wanted = file_stem(Path(video).stem)
-        stem, count = wanted, 1
-        # Some file systems do not tell `A` from `a`.
-        while stem.casefold() in self._taken:
+        name, count = wanted, 1
+        while self._files(name) & self._taken:
             count += 1
-            stem = f"{wanted}-{count}"
-        self._taken.add(stem.casefold())
-        return stem
+            name = f"{wanted}-{count}"
+        self._taken |= self._files(name)
+        return name
+
+    def _files(self, name: str) -> set[str]:
+        """What a video's files are called: `talk.boris.mp4` may not take one of `talk.mp4`."""
+        # Some file systems do not tell `A` from `a`.
+        return {path.name.casefold() for path in self.paths(name)}
 
     def paths(self, name: str) -> list[Path]:
         """The files under a name, in the order of the formats, whether they are there or not."""
@@ -72,6 +83,9 @@ class Writer:
 
         Args:
             name: as `name_for` gave it; otherwise one more is given.
+
+        Raises:
+            SettingsError: a format cannot hold this transcript; the others are written first.
         """
         name = self.name_for(transcript.media.path) if name is None else name
         return write_outputs(transcript, self._folder, self._formats, name)
@@ -87,18 +101,24 @@ def save(transcript: LabelledTranscript, path: str | Path) -> Path:
     path = Path(path)
     endings = {wanted.suffix: wanted for wanted in FORMATS.values()}
     # `.boris.csv` is more than `.csv`.
-    found = max((ending for ending in endings if path.name.lower().endswith(ending)), key=len, default=None)
+    fitting = (ending for ending in endings if path.name.lower().endswith(ending.lower()))
+    found = max(fitting, key=len, default=None)
     if found is None:
         raise SettingsError(f"{path}: no format has this ending; there are: {', '.join(endings)}")
-    _write(path, endings[found].write(transcript, path.parent))
+    _write(path, endings[found].write(transcript, path.parent), transcript)
     return path
 
 
-def _write(path: Path, content: str | bytes) -> None:
+def _write(path: Path, content: Content, transcript: LabelledTranscript) -> None:
     if isinstance(content, bytes):
         write_bytes(path, content)
-    else:
+    elif isinstance(content, str):
         write_text(path, content)
+    elif path.exists() and Path(transcript.media.path).exists() and path.samefile(transcript.media.path):
+        raise EmoscribeError(f"{path} is the video that was analysed; choose another folder for --out")
+    else:
+        with atomic_path(path) as partial:
+            content(partial)
 
 
 def file_stem(name: str) -> str:

@@ -65,7 +65,7 @@ def unit(track: FaceTrack, name: str) -> np.ndarray:
 def test_a_still_is_one_frame(smiling: FaceTrack) -> None:
     assert smiling.frame_times_s.tolist() == [0.0]
     assert smiling.times_s.tolist() == [0.0]
-    assert smiling.person.tolist() == [0]
+    assert smiling.person.tolist() == [1]
     assert smiling.action_units.shape == (1, len(smiling.names))
     assert smiling.geometry is not None and smiling.geometry.shape == (1, len(smiling.geometry_names))
     assert np.isfinite(smiling.geometry).all()
@@ -91,7 +91,7 @@ def test_units_against_published_ones(smiling: FaceTrack, feat_media: Path) -> N
 def test_all_faces_of_a_group(feat_media: Path) -> None:
     """The mesh alone finds none or one of them."""
     group = track_faces(feat_media / "multi_face.jpg", MESH.model_copy(update={"max_faces": 8}))
-    assert sorted(group.person.tolist()) == [0, 1, 2, 3, 4]
+    assert sorted(group.person.tolist()) == [1, 2, 3, 4, 5]
     assert (unit(group, "AU12") > 0.5).all()
 
 
@@ -118,14 +118,17 @@ def test_when_a_face_is_seen(feat_media: Path, name: str, first: bool) -> None:
     half_s = track.frame_times_s[-1] / 2
     assert len(track.times_s)
     assert ((track.times_s < half_s + 1) if first else (track.times_s > half_s - 1)).all()
-    assert set(track.person.tolist()) == {0}
+    assert set(track.person.tolist()) == {1}
 
 
 def test_frames_are_looked_at_at_the_rate_asked_for(feat_media: Path) -> None:
     told: list[float] = []
-    track = track_faces(
-        feat_media / "single_face.mp4", MESH.model_copy(update={"sampling_fps": 2.0}), lambda _, done: told.append(done)
-    )
+
+    def watch(stage: str, done: float) -> None:
+        if stage == "looking":
+            told.append(done)
+
+    track = track_faces(feat_media / "single_face.mp4", MESH.model_copy(update={"sampling_fps": 2.0}), watch)
     assert np.diff(track.frame_times_s) == pytest.approx(0.5, abs=0.05)
     assert told == sorted(told) and told[0] >= 0 and 0.5 < told[-1] <= 1
 
@@ -224,23 +227,23 @@ def box(x: float, y: float = 100.0, size: float = 80.0) -> np.ndarray:
 
 def test_a_face_that_comes_back_is_who_it_was() -> None:
     people = Identities()
-    assert people.assign(0.0, [box(100), box(400)], [RED, BLUE]) == [0, 1]
-    assert people.assign(0.2, [box(400)], [BLUE]) == [1]
-    assert people.assign(2.0, [box(405), box(110)], [BLUE, RED]) == [1, 0]
+    assert people.assign(0.0, [box(100), box(400)], [RED, BLUE]) == [1, 2]
+    assert people.assign(0.2, [box(400)], [BLUE]) == [2]
+    assert people.assign(2.0, [box(405), box(110)], [BLUE, RED]) == [2, 1]
 
 
 def test_a_face_elsewhere_or_much_later_is_a_new_one() -> None:
     people = Identities()
-    assert people.assign(0.0, [box(0)], [RED]) == [0]
-    assert people.assign(0.2, [box(500)], [RED]) == [1]
-    assert people.assign(60.0, [box(500)], [RED]) == [2]
+    assert people.assign(0.0, [box(0)], [RED]) == [1]
+    assert people.assign(0.2, [box(500)], [RED]) == [2]
+    assert people.assign(60.0, [box(500)], [RED]) == [3]
 
 
 def test_a_cut_to_somebody_else_at_the_same_place() -> None:
     people = Identities()
-    assert people.assign(0.0, [box(100)], [RED]) == [0]
-    assert people.assign(0.2, [box(102)], [BLUE]) == [1]
-    assert people.assign(2.0, [box(100)], [RED]) == [0]
+    assert people.assign(0.0, [box(100)], [RED]) == [1]
+    assert people.assign(0.2, [box(102)], [BLUE]) == [2]
+    assert people.assign(2.0, [box(100)], [RED]) == [1]
 
 
 def test_two_faces_that_change_places(feat_media: Path, write_frames, tmp_path: Path) -> None:
@@ -260,7 +263,7 @@ def test_two_faces_that_change_places(feat_media: Path, write_frames, tmp_path: 
         canvas[250:450, 490 - x : 640 - x] = portraits[1]
         images.append(canvas)
     track = track_faces(write_frames(tmp_path / "crossing.mp4", images, fps=5), MESH)
-    assert set(track.person.tolist()) == {0, 1}
+    assert set(track.person.tolist()) == {1, 2}
     above = track.boxes[:, 1] < 200
     assert len(set(track.person[above].tolist())) == 1
     assert len(set(track.person[~above].tolist())) == 1

@@ -22,7 +22,7 @@ def smiling(*times_s: float, looked_s: tuple[float, ...] = ()) -> FaceTrack:
         source="landmarker",
         names=("AU12", "AU06"),
         times_s=np.array(times_s),
-        person=np.zeros(n, int),
+        person=np.ones(n, int),
         boxes=np.tile([100.0, 100.0, 300.0, 300.0], (n, 1)),
         action_units=np.full((n, 2), 0.9),
         frame_times_s=np.array(sorted({*times_s, *looked_s})),
@@ -98,16 +98,35 @@ def test_a_clip_of_a_longer_recording_gets_what_lies_in_it() -> None:
     assert (moment.text, moment.face) == ("within the clip", NO_FACE)
 
 
-def test_the_face_of_who_is_seen_talking_goes_before_a_larger_one() -> None:
-    both = smiling(1.0, 1.0)
-    faces = replace(
-        both,
-        person=np.array([0, 1]),
+@pytest.fixture
+def two_faces() -> FaceTrack:
+    """A large one that smiles, and a small one at rest."""
+    return replace(
+        smiling(1.0, 1.0),
+        person=np.array([1, 2]),
         boxes=np.array([[0.0, 0.0, 400.0, 400.0], [100.0, 100.0, 250.0, 250.0]]),
         action_units=np.array([[0.9, 0.9], [0.0, 0.0]]),
     )
-    said_by = {
-        who: only(Cues(MEDIA, said(Utterance(0.5, 1.5, "so it is", who)), faces)) for who in (None, "face 1", "Ann")
-    }
-    assert SMILE in str(said_by[None].face) and SMILE in str(said_by["Ann"].face)
-    assert said_by["face 1"].face == said_by["face 1"].faces[1] and SMILE not in str(said_by["face 1"].face)
+
+
+def test_a_speakers_own_face_goes_before_a_larger_one(two_faces: FaceTrack) -> None:
+    line = said(Utterance(0.5, 1.5, "so it is", "Ann"))
+    own = only(Cues(MEDIA, line, two_faces, faces_of={"Ann": 2}))
+    assert own.face == own.faces[2] and SMILE not in str(own.face)
+
+
+def test_whoevers_face_it_is_where_nobody_is_known_to_speak(two_faces: FaceTrack) -> None:
+    moment = only(Cues(MEDIA, said(Utterance(0.5, 1.5, "so it is")), two_faces))
+    assert moment.face == moment.faces[1] and SMILE in str(moment.face)
+
+
+@pytest.mark.parametrize("faces_of", [{}, {"Ben": 1}, {"Ann": 3}])
+def test_another_face_is_never_the_speakers(two_faces: FaceTrack, faces_of: dict[str, int]) -> None:
+    """Not known, known of another alone, and known but out of the picture."""
+    quiet = only(Cues(MEDIA, said(Utterance(0.5, 1.5, "", "Ann")), two_faces, faces_of=faces_of))
+    assert quiet.face == f"face of somebody: {quiet.faces[1]}" and quiet.evidence == "weak"
+
+
+def test_no_face_is_nobodys() -> None:
+    moment = only(Cues(MEDIA, said(Utterance(0.5, 1.5, "so it is", "Ann")), smiling(looked_s=(1.0,))))
+    assert moment.face == NO_FACE

@@ -21,7 +21,7 @@ from emoscribe.core.files import atomic_path, dumps, plain, write_text
 from emoscribe.core.labels import COMPOUND
 from emoscribe.core.text import one_line
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
-from emoscribe.outputs import Writer, read_result, segment_line, write_outputs
+from emoscribe.outputs import FORMATS, Writer, read_result, segment_line, write_outputs
 from emoscribe.outputs.lines import clock
 from emoscribe.outputs.tracks import face_tracks, thin
 from jsonschema import Draft202012Validator
@@ -236,7 +236,7 @@ def test_a_file_name_that_is_not_utf8(labelled: LabelledTranscript, tmp_path: Pa
 def test_an_unknown_format_names_those_there_are(tmp_path: Path, formats: list[str], what: str) -> None:
     with pytest.raises(SettingsError) as error:
         Writer(tmp_path / "out", formats)
-    assert str(error.value) == f"{what}; there are: json, srt, vtt, csv, html"
+    assert str(error.value) == f"{what}; there are: {', '.join(FORMATS)}"
     assert not (tmp_path / "out").exists()
 
 

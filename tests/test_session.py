@@ -38,7 +38,12 @@ def test_engines_load_once_whatever_the_number_of_files(example: Path, feat_medi
     with open_session("embedded", face__sampling_fps=2.0) as session:
         first = session.analyze(example)
         assert session.engines.loads == Counter(
-            {("speech", "faster-whisper"): 1, ("face", "landmarker"): 1, ("voice", "opensmile"): 1}
+            {
+                ("speech", "faster-whisper"): 1,
+                ("face", "landmarker"): 1,
+                ("voice", "opensmile"): 1,
+                ("speakers", "voices"): 1,
+            }
         )
         with pytest.raises(EmoscribeError, match=r"no file nowhere\.mp4"):
             session.analyze("nowhere.mp4")
@@ -174,7 +179,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_added_engine_is_known_to_doctor_help_and_errors(added: None, tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["doctor", "--offline"]).stdout
     for kind, name in (("speech", "parrot"), ("face", "smiler"), ("voice", "tuned")):
-        assert f"✓ {kind:7} {name}" in told
+        assert f"✓ {kind:8} {name}" in told
     help_text = CliRunner().invoke(main, ["analyze", "--help"]).stdout
     assert all(name in help_text for name in ("parrot", "smiler", "tuned", "pocketsphinx"))
     for kind, name in (("speech", "parrot"), ("face", "smiler"), ("voice", "tuned")):

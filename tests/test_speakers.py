@@ -17,8 +17,9 @@ from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.perceive import decide, follow_faces, perceive
 from emoscribe.extractors.settings import FaceSettings, SpeechSettings
 from emoscribe.extractors.sources import FileSource
-from emoscribe.extractors.speech import talking
-from emoscribe.extractors.speech.diarization import Turn, check_several, name_speakers, read_turns
+from emoscribe.extractors.speakers import talking
+from emoscribe.extractors.speakers.faces import faces_of
+from emoscribe.extractors.speakers.turns import Turn, check_several, name_speakers, read_turns
 from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.extractors.store import CueStore
 from emoscribe.llm.settings import AnalyzeSettings
@@ -238,7 +239,7 @@ def beside(one: FaceTrack, other: FaceTrack) -> FaceTrack:
     return replace(
         one,
         times_s=np.repeat(one.times_s, 2),
-        person=np.tile([0, 1], len(one.times_s)),
+        person=np.tile([1, 2], len(one.times_s)),
         boxes=np.repeat(one.boxes, 2, axis=0),
         action_units=np.stack([one.action_units, other.action_units[nearest]], axis=1).reshape(-1, len(one.names)),
         geometry=None,
@@ -259,7 +260,7 @@ def test_loudness_in_decibels(make_media, tmp_path: Path) -> None:
 
 
 def test_a_face_that_talks_is_the_speaker(head: FaceTrack, her_voice) -> None:
-    assert talker(head, her_voice) == "face 0"
+    assert talker(head, her_voice) == "person 1"
 
 
 def test_a_face_under_somebody_elses_voice_is_not(voice_over: FaceTrack, example: Path) -> None:
@@ -271,8 +272,8 @@ def test_a_face_under_somebody_elses_voice_is_not(voice_over: FaceTrack, example
 
 def test_of_two_faces_the_one_that_talks(head: FaceTrack, voice_over: FaceTrack, her_voice) -> None:
     both = beside(head, voice_over)
-    assert talker(both, her_voice) == "face 0"
-    assert talker(replace(both, person=1 - both.person), her_voice) == "face 1"
+    assert talker(both, her_voice) == "person 1"
+    assert talker(replace(both, person=3 - both.person), her_voice) == "person 2"
 
 
 def test_two_faces_that_talk_at_once_are_not_told_apart(head: FaceTrack, her_voice) -> None:
@@ -298,6 +299,61 @@ def test_who_is_gone_for_most_of_it_has_not_said_it(head: FaceTrack, her_voice) 
     assert talker(gone, her_voice) is None
 
 
+# ── whose face a speaker's is ────────────────────────────────────────────────
+
+
+def taking_turns(head: FaceTrack, until_s: float) -> FaceTrack:
+    """Two people: the first talks until then, the second from then on; who listens keeps the lips still."""
+    both = beside(head, head)
+    units = both.action_units.copy()
+    listening = (both.person == 1) == (both.times_s >= until_s)
+    units[np.ix_(listening, [both.names.index(unit) for unit in talking.MOUTH_UNITS])] = 0.1
+    return replace(both, action_units=units)
+
+
+def test_each_speaker_has_the_face_whose_mouth_moves(head: FaceTrack, her_voice) -> None:
+    lines = transcript(Utterance(0.0, 4.0, "one", "Ann"), Utterance(4.0, 8.0, "two", "Ben"))
+    track = taking_turns(head, 4.0)
+    assert faces_of(lines, track, her_voice) == {"Ann": 1, "Ben": 2}
+    assert faces_of(lines, replace(track, person=3 - track.person), her_voice) == {"Ann": 2, "Ben": 1}
+
+
+def test_a_face_is_theirs_also_where_it_is_hidden(head: FaceTrack, her_voice) -> None:
+    """The first is not seen in the second of her lines, and still has no other face in it."""
+    lines = transcript(*(Utterance(start_s, start_s + 2, "so", "Ann") for start_s in (0.0, 2.0)))
+    track = taking_turns(head, 8.0)
+    there = (track.person == 2) | (track.times_s < 2.0)
+    seen = {name: getattr(track, name)[there] for name in ("times_s", "person", "boxes", "action_units")}
+    assert faces_of(lines, replace(track, **seen), her_voice) == {"Ann": 1}
+
+
+def test_a_mouth_that_moves_whoever_speaks_is_nobodys(head: FaceTrack, her_voice) -> None:
+    lines = transcript(Utterance(0.0, 4.0, "one", "Ann"), Utterance(4.0, 8.0, "two", "Ben"))
+    assert faces_of(lines, head, her_voice) == {}
+
+
+def test_who_is_not_seen_to_speak_has_no_face(voice_over: FaceTrack, example: Path) -> None:
+    lines = read_transcript(example.with_suffix(".srt"))
+    narrated = replace(lines, utterances=tuple(replace(u, speaker="a narrator") for u in lines.utterances))
+    with media.sound(example) as sound:
+        assert faces_of(narrated, voice_over, talking.loudness(sound)) == {}
+
+
+def test_two_that_are_alone_where_nobody_looked_often_enough(head: FaceTrack, her_voice) -> None:
+    seldom = replace(head, frame_times_s=head.frame_times_s[::5])
+    assert faces_of(transcript(replace(ONE_LINE, speaker="Ann")), seldom, her_voice) == {"Ann": 1}
+    both = replace(beside(head, head), frame_times_s=head.frame_times_s[::5])
+    assert faces_of(transcript(replace(ONE_LINE, speaker="Ann")), both, her_voice) == {}
+
+
+def test_an_utterance_is_divided_where_another_mouth_goes_on(head: FaceTrack, her_voice) -> None:
+    words = tuple(Word(float(n), n + 0.9, f"w{n}") for n in range(8))
+    whole = Utterance(0.0, 8.0, " ".join(word.text for word in words), None, words)
+    named = talking.name_speakers(transcript(whole), taking_turns(head, 4.0), her_voice)
+    assert [u.speaker for u in named.utterances] == ["person 1", "person 2"]
+    assert named.utterances[0].text.split()[-1] in ("w2", "w3", "w4")
+
+
 def test_known_names_stay(head: FaceTrack, her_voice) -> None:
     assert talker(head, her_voice, replace(ONE_LINE, speaker="Katie")) == "Katie"
 
@@ -310,8 +366,8 @@ def test_seen_talking_from_file_to_cues(talking_head: Path, tmp_path: Path, engi
         context = Context(store=store)
         cues = perceive(FileSource(talking_head, store=store), settings, engines, context, transcript=said)
         assert cues.transcript and cues.voice
-        assert [u.speaker for u in cues.transcript.utterances] == ["face 0", "face 0"]
-        assert cues.voice.speaker == ("face 0", "face 0")
+        assert [u.speaker for u in cues.transcript.utterances] == ["person 1", "person 1"]
+        assert cues.voice.speaker == ("person 1", "person 1")
         assert cues.provenance["speakers"]["source"] == "seen talking"
     assert len(list(tmp_path.glob("loudness-*.parquet"))) == 1, "what is kept is not made again"
 

@@ -224,3 +224,16 @@ def test_what_cannot_be_read_is_one_line(name: str, content: str | bytes, messag
 def test_a_missing_transcript(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"no transcript .*gone\.srt"):
         read_transcript(tmp_path / "gone.srt")
+
+
+def test_a_name_that_stands_once_among_named_lines(tmp_path: Path) -> None:
+    path = tmp_path / "two.srt"
+    lines = ["Anna: Are you there?", "Ben: I am.", "Note: the door was open.", "And then nothing."]
+    path.write_text("".join(f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{line}\n\n" for n, line in enumerate(lines, 1)))
+    said = read_transcript(path)
+    assert [(u.speaker, u.text) for u in said.utterances] == [
+        ("Anna", "Are you there?"),
+        ("Ben", "I am."),
+        (None, "Note: the door was open."),
+        (None, "And then nothing."),
+    ]

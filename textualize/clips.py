@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from ..core.timeline import Clip, Cues, Moment, VoiceTrack, timed_words
+from ..core.timeline import Clip, Cues, Moment, VoiceTrack, Word, timed_words
+from .face import seen_in
 from .levels import PopulationNorms
 from .moments import clear_text, moment_of
 from .settings import WordingSettings
@@ -39,11 +40,21 @@ def moments_of_clips(
         seen = cues.get(clip.id)
         start_s = clip.start_s or 0.0
         end_s = clip.end_s if clip.end_s is not None else seen.media.duration_s if seen else start_s
-        window = Window(start_s, end_s, clip.speaker)
+        window = Window(start_s, end_s, clip.speaker, _words(seen, start_s, end_s))
         text = _text(clip, seen, window, wording) if "T" in modalities else None
-        face = seen.face if seen is not None and "V" in modalities else None
+        face = None
+        if seen is not None and seen.face is not None and "V" in modalities:
+            face = seen_in(seen.face, start_s, end_s, wording)
         moments.append(moment_of(window, text, face, voices.get(clip.id), wording))
     return moments
+
+
+def _words(seen: Cues | None, start_s: float, end_s: float) -> tuple[Word, ...]:
+    """Those that were recognised in the clip."""
+    if seen is None or seen.transcript is None:
+        return ()
+    spoken = [word for utterance in seen.transcript.utterances for word in timed_words(utterance)]
+    return tuple(word for word in spoken if start_s <= (word.start_s + word.end_s) / 2 <= end_s)
 
 
 def _text(clip: Clip, seen: Cues | None, window: Window, wording: WordingSettings) -> str | None:
@@ -51,9 +62,7 @@ def _text(clip: Clip, seen: Cues | None, window: Window, wording: WordingSetting
         return clip.text
     if seen is None or seen.transcript is None:
         return None
-    spoken = [word for utterance in seen.transcript.utterances for word in timed_words(utterance)]
-    inside = [word for word in spoken if window.start_s <= (word.start_s + word.end_s) / 2 <= window.end_s]
-    return clear_text(inside, wording.unclear_below)
+    return clear_text(window.words, wording.unclear_below)
 
 
 def _voices(

@@ -9,15 +9,19 @@ different things and read differently.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..core.timeline import Evidence, FaceTrack
+from .behaviour import BEHAVIOUR_WORDS, behaviour_words
 from .settings import WordingSettings
 
 AT_REST = "neutral face"
 NO_FACE = "no face seen"
 NOT_LOOKED = "not looked at"
+# Before the words for a face of which it is not known that it is the speaker's.
+SOMEBODYS = "face of somebody: "
 
 # What is said of a face at most: more words dilute what matters.
 MOST_WORDS = 5
@@ -102,6 +106,42 @@ _LEAST_PRESENCE = 0.15
 _NEAREST_S = 1.0
 
 
+@dataclass(frozen=True)
+class SeenFaces:
+    """What faces did over a stretch of time.
+
+    Attributes:
+        text: the words for one of them, or why there is none.
+        evidence: how much those say.
+        faces: words for every person, the most prominent first.
+    """
+
+    text: str
+    evidence: Evidence
+    faces: Mapping[int, str]
+
+
+def seen_in(track: FaceTrack, start_s: float, end_s: float, settings: WordingSettings) -> SeenFaces:
+    """The faces from `start_s` to `end_s`, told by the most prominent one's."""
+    faces = face_words(track, start_s, end_s, settings)
+    text = next(iter(faces.values()), absence(track, start_s, end_s))
+    return SeenFaces(text, face_evidence(text), faces)
+
+
+def of_speaker(seen: SeenFaces, person: int | None) -> SeenFaces:
+    """The same, told by the speaker's face; another's is not theirs, and is weaker evidence.
+
+    Args:
+        person: whose face the speaker's is, where that is known.
+    """
+    if person in seen.faces:
+        words = seen.faces[person]
+        return replace(seen, text=words, evidence=face_evidence(words))
+    if not seen.faces:
+        return seen
+    return replace(seen, text=SOMEBODYS + seen.text, evidence="weak")
+
+
 def face_words(
     track: FaceTrack, start_s: float, end_s: float, settings: WordingSettings | None = None
 ) -> dict[int, str]:
@@ -119,11 +159,11 @@ def face_words(
         area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).mean()
         prominence[int(person)] = (area * presence, presence)
     ordered = sorted(prominence, key=lambda p: -prominence[p][0])
-    return {
-        person: _words(track, seen & (track.person == person), settings)
-        for rank, person in enumerate(ordered)
-        if rank == 0 or prominence[person][1] >= _LEAST_PRESENCE
-    }
+    there = [p for rank, p in enumerate(ordered) if rank == 0 or prominence[p][1] >= _LEAST_PRESENCE]
+    words = {person: _words(track, seen & (track.person == person), settings) for person in there}
+    if not settings.behaviour:
+        return words
+    return {person: ", ".join([words[person], *behaviour_words(track, person, start_s, end_s)]) for person in there}
 
 
 def absence(track: FaceTrack | None, start_s: float, end_s: float) -> str:
@@ -138,7 +178,7 @@ def face_evidence(words: str | None) -> Evidence:
     """How much a face's words say: a face at rest is a weak cue, none is none."""
     if words is None or words in (NO_FACE, NOT_LOOKED):
         return "none"
-    weak = (AT_REST, _GRADE_WORDS[0], _MAY_LOOK, _PERHAPS, *_SHUT_WORDS.values(), *_POSE_WORDS)
+    weak = (AT_REST, _GRADE_WORDS[0], _MAY_LOOK, _PERHAPS, *_SHUT_WORDS.values(), *_POSE_WORDS, *BEHAVIOUR_WORDS)
     said = [phrase for phrase in words.split(", ") if phrase not in _RATED_AT_REST]
     return "weak" if all(phrase.startswith(weak) for phrase in said) else "enough"
 

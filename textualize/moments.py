@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable
 
-from ..core.timeline import Cues, Evidence, FaceTrack, Moment, Word
-from .face import absence, face_evidence, face_words
+from ..core.timeline import Cues, Evidence, Moment, Word
+from .face import SeenFaces, of_speaker, seen_in
 from .levels import PopulationNorms
+from .pauses import pause_words
 from .settings import WindowSettings, WordingSettings
 from .voice import VoiceWords, voice_words
 from .windows import Window, cut
@@ -44,31 +45,34 @@ def moment_in(
         text = clear_text(window.words, wording.unclear_below)
     if "A" in modalities and cues.voice is not None:
         voice = voice_words(cues.voice, window.start_s, window.end_s, norms, wording.voice_scope, wording.voice_grades)
-    return moment_of(window, text, cues.face if "V" in modalities else None, voice, wording)
+    seen = None
+    if "V" in modalities and cues.face is not None:
+        seen = seen_in(cues.face, window.start_s, window.end_s, wording)
+        if window.speaker is not None:
+            seen = of_speaker(seen, cues.faces_of.get(window.speaker))
+    return moment_of(window, text, seen, voice, wording)
 
 
 def moment_of(
-    window: Window, text: str | None, face: FaceTrack | None, voice: VoiceWords | None, wording: WordingSettings
+    window: Window, text: str | None, face: SeenFaces | None, voice: VoiceWords | None, wording: WordingSettings
 ) -> Moment:
-    """What was said and heard in a window, and what the faces did in it, weighed as evidence."""
+    """What was said, seen and heard in a window, weighed as evidence."""
     evidence: list[Evidence] = [] if text is None else [_text_evidence(text)]
-    faces: dict[int, str] = {}
-    seen = None
     if face is not None:
-        faces = face_words(face, window.start_s, window.end_s, wording)
-        prominent = next(iter(faces.values()), absence(face, window.start_s, window.end_s))
-        seen = next((words for person, words in faces.items() if window.speaker == f"face {person}"), prominent)
-        evidence.append(face_evidence(seen))
+        evidence.append(face.evidence)
+    heard = None
     if voice is not None:
         evidence.append("weak" if voice.heard else "none")
+        paused = pause_words(window.words, window.start_s, window.end_s) if wording.pauses else []
+        heard = ", ".join([voice.text, *paused])
     return Moment(
         start_s=window.start_s,
         end_s=window.end_s,
         speaker=window.speaker,
         text=text,
-        face=seen,
-        voice=voice.text if voice is not None else None,
-        faces=faces,
+        face=face.text if face is not None else None,
+        voice=heard,
+        faces=face.faces if face is not None else {},
         evidence=_together(evidence),
     )
 

@@ -46,6 +46,10 @@ class WordingSettings(Settings):
     """How finely a voice is graded: by `tenths` a measure in the middle half goes unsaid, by `eighths` in a quarter."""
     unclear_below: float = Field(default=0.4, ge=0, le=1)
     """Probability below which a recognised word is worded as [unclear]."""
+    behaviour: bool = False
+    """Whether blinking, a look aside and a moving head are worded too, for runs that learn such words."""
+    pauses: bool = False
+    """Whether pauses of 0.7 s or more between words are worded with the voice, for runs that learn such words."""
 
     @model_validator(mode="after")
     def _percentile(self) -> WordingSettings:

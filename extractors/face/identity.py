@@ -34,10 +34,10 @@ class _Person:
 
 
 class Identities:
-    """Gives each face of each frame the number of its person, from 0."""
+    """Gives each face of each frame the number of its person, from 1."""
 
     def __init__(self) -> None:
-        self._persons: list[_Person] = []
+        self._persons: dict[int, _Person] = {}
 
     def assign(self, time_s: float, boxes: Sequence[np.ndarray], looks: Sequence[np.ndarray]) -> list[int]:
         """The person of each face.
@@ -47,28 +47,33 @@ class Identities:
             looks: of the same faces, from `look`.
         """
         affinity = np.array(
-            [[_affinity(p, time_s, box, look) for p in self._persons] for box, look in zip(boxes, looks, strict=True)]
+            [
+                [_affinity(person, time_s, box, look) for person in self._persons.values()]
+                for box, look in zip(boxes, looks, strict=True)
+            ]
         ).reshape(len(boxes), len(self._persons))
+        numbers = list(self._persons)
         assigned: dict[int, int] = {}
         # The surest pair first; each face and each person once.
         for flat in np.argsort(-affinity, axis=None, kind="stable"):
-            face, person = divmod(int(flat), len(self._persons))
-            if affinity[face, person] > 0 and face not in assigned and person not in assigned.values():
-                assigned[face] = person
+            face, at = divmod(int(flat), len(numbers))
+            if affinity[face, at] > 0 and face not in assigned and numbers[at] not in assigned.values():
+                assigned[face] = numbers[at]
         return [self._update(assigned.get(i), time_s, boxes[i], looks[i]) for i in range(len(boxes))]
 
-    def _update(self, index: int | None, time_s: float, box: np.ndarray, look: np.ndarray) -> int:
-        if index is None:
-            self._persons.append(_Person(box, np.zeros(4), time_s, look))
-            return len(self._persons) - 1
-        person = self._persons[index]
+    def _update(self, number: int | None, time_s: float, box: np.ndarray, look: np.ndarray) -> int:
+        if number is None:
+            number = len(self._persons) + 1
+            self._persons[number] = _Person(box, np.zeros(4), time_s, look)
+            return number
+        person = self._persons[number]
         elapsed_s = time_s - person.seen_s
         moving = 0.0 < elapsed_s <= COASTING_S
         person.velocity = (box - person.box) / elapsed_s if moving else np.zeros(4)
         # A slow average, so that one frame with a hand in it does not count.
         person.look = 0.8 * person.look + 0.2 * look
         person.box, person.seen_s = box, time_s
-        return index
+        return number
 
 
 def look(image: np.ndarray, box: np.ndarray) -> np.ndarray:

@@ -219,23 +219,39 @@ def _read_ass(path: Path, text: str) -> tuple[list[Utterance], None]:
 _DASH = re.compile(r"[->]+\s*")
 _PREFIX = re.compile(r"(?:[->]+\s*)?((?:[^\W\d_][\w.'’-]*)(?: [^\W\d_][\w.'’-]*){0,2})\s?:\s+(?=\S)")
 
+# Words that are said with a colon after them.
+_SAID_BEFORE_COLONS = frozenset(
+    (
+        *("answer", "attention", "but", "caution", "example", "fact", "first", "hint", "important", "look", "note"),
+        *("now", "one", "question", "remember", "result", "rule", "second", "so", "step", "sorry", "then", "third"),
+        *("tip", "two", "three", "warning", "well"),
+    )
+)
+
 
 def _with_speakers(utterances: list[Utterance]) -> list[Utterance]:
     """Speakers taken from the front of the lines, where that is surely a name.
 
-    Capitals before words that are not, or a capitalised name that comes more
-    than once: “Note: …” and “But then: …” are said, not names.
+    Capitals before words that are not, a capitalised name that comes more
+    than once, or one that comes once among lines that are named: “Note: …”
+    and “But then: …” are said, not names.
     """
     lines = [[] if u.speaker or u.words else u.text.split("\n") for u in utterances]
     prefixes = {line: prefix for of_one in lines for line in of_one if (prefix := _PREFIX.match(line))}
     named = Counter(prefixes[line][1] for of_one in lines for line in of_one if line in prefixes)
 
+    def is_capitalised(name: str) -> bool:
+        return all(part[0].isupper() for part in name.split()) and name.casefold() not in _SAID_BEFORE_COLONS
+
     def is_name(prefix: re.Match[str]) -> bool:
         name, said = prefix[1], prefix.string[prefix.end() :]
-        if named[name] > 1:
-            return all(part[0].isupper() for part in name.split())
+        if named[name] > 1 or usual:
+            return is_capitalised(name)
         return name.isupper() and len(name) > 1 and not said.isupper()
 
+    # Where half of the lines have names, and not all the same, a name before one line alone is one.
+    capitalised = sum(count for name, count in named.items() if is_capitalised(name))
+    usual = len(named) > 1 and 2 * capitalised >= sum(map(len, lines))
     names = {line: prefix for line, prefix in prefixes.items() if is_name(prefix)}
     return [part for u, of_one in zip(utterances, lines, strict=True) for part in _by_line(u, of_one, names)]
 

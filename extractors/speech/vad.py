@@ -51,10 +51,13 @@ class Stretch:
     end_s: float
 
 
-def stretches(sound: Sound, settled: Callable[[float], None] = lambda time_s: None) -> Iterator[Stretch]:
+def stretches(
+    sound: Sound, settled: Callable[[float], None] = lambda time_s: None, min_pause_s: float = MIN_PAUSE_S
+) -> Iterator[Stretch]:
     """The stretches of speech in a sound, in order, each as soon as it has ended.
 
     Args:
+        min_pause_s: a longer pause ends one.
         settled: told up to when it is known who speaks: to where a stretch
             that goes on began, or else to what was heard last.
 
@@ -80,7 +83,7 @@ def stretches(sound: Sound, settled: Callable[[float], None] = lambda time_s: No
         history.append(probability)
         if probability >= END:
             speaking = index
-        elif (index - speaking) * FRAME_S >= MIN_PAUSE_S:
+        elif (index - speaking) * FRAME_S >= min_pause_s:
             if (speaking + 1 - start) * FRAME_S >= MIN_SPEECH_S:
                 yield Stretch(start_s, at(speaking + 1) + MARGIN_S)
             start = None

@@ -6,7 +6,7 @@ import { el, percent } from "./dom.js";
 // Units that never get this strong are named, not drawn.
 const DRAWN_FROM = 0.2;
 
-export const personName = (person) => `person ${+person + 1}`;
+export const personName = (person) => `person ${person}`;
 
 /** Curves of one person's units, with a button for each other person. */
 export function unitCurves(clock, faces) {

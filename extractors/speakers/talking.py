@@ -14,16 +14,15 @@ for the speaker's.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...core.timeline import FaceTrack, Sequence, Transcript, Utterance
 from ..media import SAMPLE_RATE, Sound
-
-# What the setting `speech.speakers` calls it.
-SEEN = "seen"
+from .turns import divided
 
 # The lips part, the jaw drops: how far a mouth is open, whatever the engine.
 MOUTH_UNITS = ("AU25", "AU26")
@@ -76,7 +75,7 @@ def loudness(sound: Sound) -> Sequence:
 
 
 def name_speakers(transcript: Transcript, face: FaceTrack, loud: Sequence) -> Transcript:
-    """The transcript with `face 0`, `face 1`, … for who is seen saying it.
+    """The transcript with `person 1`, `person 2`, … for who is seen saying it.
 
     Utterances that have a speaker keep it; those of somebody who is not seen
     talking, or not surely, stay without.
@@ -87,17 +86,63 @@ def name_speakers(transcript: Transcript, face: FaceTrack, loud: Sequence) -> Tr
     """
     if not len(face.times_s) or not len(loud.times_s):
         return transcript
-    moves = _movements(face)
-    named = (u if u.speaker else replace(u, speaker=_talker(u, face, moves, loud)) for u in transcript.utterances)
+    moving = _movements(face) >= MOVING
+    named = (
+        part
+        for utterance in transcript.utterances
+        for part in ([utterance] if utterance.speaker else _by_talker(utterance, face, moving, loud))
+    )
     return replace(transcript, utterances=tuple(named))
 
 
-def _talker(utterance: Utterance, face: FaceTrack, moves: np.ndarray, loud: Sequence) -> str | None:
+def _by_talker(utterance: Utterance, face: FaceTrack, moving: np.ndarray, loud: Sequence) -> list[Utterance]:
+    """The utterance with its talker, or in two where one person is seen to say the beginning and another the end."""
+    if (talker := _talker(utterance, face, moving, loud)) is not None or len(utterance.words) < 2:
+        return [replace(utterance, speaker=talker)]
+    words = list(utterance.words)
+    # The longest pause first.
+    for at in sorted(range(1, len(words)), key=lambda at: words[at - 1].end_s - words[at].start_s):
+        first, second = divided(utterance, [(None, words[:at]), (None, words[at:])])
+        one, other = (_talker(part, face, moving, loud) for part in (first, second))
+        if one is not None and other is not None and one != other:
+            return [replace(first, speaker=one), replace(second, speaker=other)]
+    return [utterance]
+
+
+@dataclass(frozen=True)
+class Moving:
+    """Whose mouth moves in an utterance.
+
+    Attributes:
+        by_person: of each face, the loud frames in which its mouth moves, and those in which it is seen.
+    """
+
+    utterance: Utterance
+    by_person: Mapping[int, tuple[int, int]]
+
+
+def moving_in_speech(transcript: Transcript, face: FaceTrack, loud: Sequence) -> Iterator[Moving]:
+    """Whose mouth moves in each utterance.
+
+    Args:
+        loud: from `loudness`.
+    """
+    moving = _movements(face) >= MOVING
+    for utterance in transcript.utterances:
+        speech, _ = _speech_and_pauses(utterance, face.frame_times_s, loud)
+        near = slice(*np.searchsorted(face.times_s, (utterance.start_s, utterance.end_s)))
+        inside = np.isin(face.times_s[near], speech)
+        person, moves = face.person[near][inside], moving[near][inside]
+        mine = {who: moves[person == who] for who in np.unique(person).tolist()}
+        yield Moving(utterance, {who: (int(moves.sum()), len(moves)) for who, moves in mine.items()})
+
+
+def _talker(utterance: Utterance, face: FaceTrack, moving: np.ndarray, loud: Sequence) -> str | None:
     speech, pause = _speech_and_pauses(utterance, face.frame_times_s, loud)
     if len(speech) < MIN_SPEECH_FRAMES:
         return None
     near = slice(*np.searchsorted(face.times_s, (utterance.start_s - REACH_S, utterance.end_s + REACH_S)))
-    times_s, person, moving = face.times_s[near], face.person[near], moves[near] >= MOVING
+    times_s, person, moving = face.times_s[near], face.person[near], moving[near]
     # Not seen is not moving: a face that is gone for half of it has not said it.
     shares = {who: np.isin(speech, times_s[moving & (person == who)]).mean() for who in np.unique(person).tolist()}
     first, second = [*sorted(shares.values(), reverse=True), 0.0, 0.0][:2]
@@ -105,9 +150,9 @@ def _talker(utterance: Utterance, face: FaceTrack, moves: np.ndarray, loud: Sequ
         return None
     talker = max(shares, key=shares.__getitem__)
     in_pauses = moving[(person == talker) & np.isin(times_s, pause)]
-    if len(in_pauses) * _interval_s(face) >= MIN_PAUSES_S and in_pauses.mean() > first / 2:
+    if len(in_pauses) * interval_s(face) >= MIN_PAUSES_S and in_pauses.mean() > first / 2:
         return None
-    return f"face {talker}"
+    return f"person {talker}"
 
 
 def _speech_and_pauses(utterance: Utterance, times_s: np.ndarray, loud: Sequence) -> tuple[np.ndarray, np.ndarray]:
@@ -153,5 +198,6 @@ def _movements(face: FaceTrack) -> np.ndarray:
     return moves
 
 
-def _interval_s(face: FaceTrack) -> float:
+def interval_s(face: FaceTrack) -> float:
+    """Seconds from one look to the next; 0 where there is none."""
     return float(np.median(np.diff(face.frame_times_s))) if len(face.frame_times_s) > 1 else 0.0

@@ -11,8 +11,10 @@ from typing import Any
 
 from ...core.errors import MediaError, SettingsError
 from ...core.timeline import Transcript, Utterance, Word
-from .talking import SEEN
-from .text_files import json_of, name_of, seconds_of, text_of
+from ..speech.text_files import json_of, name_of, seconds_of, text_of
+
+# What the setting `speech.speakers` can be besides a file.
+METHODS = AUTO, VOICES, SEEN, NOBODY = "auto", "voices", "seen", "none"
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,14 @@ def read_turns(path: str | Path, recording: str) -> tuple[Turn, ...]:
     return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)))
 
 
-def check_several(asked: str | Path | None, count: int) -> None:
+def check_several(asked: str | Path, count: int) -> None:
     """Whether what `speech.speakers` asks for can tell who speaks in so many videos.
 
     Raises:
         SettingsError: it is about one of them, and would be laid over all.
         MediaError: as for `read_turns`.
     """
-    if asked is None or asked == SEEN or count < 2:
+    if asked in METHODS or count < 2:
         return
     if len(_recordings(Path(asked))) == 1:
         raise SettingsError(
@@ -148,17 +150,45 @@ def _turn(where: str, item: Any) -> Turn | None:
 # ── laid over what was said ──────────────────────────────────────────────────
 
 
-def name_speakers(transcript: Transcript, turns: Sequence[Turn]) -> Transcript:
+def name_speakers(transcript: Transcript, turns: Sequence[Turn], *, keep_names: bool = False) -> Transcript:
     """The transcript with the speakers of the turns.
 
     A word is whose turn overlaps it most, and belongs with the word before it
     where none does.  An utterance in which the speaker changes is divided
     there; one without word times stays whole and is whose turn overlaps it
     most.  Where no turn overlaps, speakers stay as they were.
+
+    Args:
+        keep_names: utterances that have a speaker keep it, and give their
+            name to whose turns they mostly are.
     """
-    utterances = [part for utterance in transcript.utterances for part in _named(utterance, turns)]
+    if keep_names:
+        called = _names_of(transcript.utterances, turns)
+        turns = [replace(turn, speaker=called.get(turn.speaker, turn.speaker)) for turn in turns]
+    utterances = [
+        part
+        for utterance in transcript.utterances
+        for part in ([utterance] if keep_names and utterance.speaker else _named(utterance, turns))
+    ]
     utterances.sort(key=lambda utterance: (utterance.start_s, utterance.end_s))
     return replace(transcript, utterances=tuple(utterances))
+
+
+def _names_of(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> dict[str, str]:
+    """By speaker of turns, the name that more than half of their named time has."""
+    shared_s: dict[str, dict[str, float]] = {}
+    for utterance in utterances:
+        for turn in turns if utterance.speaker else ():
+            overlap_s = min(utterance.end_s, turn.end_s) - max(utterance.start_s, turn.start_s)
+            if overlap_s > 0:
+                names = shared_s.setdefault(turn.speaker, {})
+                names[str(utterance.speaker)] = names.get(str(utterance.speaker), 0.0) + overlap_s
+    likeliest = {speaker: max(names, key=names.__getitem__) for speaker, names in shared_s.items()}
+    return {
+        speaker: name
+        for speaker, name in likeliest.items()
+        if 2 * shared_s[speaker][name] > sum(shared_s[speaker].values())
+    }
 
 
 def _named(utterance: Utterance, turns: Sequence[Turn]) -> list[Utterance]:
@@ -175,7 +205,7 @@ def _named(utterance: Utterance, turns: Sequence[Turn]) -> list[Utterance]:
         if not runs or runs[-1][0] != speaker:
             runs.append((speaker, []))
         runs[-1][1].append(word)
-    return _divided(utterance, runs)
+    return divided(utterance, runs)
 
 
 def _speaker_of(said: Utterance | Word, turns: Sequence[Turn], otherwise: str | None) -> str | None:
@@ -188,7 +218,7 @@ def _speaker_of(said: Utterance | Word, turns: Sequence[Turn], otherwise: str | 
     return max(overlap_s, key=overlap_s.__getitem__)
 
 
-def _divided(utterance: Utterance, runs: Sequence[tuple[str | None, list[Word]]]) -> list[Utterance]:
+def divided(utterance: Utterance, runs: Sequence[tuple[str | None, list[Word]]]) -> list[Utterance]:
     """The utterance in parts, a run of words each; its outer bounds stay."""
     parts, start_s = [], utterance.start_s
     texts = _texts(utterance.text, [words for _, words in runs])

@@ -1,0 +1,1 @@
+"""Who says it: as a file tells, by voice, and by sight."""
