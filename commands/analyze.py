@@ -51,12 +51,13 @@ def command(ctx: click.Context, videos: tuple[Path, ...], quiet: bool, **given: 
         if given["transcript"] is not None and len(found) > 1:
             raise click.UsageError("--transcript goes with one video")
         batch = Batch(found, place, _writer(given), given)
+        table = _table(given)
         todo = batch.readable(batch.not_there_yet(found))
         if todo:
             plan, context = plan_of(given, place)
             check_several(plan.settings.speech.speakers, len(todo))
-            with Session(plan, context) as session:
-                batch.analyze(todo, session)
+            with Session(plan, context) as session, table or nullcontext():
+                batch.analyze(todo, session, table)
         if batch.failed:
             analysed = len(found) - len(batch.failed)
             names = ", ".join(map(str, batch.failed))
@@ -94,10 +95,10 @@ def _writer(given: dict[str, Any]) -> Writer | None:
     return Writer(given["out"], given["formats"].split(",")) if given["out"] is not None else None
 
 
-def _table(path: Path | None) -> Table | None:
+def _table(given: dict[str, Any]) -> Table | None:
     from ..outputs import Table
 
-    return Table(path) if path is not None else None
+    return Table(given["table"]) if given["table"] is not None else None
 
 
 class Batch:
@@ -112,7 +113,6 @@ class Batch:
         self._alone = len(videos) == 1
         # Of all, also of those that fail or are left out: the next time each has the same.
         self._names = {video: writer.name_for(video) for video in videos} if writer is not None else {}
-        self._table = _table(given["table"])
         self.failed: list[Path] = []
 
     def not_there_yet(self, videos: list[Path]) -> list[Path]:
@@ -135,16 +135,21 @@ class Batch:
                 found.append(video)
         return found
 
-    def analyze(self, videos: list[Path], session: Session) -> None:
-        """Analyse each, print what comes out, and write its files."""
+    def analyze(self, videos: list[Path], session: Session, table: Table | None) -> None:
+        """Analyse each, print what comes out, and write its files; all moments go into the table."""
         choices = list(session.plan.choices)
-        with self._table or nullcontext():
-            for number, video in enumerate(videos, 1):
-                if len(videos) > 1:
-                    self._place.bars.heading = f"file {number} of {len(videos)}"
-                with self._tried(video):
-                    self._show(video, self._result(video, session, choices))
-        if self._table is not None:
+        for number, video in enumerate(videos, 1):
+            if len(videos) > 1:
+                self._place.bars.heading = f"file {number} of {len(videos)}"
+            with self._tried(video):
+                result = self._result(video, session, choices)
+                self._show(video, result)
+                if table is not None:
+                    table.add(result)
+                if self._writer is not None:
+                    written = self._writer.write(result, self._names[video])
+                    self._place.note("→ " + "  ".join(map(str, written)))
+        if table is not None:
             self._place.note(f"→ {self._given['table']}")
 
     @contextmanager
@@ -181,8 +186,3 @@ class Batch:
             self._place.say(segment_line(segment, width))
         if self._given["transcript"] is not None and result.transcript is not None:
             self._place.note(f"transcript: {result.transcript.source}")
-        if self._table is not None:
-            self._table.add(result)
-        if self._writer is not None:
-            written = self._writer.write(result, self._names[video])
-            self._place.note("→ " + "  ".join(map(str, written)))

@@ -12,20 +12,16 @@ from .parameters import FILE
 
 @click.command("export")
 @click.argument("results", nargs=-1, required=True, metavar="RESULT.json...", type=FILE)
-@formats_option("srt,html")
+@formats_option(None, shown="srt,html; with --table none")
 @out_option("DIR", "Write files here.  [default: beside the result]")
 @TABLE
-@click.pass_context
-def command(ctx: click.Context, results: tuple[Path, ...], formats: str, out: Path | None, table: Path | None) -> None:
-    """Write other files from the JSON that `analyze` wrote, without looking at the videos again.
-
-    With --table and without --formats, only the table.
-    """
-    with terminal(ctx.obj) as place:
+@click.pass_obj
+def command(debug: bool, results: tuple[Path, ...], formats: str | None, out: Path | None, table: Path | None) -> None:
+    """Write other files from the JSON that `analyze` wrote, without looking at the videos again."""
+    with terminal(debug) as place:
         from ..outputs import Table, Writer, read_result
 
-        chosen = ctx.get_parameter_source("formats") is not click.core.ParameterSource.DEFAULT
-        wanted = formats.split(",") if chosen or table is None else []
+        wanted = formats.split(",") if formats is not None else [] if table is not None else ["srt", "html"]
         folders = {path: out or path.parent for path in results}
         writers = {folder: Writer(folder, wanted) for folder in dict.fromkeys(folders.values()) if wanted}
         combined = Table(table) if table is not None else None

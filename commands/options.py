@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from . import parameters
-from .parameters import FILE, FormatsOption, RenamedOption, Time
+from .parameters import FILE, FormatsOption, Naming, RenamedOption, Time
 
 if TYPE_CHECKING:
     from ..core.console import Bars
@@ -64,13 +64,17 @@ def out_option(metavar: str, help: str, *, required: bool = False) -> Callable:
     return click.option("-o", "--out", type=FILE, required=required, metavar=metavar, help=help)
 
 
-def formats_option(default: str) -> Callable:
-    """Which files are written."""
+def formats_option(default: str | None, shown: str | bool = True) -> Callable:
+    """Which files are written.
+
+    Args:
+        shown: the default in words, where it is not one.
+    """
     return click.option(
         *("-f", "--formats"),
         cls=FormatsOption,
         default=default,
-        show_default=True,
+        show_default=shown,
         metavar="NAME[,NAME]",
         shell_complete=parameters.formats,
     )
@@ -104,8 +108,19 @@ STRETCH = options(
 
 # Who hears: settings that are asked for often.
 HEARING = options(
-    click.option("--transcript", type=FILE, help="Subtitles, .eaf, .TextGrid or JSON instead of recognised speech."),
-    click.option("--speakers", metavar="seen|FILE", help="Who says it: whose mouth moves, or an RTTM or JSON file."),
+    click.option(
+        "--transcript",
+        type=FILE,
+        help="What is said, instead of hearing it: .srt, .vtt, .ass, .eaf, .TextGrid, .json.",
+    ),
+    click.option(
+        "--speakers",
+        metavar="HOW|FILE",
+        help="Who says it: voices, seen (whose mouth moves), none, or RTTM or JSON.",
+    ),
+    click.option(
+        "--name", "names", multiple=True, type=Naming(), metavar="WHO=NAME", help="As in 'speaker 1=Ann'; repeatable."
+    ),
     click.option("--language", metavar="CODE", help="What is spoken, as in en.  [default: what is heard]"),
     click.option("--model", metavar="SIZE", help="Of Whisper: base, small, turbo, ..., or a folder."),
 )
@@ -249,7 +264,10 @@ def store_at(folder: Path | None) -> Store | None:
 
 
 # Of the reading options, those that settings have.
-_SETTINGS = ("run", "labels", "modalities", "speakers", "language", "model", "window", "hop", "device", "offline")
+_SETTINGS = (
+    *("run", "labels", "modalities", "speakers", "names", "language"),
+    *("model", "window", "hop", "device", "offline"),
+)
 
 
 def plan_of(given: dict[str, Any], place: Terminal) -> tuple[Plan, Context]:
@@ -258,7 +276,7 @@ def plan_of(given: dict[str, Any], place: Terminal) -> tuple[Plan, Context]:
     from ..llm.settings import analyze_settings
     from ..pipeline import context_for
 
-    asked = {name: given[name] for name in _SETTINGS}
+    asked = {name: given[name] for name in _SETTINGS} | {"names": dict(given["names"]) or None}
     settings = analyze_settings(given["config"], given["assignments"], **asked)
     context = context_for(settings, store_at(given["store"]), place.bars)
     return make_plan(settings, context, given["transcript"]), context

@@ -40,6 +40,20 @@ class Time(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Naming(click.ParamType):
+    """`speaker 1=Ann`: who, and what they are called."""
+
+    name = "naming"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        who, equals, called = (part.strip() for part in value.partition("="))
+        if not (who and equals and called):
+            self.fail(f"{value!r} names nobody; give it as in 'speaker 1=Ann'", param, ctx)
+        return who, called
+
+
 class FormatsOption(click.Option):
     """Its help lists the formats there are."""
 

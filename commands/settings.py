@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from ..core.settings import Key
@@ -20,14 +21,21 @@ a second (`_fps`, `_hz`).
 """
 
 
+def _sections(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    reference = settings_reference()
+    names = dict.fromkeys([*reference, *(key.name for keys in reference.values() for key in keys)])
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 @click.command("settings")
-@click.argument("section", required=False, metavar="[SECTION]")
+@click.argument("section", required=False, metavar="[SECTION]", shell_complete=_sections)
 @click.option("--markdown", is_flag=True, help="As tables, which is how docs/settings.md is made.")
 def command(section: str | None, markdown: bool) -> None:
-    """Print every setting with its default, what it may be and one line on it.
+    """Print every setting with its default, what it may be, its unit and one line on it.
 
-    SECTION is a command (analyze, finetune, baseline) or a part of its
-    settings, as in `face` or `finetune.optimizer`.
+    SECTION is a command (analyze, finetune, baseline), a part of its
+    settings, as in `face` or `finetune.optimizer`, or a single key, as in
+    `face.sampling_fps` or `sampling_fps`.
     """
     reference = settings_reference(section)
     if markdown:
@@ -37,12 +45,13 @@ def command(section: str | None, markdown: bool) -> None:
         click.echo(f"── {name}")
         for key in keys:
             value = f" = {key.default}" if key.default else "" if key.section else " (required)"
-            click.echo(f"{key.name}{value}  [{key.allowed}]\n    {key.text}")
+            allowed = f"{key.allowed}; {key.unit}" if key.unit else key.allowed
+            click.echo(f"{key.name}{value}  [{allowed}]\n    {key.text}")
         click.echo()
 
 
 def settings_reference(section: str | None = None) -> dict[str, list[Key]]:
-    """By command, the keys of its config, or those of a section alone.
+    """By command, the keys of its config, or those of a section alone, or a single one.
 
     Raises:
         SettingsError: no command has such a section.
@@ -73,7 +82,7 @@ def markdown_page(reference: dict[str, list[Key]]) -> str:
 
 
 def _within(key: Key, section: str) -> bool:
-    return not section or key.name == section or key.name.startswith(f"{section}.")
+    return not section or f".{key.name}.".startswith(f".{section}.") or key.name.endswith(f".{section}")
 
 
 def _tables(reference: dict[str, list[Key]]) -> Iterator[str]:

@@ -154,6 +154,14 @@ class Key:
     text: str
     section: bool
 
+    @property
+    def unit(self) -> str:
+        """What its number counts, where the name ends in a unit; else empty."""
+        return next((unit for ending, unit in _UNITS.items() if self.name.endswith(ending)), "")
+
+
+_UNITS = {"_s": "seconds", "_fps": "frames a second", "_hz": "times a second", "_tokens": "tokens"}
+
 
 def keys_of(model: type[Settings]) -> Iterator[Key]:
     """Every key of a settings class, a section before what lies below it."""

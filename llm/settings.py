@@ -125,6 +125,7 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "window": ("windows__window_s",),
     "hop": ("windows__hop_s",),
     "speakers": ("speech__speakers",),
+    "names": ("speakers__names",),
     "language": ("speech__language",),
     "model": ("speech__model",),
     "device": ("model__device", "speech__device", "face__device"),

@@ -26,7 +26,7 @@ from emoscribe.extractors.settings import SpeakerSettings
 from emoscribe.extractors.speakers.clustering import turns_of
 from emoscribe.extractors.speakers.turns import Turn
 from emoscribe.extractors.speakers.voices import VoiceEncoder
-from emoscribe.extractors.speech.vad import stretches
+from emoscribe.extractors.speech.vad import MARGIN_S, stretches
 from scipy.optimize import linear_sum_assignment
 
 PAUSES_S = {"the recordings' silences": (1.5, 2.2), "hardly a pause": (0.05, 0.3)}
@@ -92,7 +92,8 @@ def mixture(
         own = [each for each in recordings if each.actor == actor]
         samples = own[rng.integers(len(own))].samples
         parts += [samples, np.zeros(round(rng.uniform(*pause_s) * SAMPLE_RATE), np.float32)]
-        truth.append(Turn(at_s, at_s + len(samples) / SAMPLE_RATE, str(actor)))
+        length_s = len(samples) / SAMPLE_RATE
+        truth.append(Turn(at_s + MARGIN_S, at_s + length_s - MARGIN_S, str(actor)))
         at_s += sum(map(len, parts[-2:])) / SAMPLE_RATE
         levels.append((samples**2).mean())
     mixed = np.concatenate(parts)
