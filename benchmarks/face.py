@@ -32,7 +32,7 @@ import numpy as np
 from emoscribe.core.context import resolve_device
 from emoscribe.extractors.face import pyfeat as face_pyfeat
 from emoscribe.extractors.face import pyfeat_weights as face_pyfeat_weights
-from emoscribe.extractors.face.track import FaceTracker
+from emoscribe.extractors.face.track import FaceTracker, with_pictures
 from emoscribe.extractors.media import frames
 from emoscribe.extractors.settings import FaceSettings
 from results import device_name, report
@@ -78,8 +78,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         def ours() -> np.ndarray:
             tracker = FaceTracker(engine.vocabulary)
-            for seen in engine.see(frames(video, 240.0)):
-                tracker.add(seen)
+            for seen, image in with_pictures(engine.see, frames(video, 240.0)):
+                tracker.add(seen, image)
             return tracker.track().action_units
 
         def plain() -> np.ndarray:

@@ -90,7 +90,7 @@ def test_the_example_is_heard_and_seen(analysed, example: Path) -> None:
 def test_nothing_but_choices_reaches_the_error_stream(analysed) -> None:
     _, result = analysed
     for line in result.stderr.splitlines():
-        assert line.startswith(("speech: ", "face: ", "→ ")), line
+        assert line.startswith(("speech: ", "face: ", "speakers: ", "→ ")), line
 
 
 def test_the_store_spares_the_second_decoding(analysed, example: Path, tmp_path: Path) -> None:

@@ -211,6 +211,7 @@ def test_embedded_needs_nothing_that_is_not_installed(machine: Path, landmarker_
         "✓ mediapipe/face_detection_full_range_sparse",
         "✓ fer/emotion_model",
         "✓ openSMILE",
+        "✓ 3D-Speaker/campplus-common",
         "✓ sentence-transformers/all-MiniLM-L6-v2",
     ]
     assert lines[-1].strip() == "emoscribe doctor --fetch embedded"
