@@ -11,6 +11,7 @@ import numpy as np
 from ..core.timeline import LabelledTranscript
 from .lettering import Colour, lettered
 from .subtitles import one_at_a_time
+from .tracks import name_of
 
 # Okabe & Ito (2008): told apart by every kind of eye, and readable on dark; one a person.
 _COLOURS: tuple[Colour, ...] = (
@@ -62,7 +63,7 @@ class _Path:
     """Where one person's face is over time."""
 
     def __init__(self, person: Mapping[str, Any], colour: Colour) -> None:
-        self.name, self.colour = f"face {person['person']}", colour
+        self.name, self.colour = name_of(person), colour
         self._times_s = np.array(person["times_s"], dtype=float)
         self._boxes = np.array(person["boxes"], dtype=float)
         steps_s = np.diff(self._times_s)

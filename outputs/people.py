@@ -12,6 +12,7 @@ import numpy as np
 from ..core.timeline import LabelledTranscript, Moment, Segment
 from .tables import Cell, Sheet, as_csv, video_of
 from .tiers import utterances_of
+from .tracks import name_of
 
 
 def people_csv(transcript: LabelledTranscript, folder: Path) -> str:
@@ -29,7 +30,7 @@ def people_of(transcript: LabelledTranscript) -> Sheet:
     shares may sum to more than 1.  What is unknown is empty.
     """
     followed = _followed(transcript)
-    names = {each["person"]: each.get("speaker", f"person {each['person']}") for each in followed}
+    names = {each["person"]: name_of(each) for each in followed}
     faces = {names[each["person"]]: each for each in followed}
     speech: dict[str, list[tuple[float, float]]] = {}
     for said in utterances_of(transcript):

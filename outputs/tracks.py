@@ -46,6 +46,11 @@ def face_tracks(
     }
 
 
+def name_of(followed: Mapping[str, Any]) -> str:
+    """What somebody whose face was followed is called: as a speaker, where it is known who they are."""
+    return followed.get("speaker") or f"person {followed['person']}"
+
+
 def blink_rates(tracks: Mapping[str, Any]) -> dict[int, float]:
     """Blinks a minute, by person, of those whose face was seen for long enough to tell."""
     looked_s = tracks["faces"].get("looked_s") or []
