@@ -81,7 +81,7 @@ def _check_together(ctx: click.Context) -> None:
         raise SettingsError(f"{option} is about files, and without --out none are written; give --out DIR too")
     if given["table"] is not None and given["skip_existing"]:
         raise SettingsError(
-            "--table lacks what --skip-existing leaves out; make it of the results: emoscribe export --table FILE *.json"
+            "--table lacks what --skip-existing leaves out; make it of results: emoscribe export --table FILE *.json"
         )
     begin_s, end_s = given["start_s"], given["end_s"]
     if end_s is not None and end_s <= (begin_s or 0.0):

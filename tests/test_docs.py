@@ -25,6 +25,17 @@ def test_there_is_a_snippet_for_everything_that_is_added() -> None:
     assert [title for title, _ in SNIPPETS] == ["an engine", "a corpus", "a format", "a fusion", "a label set"]
 
 
+def test_the_tutorial_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 6
+    names: dict[str, object] = {}
+    for number, block in enumerate(blocks, 1):
+        exec(compile(block, f"docs/tutorial.md, block {number}", "exec"), names)
+
+
 def test_scripts_that_are_named_are_there() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
