@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import emoscribe
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -34,6 +36,17 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytes
     names: dict[str, object] = {}
     for number, block in enumerate(blocks, 1):
         exec(compile(block, f"docs/tutorial.md, block {number}", "exec"), names)
+
+
+def test_the_citation_is_of_this_version_and_has_what_its_format_asks_for() -> None:
+    """Of the Citation File Format 1.2.0."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(cited) and cited["cff-version"] == "1.2.0"
+    assert cited["version"] == emoscribe.__version__
+    for reference in cited["references"]:
+        assert {"type", "title", "authors"} <= set(reference)
+    for author in (author for work in (cited, *cited["references"]) for author in work["authors"]):
+        assert "name" in author or "family-names" in author
 
 
 def test_scripts_that_are_named_are_there() -> None:
