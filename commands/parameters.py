@@ -12,7 +12,8 @@ from click.shell_completion import CompletionItem
 
 FILE = click.Path(path_type=Path)
 
-_CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)")
+# Hours and minutes, each with a colon, and seconds.
+_CLOCK = re.compile(r"(?:\d+:){0,2}\d+(?:\.\d+)?")
 
 
 def seconds(text: str) -> float:
@@ -21,11 +22,10 @@ def seconds(text: str) -> float:
     Raises:
         ValueError: another form.
     """
-    found = _CLOCK.fullmatch(text.strip())
-    if found is None or (found[2] is not None and float(found[3]) >= 60):
+    parts = [float(part) for part in text.split(":")] if _CLOCK.fullmatch(text) else []
+    if not parts or any(part >= 60 for part in parts[1:]):
         raise ValueError(f"{text!r} is not a time; give seconds, or as in 1:23 and 1:02:03.5")
-    hours, minutes, rest = found.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest)
+    return sum(part * 60**place for place, part in enumerate(reversed(parts)))
 
 
 class Time(click.ParamType):

@@ -139,9 +139,14 @@ def test_the_reference_shows_defaults_ranges_and_alternatives() -> None:
 def test_one_section_can_be_asked_for() -> None:
     assert {key.name.partition(".")[0] for keys in settings_reference("face").values() for key in keys} == {"face"}
     assert list(settings_reference("finetune.optimizer")) == ["finetune"]
+    assert [key.name for key in settings_reference("sampling_fps")["analyze"]] == ["face.sampling_fps"]
     with pytest.raises(SettingsError, match=r"no settings 'fase'; there are: analyze, finetune, baseline, speech"):
         settings_reference("fase")
     shown = CliRunner().invoke(command, ["finetune.optimizer"]).output
+    assert (
+        "windows.hop_s = null  [number ≥ 0.05, ≤ 3600 or null; seconds]"
+        in CliRunner().invoke(command, ["hop_s"]).output
+    )
     assert "optimizer.warmup_share = 0.06  [number ≥ 0, < 1]\n    Share of all updates" in shown
 
 
