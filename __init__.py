@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .core.timeline import LabelledTranscript, Moment, Segment
     from .experiments.by_name import evaluate, finetune
     from .extractors.sources import FileSource, LiveSource
-    from .outputs import read_result, save
+    from .outputs import load_result, save
     from .pipeline import Session, analyze, analyze_all, open_session
 
 __version__ = "0.1.0"
@@ -35,7 +35,7 @@ _PLACES = {
     "evaluate": ".experiments.by_name",
     "finetune": ".experiments.by_name",
     "open_session": ".pipeline",
-    "read_result": ".outputs",
+    "load_result": ".outputs",
     "save": ".outputs",
 }
 __all__ = [
@@ -50,8 +50,8 @@ __all__ = [
     "analyze_all",
     "evaluate",
     "finetune",
+    "load_result",
     "open_session",
-    "read_result",
     "save",
 ]
 

@@ -19,13 +19,13 @@ from .parameters import FILE
 def command(debug: bool, results: tuple[Path, ...], formats: str | None, out: Path | None, table: Path | None) -> None:
     """Write other files from the JSON that `analyze` wrote, without looking at the videos again."""
     with terminal(debug) as place:
-        from ..outputs import Table, Writer, read_result
+        from ..outputs import Table, Writer, load_result
 
         wanted = formats.split(",") if formats is not None else [] if table is not None else ["srt", "html"]
         folders = {path: out or path.parent for path in results}
         writers = {folder: Writer(folder, wanted) for folder in dict.fromkeys(folders.values()) if wanted}
         combined = Table(table) if table is not None else None
-        transcripts = {path: read_result(path) for path in results}
+        transcripts = {path: load_result(path) for path in results}
         if combined is not None:
             for transcript in transcripts.values():
                 combined.add(transcript)

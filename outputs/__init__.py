@@ -2,7 +2,7 @@
 
 from .formats import FORMATS, Format
 from .lines import segment_line
-from .schema import read_result
+from .schema import load_result
 from .tables import Table
 from .tracks import face_tracks
 from .write import Writer, save, write_outputs
@@ -13,7 +13,7 @@ __all__ = [
     "Table",
     "Writer",
     "face_tracks",
-    "read_result",
+    "load_result",
     "save",
     "segment_line",
     "write_outputs",

@@ -39,7 +39,7 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
     )
 
 
-def read_result(path: str | Path) -> LabelledTranscript:
+def load_result(path: str | Path) -> LabelledTranscript:
     """A labelled transcript from a JSON file, to be written in other forms.
 
     Raises:

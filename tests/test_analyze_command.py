@@ -70,7 +70,10 @@ def test_quiet_says_results_and_errors_alone(videos: Path, tmp_path: Path, capfd
         (("--from", "9"), "there is no stretch from 9 to its end"),
         (("--transcript", "late.srt"), "after the end of the recording"),
         (("--speakers", "other.rttm"), "other.rttm"),
-        (("--out", "o", "--skip-existing", "--table", "t.csv"), "--table lacks what --skip-existing leaves out"),
+        (
+            ("--out", "o", "--skip-existing", "--table", "t.csv"),
+            "--table would lack the videos that --skip-existing leaves out",
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -158,7 +161,7 @@ def test_many_videos_from_python(videos: Path, tmp_path: Path) -> None:
     assert {"loading landmarker", "loading meld-minilm", "looking", "reading"} <= set(stages)
 
     path = emoscribe.save(labelled, tmp_path / "one.json")
-    assert emoscribe.read_result(path).to_dict() == labelled.to_dict()
+    assert emoscribe.load_result(path).to_dict() == labelled.to_dict()
     assert emoscribe.save(labelled, tmp_path / "ONE.SRT").read_text().startswith("1\n00:00:00,000 --> ")
     with pytest.raises(emoscribe.EmoscribeError, match=r"one\.docx: no format has this ending; there are: \.json"):
         emoscribe.save(labelled, tmp_path / "one.docx")

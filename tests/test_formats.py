@@ -22,7 +22,7 @@ from emoscribe.core.errors import SettingsError
 from emoscribe.core.labels import COMPOUND
 from emoscribe.core.timeline import LabelledTranscript, Media, Moment, Segment, Transcript, Utterance, Word
 from emoscribe.extractors.speakers.turns import read_turns
-from emoscribe.outputs import FORMATS, Writer, read_result, write_outputs
+from emoscribe.outputs import FORMATS, Writer, load_result, write_outputs
 from parselmouth.praat import call
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -450,7 +450,7 @@ def test_every_format_holds_every_kind(
     fresh = content(kind(nasty))
     (kept,) = write_outputs(kind(nasty), tmp_path / "kept", ["json"], "talk")
     if name != "xlsx":  # which is packed anew, with the time
-        assert content(read_result(kept)) == fresh
+        assert content(load_result(kept)) == fresh
     assert fresh or name == "srt"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, UnitScale
-from emoscribe.outputs import read_result, write_outputs
+from emoscribe.outputs import load_result, write_outputs
 from emoscribe.outputs.tracks import face_tracks
 
 
@@ -38,7 +38,7 @@ def watched(labelled: LabelledTranscript) -> LabelledTranscript:
 def read(transcript: LabelledTranscript, name: str, folder: Path) -> pd.DataFrame:
     """The file, of the transcript as it comes back from its JSON."""
     (kept,) = write_outputs(transcript, folder, ["json"])
-    (path,) = write_outputs(read_result(kept), folder, [name])
+    (path,) = write_outputs(load_result(kept), folder, [name])
     assert path.name == f"WolfgangLanger_Pexels.{name}.csv"
     return pd.read_csv(path)
 

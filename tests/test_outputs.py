@@ -21,7 +21,7 @@ from emoscribe.core.files import atomic_path, dumps, plain, write_text
 from emoscribe.core.labels import COMPOUND
 from emoscribe.core.text import one_line
 from emoscribe.core.timeline import FaceTrack, LabelledTranscript, Media, Moment, Segment
-from emoscribe.outputs import FORMATS, Writer, read_result, segment_line, write_outputs
+from emoscribe.outputs import FORMATS, Writer, load_result, segment_line, write_outputs
 from emoscribe.outputs.lines import clock
 from emoscribe.outputs.tracks import face_tracks, thin
 from jsonschema import Draft202012Validator
@@ -82,15 +82,15 @@ def test_a_result_from_before_there_were_versions_is_read_and_a_later_one_is_not
     value = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**value, "version": 2}))
     with pytest.raises(MediaError, match="its version is 2, this emoscribe reads version 1"):
-        read_result(path)
+        load_result(path)
     del value["version"]
     path.write_text(json.dumps(value))
-    assert read_result(path).segments == labelled.segments
+    assert load_result(path).segments == labelled.segments
 
 
 def test_json_comes_back_as_the_same_transcript(labelled: LabelledTranscript, tmp_path: Path) -> None:
     (path,) = write_outputs(labelled, tmp_path, ["json"])
-    again = read_result(path)
+    again = load_result(path)
     assert again.segments == labelled.segments
     assert (again.labels, again.label_set, again.provenance) == (
         labelled.labels,
@@ -115,7 +115,7 @@ def test_what_is_no_transcript_is_refused_in_a_line(tmp_path: Path, text: str | 
     if text is not None:
         path.write_text(text)
     with pytest.raises(MediaError) as error:
-        read_result(path)
+        load_result(path)
     assert message in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
 
 
@@ -228,7 +228,7 @@ def test_a_file_name_that_is_not_utf8(labelled: LabelledTranscript, tmp_path: Pa
     transcript = replace(labelled, media=replace(labelled.media, path=os.fsdecode(b"/v/caf\xe9 \xc3\xa9.mp4")))
     paths = write_outputs(transcript, tmp_path, ["json", "html", "csv"])
     assert os.fsencode(paths[0].name) == b"caf\xe9 \xc3\xa9.json"
-    assert read_result(paths[0]).media.path == transcript.media.path
+    assert load_result(paths[0]).media.path == transcript.media.path
     assert "caf%E9%20%C3%A9.mp4" in paths[1].read_text(encoding="utf-8")
 
 
