@@ -258,7 +258,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
         labels=labels.labels if labels is not None else (),
         segments=tuple(segments),
         provenance=_provenance(cues, plan, seconds=time.perf_counter() - began),
-        tracks=face_tracks(cues.face, _UNIT_NAMES, cues.faces_of) if cues.face is not None else None,
+        tracks=face_tracks(cues.face, _UNIT_NAMES, cues.speakers_of_faces) if cues.face is not None else None,
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
         transcript=cues.transcript,

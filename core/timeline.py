@@ -218,7 +218,7 @@ class Cues:
     """All that was perceived of one clip; `None` is “not looked for”.
 
     Attributes:
-        faces_of: by speaker, the person whose face is theirs, where that is known.
+        speakers_of_faces: by person, the speaker whose face it is, where that is known.
         provenance: for each part which extractor, version, weights and settings produced it.
     """
 
@@ -227,7 +227,7 @@ class Cues:
     face: FaceTrack | None = None
     voice: VoiceTrack | None = None
     sequences: Mapping[str, Sequence] = field(default_factory=dict)
-    faces_of: Mapping[str, int] = field(default_factory=dict)
+    speakers_of_faces: Mapping[int, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -117,11 +117,11 @@ def perceive(
         looking = pool.submit(_look, source, settings, engines, context)
         said, voices, heard = _listen(source, settings, engines, context, transcript, looking)
         faces, seen = looking.result()
-    faces_of = naming.faces_of_speakers(said, faces, source, context)
+    whose = naming.whose_faces(said, faces, source, context)
     if "speakers" in heard:
-        heard["speakers"]["faces"] = dict(faces_of)
+        heard["speakers"]["faces"] = whose
     provenance = _tracks_of(source.media) | heard | seen
-    return Cues(source.media, said, faces, voices, faces_of=faces_of, provenance=provenance)
+    return Cues(source.media, said, faces, voices, speakers_of_faces=whose, provenance=provenance)
 
 
 def _tracks_of(media: Media) -> dict[str, Any]:

@@ -31,7 +31,9 @@ def people_of(transcript: LabelledTranscript) -> Sheet:
     """
     followed = _followed(transcript)
     names = {each["person"]: name_of(each) for each in followed}
-    faces = {names[each["person"]]: each for each in followed}
+    faces: dict[str, list[Mapping[str, Any]]] = {}
+    for each in followed:
+        faces.setdefault(names[each["person"]], []).append(each)
     speech: dict[str, list[tuple[float, float]]] = {}
     for said in utterances_of(transcript):
         if said.speaker:
@@ -51,7 +53,7 @@ def people_of(transcript: LabelledTranscript) -> Sheet:
             "seen_s": _places(seen_s.get(person), 2),
             "speaking_s": _places(_total_s(speech[person]) if person in speech else silent_s, 2),
             **_judged(judged.get(person, []), transcript),
-            "blinks_per_min": _places(_blinks_per_min(faces.get(person), seen_s.get(person)), 1),
+            "blinks_per_min": _places(_blinks_per_min(faces.get(person, []), seen_s.get(person)), 1),
         }
         for person in dict.fromkeys([*speech, *faces, *judged])
     ]
@@ -100,12 +102,14 @@ def _followed(transcript: LabelledTranscript) -> list[Mapping[str, Any]]:
     return ((transcript.tracks or {}).get("faces") or {}).get("people") or []
 
 
-def _seen_s(faces: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+def _seen_s(faces: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, float]:
     """Each frame with a face stands for the time to the next frame, as often as anybody is looked at."""
-    steps_s = [after - before for face in faces.values() for before, after in itertools.pairwise(face["times_s"])]
+    followed = [face["times_s"] for own in faces.values() for face in own]
+    steps_s = [after - before for times_s in followed for before, after in itertools.pairwise(times_s)]
     if not steps_s:
         return {}
-    return {person: len(face["times_s"]) * float(np.median(steps_s)) for person, face in faces.items()}
+    step_s = float(np.median(steps_s))
+    return {name: step_s * sum(len(face["times_s"]) for face in own) for name, own in faces.items()}
 
 
 def _total_s(stretches: Iterable[tuple[float, float]]) -> float:
@@ -117,10 +121,11 @@ def _total_s(stretches: Iterable[tuple[float, float]]) -> float:
     return total_s
 
 
-def _blinks_per_min(face: Mapping[str, Any] | None, seen_s: float | None) -> float | None:
-    if face is None or not seen_s or face.get("blinks_s") is None:
+def _blinks_per_min(faces: Sequence[Mapping[str, Any]], seen_s: float | None) -> float | None:
+    blinks = [face.get("blinks_s") for face in faces]
+    if not seen_s or None in blinks:
         return None
-    return 60 * len(face["blinks_s"]) / seen_s
+    return 60 * sum(map(len, filter(None, blinks))) / seen_s
 
 
 def _places(value: float | None, places: int) -> Cell:

@@ -18,7 +18,7 @@ _LEAST_SEEN_S = 10.0
 
 
 def face_tracks(
-    face: FaceTrack, unit_names: Mapping[str, str] | None = None, faces_of: Mapping[str, int] | None = None
+    face: FaceTrack, unit_names: Mapping[str, str] | None = None, speakers: Mapping[int, str] | None = None
 ) -> dict[str, Any]:
     """What goes into `LabelledTranscript.tracks`; `transcript.schema.json` says what is in it.
 
@@ -26,9 +26,9 @@ def face_tracks(
 
     Args:
         unit_names: words for the codes, where there are any (`AU26` jaw drop).
-        faces_of: by speaker, the person whose face is theirs.
+        speakers: by person, the speaker whose face it is, where that is known.
     """
-    speakers = {person: {"speaker": speaker} for speaker, person in (faces_of or {}).items()}
+    named = {person: {"speaker": speaker} for person, speaker in (speakers or {}).items()}
     persons, counts = np.unique(face.person, return_counts=True)
     kept = sorted(persons[np.argsort(-counts, kind="stable")][:_MOST_PEOPLE].tolist())
     names = {code: words for code, words in (unit_names or {}).items() if code in face.names}
@@ -41,7 +41,7 @@ def face_tracks(
             "grades": list(face.scale.grades),
             **rated,
             "looked_s": _rounded(face.frame_times_s, 3),
-            "people": [{**_person(face, person), **speakers.get(person, {})} for person in kept],
+            "people": [{**_person(face, person), **named.get(person, {})} for person in kept],
         }
     }
 

@@ -111,7 +111,7 @@ def two_faces() -> FaceTrack:
 
 def test_a_speakers_own_face_goes_before_a_larger_one(two_faces: FaceTrack) -> None:
     line = said(Utterance(0.5, 1.5, "so it is", "Ann"))
-    own = only(Cues(MEDIA, line, two_faces, faces_of={"Ann": 2}))
+    own = only(Cues(MEDIA, line, two_faces, speakers_of_faces={2: "Ann"}))
     assert own.face == own.faces[2] and SMILE not in str(own.face)
 
 
@@ -120,10 +120,10 @@ def test_whoevers_face_it_is_where_nobody_is_known_to_speak(two_faces: FaceTrack
     assert moment.face == moment.faces[1] and SMILE in str(moment.face)
 
 
-@pytest.mark.parametrize("faces_of", [{}, {"Ben": 1}, {"Ann": 3}])
-def test_another_face_is_never_the_speakers(two_faces: FaceTrack, faces_of: dict[str, int]) -> None:
+@pytest.mark.parametrize("known", [{}, {1: "Ben"}, {3: "Ann"}])
+def test_another_face_is_never_the_speakers(two_faces: FaceTrack, known: dict[int, str]) -> None:
     """Not known, known of another alone, and known but out of the picture."""
-    quiet = only(Cues(MEDIA, said(Utterance(0.5, 1.5, "", "Ann")), two_faces, faces_of=faces_of))
+    quiet = only(Cues(MEDIA, said(Utterance(0.5, 1.5, "", "Ann")), two_faces, speakers_of_faces=known))
     assert quiet.face == f"face of somebody: {quiet.faces[1]}" and quiet.evidence == "weak"
 
 

@@ -18,7 +18,7 @@ from emoscribe.extractors.perceive import decide, follow_faces, perceive
 from emoscribe.extractors.settings import FaceSettings, SpeechSettings
 from emoscribe.extractors.sources import FileSource
 from emoscribe.extractors.speakers import talking
-from emoscribe.extractors.speakers.faces import faces_of
+from emoscribe.extractors.speakers.faces import speakers_of_faces
 from emoscribe.extractors.speakers.turns import Turn, check_several, name_speakers, read_turns
 from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.extractors.store import CueStore
@@ -314,8 +314,8 @@ def taking_turns(head: FaceTrack, until_s: float) -> FaceTrack:
 def test_each_speaker_has_the_face_whose_mouth_moves(head: FaceTrack, her_voice) -> None:
     lines = transcript(Utterance(0.0, 4.0, "one", "Ann"), Utterance(4.0, 8.0, "two", "Ben"))
     track = taking_turns(head, 4.0)
-    assert faces_of(lines, track, her_voice) == {"Ann": 1, "Ben": 2}
-    assert faces_of(lines, replace(track, person=3 - track.person), her_voice) == {"Ann": 2, "Ben": 1}
+    assert speakers_of_faces(lines, track, her_voice) == {1: "Ann", 2: "Ben"}
+    assert speakers_of_faces(lines, replace(track, person=3 - track.person), her_voice) == {2: "Ann", 1: "Ben"}
 
 
 def test_a_face_is_theirs_also_where_it_is_hidden(head: FaceTrack, her_voice) -> None:
@@ -324,26 +324,34 @@ def test_a_face_is_theirs_also_where_it_is_hidden(head: FaceTrack, her_voice) ->
     track = taking_turns(head, 8.0)
     there = (track.person == 2) | (track.times_s < 2.0)
     seen = {name: getattr(track, name)[there] for name in ("times_s", "person", "boxes", "action_units")}
-    assert faces_of(lines, replace(track, **seen), her_voice) == {"Ann": 1}
+    assert speakers_of_faces(lines, replace(track, **seen), her_voice) == {1: "Ann"}
+
+
+def test_who_comes_back_as_a_new_person_is_the_same_speaker(head: FaceTrack, her_voice) -> None:
+    """A cut in the middle, after which nobody is known again."""
+    track = taking_turns(head, 8.0)
+    again = replace(track, person=np.where(track.times_s < 4.0, track.person, track.person + 2))
+    lines = transcript(*(Utterance(start_s, start_s + 2, "so", "Ann") for start_s in (0.0, 2.0, 4.0, 6.0)))
+    assert speakers_of_faces(lines, again, her_voice) == {1: "Ann", 3: "Ann"}
 
 
 def test_a_mouth_that_moves_whoever_speaks_is_nobodys(head: FaceTrack, her_voice) -> None:
     lines = transcript(Utterance(0.0, 4.0, "one", "Ann"), Utterance(4.0, 8.0, "two", "Ben"))
-    assert faces_of(lines, head, her_voice) == {}
+    assert speakers_of_faces(lines, head, her_voice) == {}
 
 
 def test_who_is_not_seen_to_speak_has_no_face(voice_over: FaceTrack, example: Path) -> None:
     lines = read_transcript(example.with_suffix(".srt"))
     narrated = replace(lines, utterances=tuple(replace(u, speaker="a narrator") for u in lines.utterances))
     with media.sound(example) as sound:
-        assert faces_of(narrated, voice_over, talking.loudness(sound)) == {}
+        assert speakers_of_faces(narrated, voice_over, talking.loudness(sound)) == {}
 
 
 def test_two_that_are_alone_where_nobody_looked_often_enough(head: FaceTrack, her_voice) -> None:
     seldom = replace(head, frame_times_s=head.frame_times_s[::5])
-    assert faces_of(transcript(replace(ONE_LINE, speaker="Ann")), seldom, her_voice) == {"Ann": 1}
+    assert speakers_of_faces(transcript(replace(ONE_LINE, speaker="Ann")), seldom, her_voice) == {1: "Ann"}
     both = replace(beside(head, head), frame_times_s=head.frame_times_s[::5])
-    assert faces_of(transcript(replace(ONE_LINE, speaker="Ann")), both, her_voice) == {}
+    assert speakers_of_faces(transcript(replace(ONE_LINE, speaker="Ann")), both, her_voice) == {}
 
 
 def test_an_utterance_is_divided_where_another_mouth_goes_on(head: FaceTrack, her_voice) -> None:

@@ -128,17 +128,17 @@ def seen_in(track: FaceTrack, start_s: float, end_s: float, settings: WordingSet
     return SeenFaces(text, face_evidence(text), faces)
 
 
-def of_speaker(seen: SeenFaces, person: int | None) -> SeenFaces:
+def of_speaker(seen: SeenFaces, speaker: str, speakers_of_faces: Mapping[int, str]) -> SeenFaces:
     """The same, told by the speaker's face; another's is not theirs, and is weaker evidence.
 
     Args:
-        person: whose face the speaker's is, where that is known.
+        speakers_of_faces: by person, the speaker whose face it is, where that is known.
     """
-    if person is not None and person in seen.faces:
-        words = seen.faces[person]
-        return replace(seen, text=words, evidence=face_evidence(words))
     if not seen.faces:
         return seen
+    own = next((words for person, words in seen.faces.items() if speakers_of_faces.get(person) == speaker), None)
+    if own is not None:
+        return replace(seen, text=own, evidence=face_evidence(own))
     return replace(seen, text=SOMEBODYS + seen.text, evidence="weak")
 
 

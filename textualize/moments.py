@@ -49,7 +49,7 @@ def moment_in(
     if "V" in modalities and cues.face is not None:
         seen = seen_in(cues.face, window.start_s, window.end_s, wording)
         if window.speaker is not None:
-            seen = of_speaker(seen, cues.faces_of.get(window.speaker))
+            seen = of_speaker(seen, window.speaker, cues.speakers_of_faces)
     return moment_of(window, text, seen, voice, wording)
 
 

@@ -1,8 +1,9 @@
-"""Whose face a speaker's is: the one whose mouth moves when they speak, and rests when others do.
+"""Whose a face is: the speaker's with whose words its mouth moves, and who is not heard while it rests.
 
 One utterance tells little: mouths are hidden, chew, and smile.  All that
-somebody says together tells more, so a speaker has the same face throughout,
-also where it is turned away, and each face has one speaker.
+somebody says together tells more, so a face has the same speaker throughout,
+also where it is turned away.  A speaker may have several: who comes back after
+a cut may be taken for a new person.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import numpy as np
 from ...core.timeline import FaceTrack, Sequence, Transcript
 from .talking import MIN_SAMPLING_FPS, interval_s, moving_in_speech
 
-# The mouth moves in this share of what is said while it is seen, at least,
-# and by this much more than while others speak, or than another face's.
+# The mouth moves in this share of what the speaker says while it is seen, at least,
+# and by this much more than while others speak, or than a mouth beside it.
 LEAST_MOVING = 0.45
 MARGIN = 0.15
 # Seen for less of what somebody says, a face is not theirs, whatever it does.
-LEAST_SEEN_S = 1.0
+LEAST_SEEN_S = 1.5
 
 
-def faces_of(transcript: Transcript, face: FaceTrack, loud: Sequence) -> dict[str, int]:
-    """By speaker, the person whose face is theirs; without those for whom that is not known.
+def speakers_of_faces(transcript: Transcript, face: FaceTrack, loud: Sequence) -> dict[int, str]:
+    """By person, the speaker whose face it is; without those of whom that is not known.
 
     Args:
         face: looked at often enough, `MIN_SAMPLING_FPS`; else nobody is known among several.
@@ -32,7 +33,7 @@ def faces_of(transcript: Transcript, face: FaceTrack, loud: Sequence) -> dict[st
     step_s = interval_s(face)
     if step_s <= 0 or step_s > 1.2 / MIN_SAMPLING_FPS:
         # Two that are alone in a recording belong together, unless they are seen not to.
-        return dict(zip(speakers, persons, strict=True)) if len(speakers) == len(persons) == 1 else {}
+        return dict(zip(persons, speakers, strict=True)) if len(speakers) == len(persons) == 1 else {}
     moved, seen = np.zeros((2, len(speakers), len(persons)))
     for each in moving_in_speech(transcript, face, loud):
         if (speaker := each.utterance.speaker) is None:
@@ -41,25 +42,26 @@ def faces_of(transcript: Transcript, face: FaceTrack, loud: Sequence) -> dict[st
             at = speakers.index(speaker), persons.index(person)
             moved[at] += moving
             seen[at] += there
-    return _matched(speakers, persons, moved, seen, step_s)
-
-
-def _matched(
-    speakers: list[str], persons: list[int], moved: np.ndarray, seen: np.ndarray, step_s: float
-) -> dict[str, int]:
-    """The surest pairs first, each speaker and each face once."""
-    own = np.divide(moved, seen, out=np.zeros_like(moved), where=seen > 0)
-    others_moved, others_seen = moved.sum(axis=0) - moved, seen.sum(axis=0) - seen
-    idle = np.divide(others_moved, others_seen, out=np.zeros_like(moved), where=others_seen > 0)
-    # A face that is there for half of it speaks at most half of it.
-    share = own * np.minimum(1.0, seen / np.maximum(seen.max(axis=1, keepdims=True), 1))
+    own, idle = _share(moved, seen), _share(moved.sum(axis=0) - moved, seen.sum(axis=0) - seen)
     telling = (own >= LEAST_MOVING) & (own - idle >= MARGIN) & (seen * step_s >= LEAST_SEEN_S)
-    found: dict[str, int] = {}
-    for flat in np.argsort(-share * telling, axis=None, kind="stable"):
-        row, column = divmod(int(flat), len(persons))
-        rivals = np.delete(share[row], column)
-        if not telling[row, column] or speakers[row] in found or persons[column] in found.values():
-            continue
-        if share[row, column] - max(rivals, default=0.0) >= MARGIN:
-            found[speakers[row]] = persons[column]
+    beside = _beside(face, persons)
+    found: dict[int, str] = {}
+    # The surest first.
+    for flat in np.argsort(-own * telling, axis=None, kind="stable")[: int(telling.sum())].tolist():
+        row, column = divmod(flat, len(persons))
+        rivals = own[row, beside[column]]
+        if persons[column] not in found and own[row, column] - max(rivals, default=0.0) >= MARGIN:
+            found[persons[column]] = speakers[row]
     return found
+
+
+def _share(moved: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    return np.divide(moved, seen, out=np.zeros_like(moved), where=seen > 0)
+
+
+def _beside(face: FaceTrack, persons: list[int]) -> np.ndarray:
+    """(P, P) whether two people are seen in one frame."""
+    frames = np.unique(face.times_s, return_inverse=True)[1]
+    there = np.zeros((frames.max(initial=-1) + 1, len(persons)), dtype=int)
+    there[frames, np.searchsorted(persons, face.person)] = 1
+    return (there.T @ there > 0) & ~np.eye(len(persons), dtype=bool)

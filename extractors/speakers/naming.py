@@ -17,7 +17,7 @@ from ..settings import PerceiveSettings, SpeakerSettings
 from ..sources import FileSource
 from ..store import kept
 from . import clustering, talking
-from .faces import faces_of
+from .faces import speakers_of_faces
 from .turns import AUTO, METHODS, NOBODY, SEEN, VOICES, Turn, name_speakers, read_turns
 
 
@@ -125,14 +125,14 @@ def by_voice(source: FileSource, settings: SpeakerSettings, engines: Engines, co
     return clustering.turns_of(prints, settings.count)
 
 
-def faces_of_speakers(
+def whose_faces(
     said: Transcript | None, faces: FaceTrack | None, source: FileSource, context: Context
-) -> dict[str, int]:
-    """By speaker, the person whose face is theirs, where that is known."""
+) -> dict[int, str]:
+    """By person, the speaker whose face it is, where that is known."""
     speakers = {utterance.speaker for utterance in said.utterances if utterance.speaker} if said is not None else set()
     if said is None or faces is None or not speakers or not len(faces.times_s) or not source.media.has_audio:
         return {}
-    return faces_of(said, faces, loudness(source, context))
+    return speakers_of_faces(said, faces, loudness(source, context))
 
 
 def loudness(source: FileSource, context: Context) -> Sequence:
