@@ -350,10 +350,12 @@ def _past(scope: Scope) -> Scope:
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
-    made = _made_of_basic(plan)
+    made, media = _made_of_basic(plan), cues.media
+    part = media.start_s > 0 or media.end_s is not None
     rule = {"rule": f"{made.name} scores from basic ones"} if made is not None else {}
     return {
         "emoscribe": importlib.metadata.version("emoscribe"),
+        **({"stretch": {"start_s": media.start_s, "end_s": media.until_s}} if part else {}),
         **cues.provenance,
         "model": {
             "run": plan.run.name,

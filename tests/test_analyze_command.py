@@ -40,8 +40,10 @@ def test_a_folder_is_analysed_and_what_is_there_is_not_again(
     assert first.exit_code == 0, first.output
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["one-2.json", "one-2.srt", "one.json", "one.srt", "two.json", "two.srt"]
-    (segment,) = json.loads((tmp_path / "two.json").read_text())["segments"]
+    result = json.loads((tmp_path / "two.json").read_text())
+    (segment,) = result["segments"]
     assert (segment["start_s"], segment["end_s"]) == (0.5, 1.5)
+    assert result["provenance"]["stretch"] == {"start_s": 0.5, "end_s": 1.5}
     capfd.readouterr()
 
     (tmp_path / "one-2.srt").unlink()
