@@ -1,10 +1,10 @@
 """emoscribe: from a video to a labelled transcript.
 
->>> from emoscribe import analyze, save
+>>> from emoscribe import analyze
 >>> result = analyze("interview.mp4")
 >>> for segment in result.segments:
 ...     print(segment.moment.start_s, segment.label, segment.moment.text)
->>> save(result, "interview.srt")
+>>> result.save("interview.srt")
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .core.timeline import LabelledTranscript, Moment, Segment
     from .experiments.by_name import evaluate, finetune
     from .extractors.sources import FileSource, LiveSource
-    from .outputs import load_result, save
+    from .outputs import load_result
     from .pipeline import Session, analyze, analyze_all, open_session
 
 __version__ = "0.1.0"
@@ -36,7 +36,6 @@ _PLACES = {
     "finetune": ".experiments.by_name",
     "open_session": ".pipeline",
     "load_result": ".outputs",
-    "save": ".outputs",
 }
 __all__ = [
     "EmoscribeError",
@@ -52,7 +51,6 @@ __all__ = [
     "finetune",
     "load_result",
     "open_session",
-    "save",
 ]
 
 

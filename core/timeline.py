@@ -7,9 +7,10 @@ two are worded differently all the way to the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -316,7 +317,10 @@ class LabelledTranscript:
         thresholds: by label, from which score on it is given, where a moment may have any number of them.
         range: the lowest and the highest rating, where moments are rated.
         transcript: what was heard, word by word, where somebody listened.
+        saver: what `save` asks; set by `outputs`, since a record does not know its formats.
     """
+
+    saver: ClassVar[Callable[[LabelledTranscript, str | Path], Path]]
 
     media: Media
     label_set: str
@@ -327,6 +331,10 @@ class LabelledTranscript:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     range: tuple[float, float] | None = None
     transcript: Transcript | None = None
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file, in the format that its ending says; see `outputs.save`."""
+        return type(self).saver(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as the JSON object that `outputs/transcript.schema.json` describes."""
@@ -346,10 +354,7 @@ class LabelledTranscript:
         )
 
     def to_dataframe(self) -> DataFrame:
-        """A row a segment: its time, words and evidence, what it is read as, and a column a label with its score.
-
-        What it is read as is missing where there is no evidence.
-        """
+        """A row a segment: time, words, evidence, what it is read as where there is any, and a column a label."""
         import pandas
 
         about = ["start_s", "end_s", "speaker", "text", "face", "voice", "evidence"]

@@ -109,6 +109,9 @@ def save(transcript: LabelledTranscript, path: str | Path) -> Path:
     return path
 
 
+LabelledTranscript.saver = save
+
+
 def _write(path: Path, content: Content, transcript: LabelledTranscript) -> None:
     if isinstance(content, bytes):
         write_bytes(path, content)

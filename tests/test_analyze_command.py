@@ -162,11 +162,11 @@ def test_many_videos_from_python(videos: Path, tmp_path: Path) -> None:
     assert isinstance(labelled, emoscribe.LabelledTranscript) and len(labelled.segments) == 2
     assert {"loading landmarker", "loading meld-minilm", "looking", "reading"} <= set(stages)
 
-    path = emoscribe.save(labelled, tmp_path / "one.json")
+    path = labelled.save(tmp_path / "one.json")
     assert emoscribe.load_result(path).to_dict() == labelled.to_dict()
-    assert emoscribe.save(labelled, tmp_path / "ONE.SRT").read_text().startswith("1\n00:00:00,000 --> ")
+    assert labelled.save(tmp_path / "ONE.SRT").read_text().startswith("1\n00:00:00,000 --> ")
     with pytest.raises(emoscribe.EmoscribeError, match=r"one\.docx: no format has this ending; there are: \.json"):
-        emoscribe.save(labelled, tmp_path / "one.docx")
+        labelled.save(tmp_path / "one.docx")
 
 
 def test_a_data_frame_has_a_row_a_segment(labelled: emoscribe.LabelledTranscript) -> None:
