@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,8 @@ def prints_of(*course: tuple[int, float], doubt: float = 0.6, size: int = 64, se
             rows.append((start_s, end_s, number, vector / np.linalg.norm(vector)))
         at_s += length_s + 1.0
     start_s, end_s, number, vectors = zip(*rows, strict=True)
-    return Voiceprints(np.array(start_s), np.array(end_s), np.array(number), np.array(vectors))
+    loud_db = np.full(len(rows), 40.0)
+    return Voiceprints(np.array(start_s), np.array(end_s), np.array(number), loud_db, np.array(vectors))
 
 
 def test_windows_cover_a_stretch() -> None:
@@ -154,7 +156,7 @@ def test_as_many_speakers_as_are_asked_for() -> None:
 
 def test_nobody_speaks_where_there_is_no_speech() -> None:
     none = np.zeros(0)
-    assert turns_of(Voiceprints(none, none, none.astype(int), np.zeros((0, 192)))) == ()
+    assert turns_of(Voiceprints(none, none, none.astype(int), none, np.zeros((0, 192)))) == ()
 
 
 def test_a_strange_second_is_not_somebody_else() -> None:
@@ -162,9 +164,20 @@ def test_a_strange_second_is_not_somebody_else() -> None:
     assert {turn.speaker for turn in turns_of(prints_of(*course))} == {"speaker 1", "speaker 2"}
 
 
+def test_what_noise_drowns_makes_nobody() -> None:
+    """A third of what one of two says is hardly heard, and sounds like nobody."""
+    course = [(0, 3.0), (1, 3.0), (2, 3.0)] * 4
+    prints = prints_of(*course)
+    drowned = np.isin(prints.stretch, [number for number, (who, _) in enumerate(course) if who == 2])
+    assert len({turn.speaker for turn in turns_of(prints)}) == 3
+    quiet = replace(prints, above_noise_db=np.where(drowned, 3.0, 40.0))
+    assert len({turn.speaker for turn in turns_of(quiet)}) == 2
+    assert len({turn.speaker for turn in turns_of(replace(prints, above_noise_db=np.full(len(drowned), 3.0)))}) == 3
+
+
 def test_who_takes_over_within_a_stretch() -> None:
     prints = prints_of((0, 6.0), (1, 6.0))
-    one = Voiceprints(prints.start_s, prints.end_s, np.zeros_like(prints.stretch), prints.vectors)
+    one = replace(prints, stretch=np.zeros_like(prints.stretch))
     first, second = turns_of(one)
     assert (first.start_s, second.end_s) == (0.0, 13.0) and first.end_s == second.start_s == pytest.approx(6.5, abs=0.3)
 

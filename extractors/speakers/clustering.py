@@ -4,9 +4,8 @@ Windows that do not overlap are put into a tree by Ward's rule, and the tree is
 cut from the top: two groups are two people where vectors of the one are on
 average less alike than those of one person, and of one person in all moods.
 How alike those are depends on the noise, and is read off from how alike each
-window's nearest ones are.  The two numbers were fitted on mixtures of one to
-three acted voices in seven moods, clear and in noise
-(`recipes/speakers_table.py`).
+window's nearest ones are.  What is not told by that, `recipes/speakers_table.py`
+told on mixtures of one to four acted voices in all moods, clear and in noise.
 """
 
 from __future__ import annotations
@@ -30,6 +29,8 @@ LEAST_SHARE, SURELY = 0.08, 8
 
 # From shorter ones nobody is made out, as long as there are others.
 TELLING_S = 0.8
+# Nor from what noise drowns, as long as this share of them is louder.
+CLEAR_DB, LEAST_CLEAR = 7.0, 0.3
 
 # Likeness that a change of speaker has to gain, so that nobody speaks for a moment alone.
 CHANGING = 0.3
@@ -59,7 +60,7 @@ def _centres(prints: Voiceprints, count: int | None) -> np.ndarray:
 
 
 def _apart(prints: Voiceprints) -> np.ndarray:
-    """Windows that hardly overlap, and are long enough if any is."""
+    """Windows that hardly overlap, and are long and clear enough, if enough of them are."""
     chosen = []
     for number in np.unique(prints.stretch):
         inside = np.flatnonzero(prints.stretch == number)
@@ -69,7 +70,9 @@ def _apart(prints: Voiceprints) -> np.ndarray:
         )
     windows = np.concatenate(chosen)
     telling = windows[prints.end_s[windows] - prints.start_s[windows] >= TELLING_S]
-    return telling if len(telling) else windows
+    windows = telling if len(telling) else windows
+    clear = windows[prints.above_noise_db[windows] >= CLEAR_DB]
+    return clear if len(clear) >= max(2, LEAST_CLEAR * len(windows)) else windows
 
 
 # ── how many there are ───────────────────────────────────────────────────────

@@ -18,12 +18,14 @@ class Voiceprints:
     Attributes:
         start_s, end_s: (W,) seconds, in order of time.
         stretch: (W,) int, which stretch of speech without the shortest pause a window lies in.
+        above_noise_db: (W,) how loud it is, above what is heard where the sound is quietest.
         vectors: (W, D) of length 1: the smaller their angle, the more alike.
     """
 
     start_s: np.ndarray
     end_s: np.ndarray
     stretch: np.ndarray
+    above_noise_db: np.ndarray
     vectors: np.ndarray
 
 

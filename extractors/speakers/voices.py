@@ -48,20 +48,36 @@ class VoiceEncoder:
         Raises:
             EmoscribeError: the ONNX file takes no sound.
         """
-        rows: list[tuple[float, float, int, np.ndarray]] = []
+        rows: list[tuple[float, float, int, float, np.ndarray]] = []
+        noise_db = _noise_db(sound)
         for number, (start_s, end_s) in enumerate(_tight(stretches(sound, min_pause_s=MIN_PAUSE_S))):
             samples = sound.read(start_s, end_s)
             if len(samples) >= SHORTEST_S * SAMPLE_RATE:
                 windows = windows_of(start_s, end_s)
                 vectors = self._windows(samples, [(first - start_s, last - start_s) for first, last in windows])
-                rows += [(*window, number, vector) for window, vector in zip(windows, vectors, strict=True)]
-        start_s, end_s, number, vectors = zip(*rows, strict=True) if rows else ((), (), (), ())
+                for window, vector in zip(windows, vectors, strict=True):
+                    rows.append((*window, number, _level_db(sound.read(*window)) - noise_db, vector))
+        start_s, end_s, number, above_db, vectors = zip(*rows, strict=True) if rows else ((), (), (), (), ())
         return Voiceprints(
             np.array(start_s, dtype=float),
             np.array(end_s, dtype=float),
             np.array(number, dtype=int),
+            np.array(above_db, dtype=float),
             np.array(vectors, dtype=np.float32) if rows else np.zeros((0, 0), np.float32),
         )
+
+
+def _noise_db(sound: Sound) -> float:
+    """What the quietest tenth of a sound is no louder than, in fiftieths of a second."""
+    step = SAMPLE_RATE // 50
+    frames = [samples[: len(samples) // step * step].reshape(-1, step) for _, samples in sound.blocks(10.0)]
+    levels_db = [_level_db(each) for each in frames if len(each)]
+    return float(np.percentile(np.concatenate(levels_db), 10)) if levels_db else 0.0
+
+
+def _level_db(samples: np.ndarray) -> Any:
+    """Of samples (…, N), how loud they are: (…) decibels below full scale."""
+    return 10 * np.log10((samples.astype(float) ** 2).mean(axis=-1) + 1e-10)
 
 
 def _tight(found: Iterable[Stretch]) -> Iterator[tuple[float, float]]:
