@@ -14,8 +14,8 @@ from ..core.errors import UnavailableError
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
 from . import registry
 from .engines import Engines
+from .face.recogniser import check_there, recogniser_of
 from .face.recogniser import describe as describe_identity
-from .face.recogniser import recogniser_of
 from .face.track import FaceTracker, with_pictures
 from .features.sequences import sequences_of
 from .features.settings import FEATURES, FeatureSettings
@@ -54,6 +54,7 @@ def decide(settings: P, context: Context, transcript: str | Path | None = None) 
         settings = settings.model_copy(update={"speech": speech})
         choices.append(f"speech: {why}")
     if "V" in settings.modalities:
+        check_there(settings.face.identity)
         face, why = _who_looks(settings, context)
         settings = settings.model_copy(update={"face": face})
         choices.append(f"face: {why}")

@@ -11,7 +11,7 @@ import pytest
 from emoscribe.core import carried
 from emoscribe.core.context import Context, gpu_is_here
 from emoscribe.core.errors import EmoscribeError, MediaError, UnavailableError
-from emoscribe.core.timeline import FaceTrack
+from emoscribe.core.timeline import FaceTrack, UnitScale
 from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.face.geometry import MEASURES, measure, to_front
 from emoscribe.extractors.face.identity import Identities, look
@@ -20,6 +20,7 @@ from emoscribe.extractors.face.landmarker_models import LANDMARKER, load_network
 from emoscribe.extractors.face.landmarks import Mesh
 from emoscribe.extractors.face.pyfeat_weights import CACHE_VARIABLE
 from emoscribe.extractors.face.recogniser import FaceRecogniser
+from emoscribe.extractors.face.track import Face, FaceTracker, Seen, Vocabulary
 from emoscribe.extractors.face.units import action_units, shipped_calibration
 from emoscribe.extractors.media import frames
 from emoscribe.extractors.perceive import decide, follow_faces
@@ -267,6 +268,24 @@ def test_a_network_for_faces_by_its_file(write_onnx, feat_media: Path, tmp_path:
     assert black == pytest.approx(np.array([-1, -1, -1]) / np.sqrt(3), abs=1e-5)
     settings = MESH.model_copy(update={"identity": str(network)})
     assert set(track_faces(feat_media / "single_face.jpg", settings).person.tolist()) == {1}
+
+
+def test_a_tracker_knows_people_by_the_network(write_onnx, tmp_path: Path) -> None:
+    """At one place, of one look as far as histograms go, and two colours that the network tells apart."""
+    recogniser = FaceRecogniser(write_onnx(tmp_path / "colours.onnx", (1, 3, 112, 112), "GlobalAveragePool"))
+    pictures = [np.full((200, 300, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255))]
+    face = Face(box(100), np.zeros(1), np.zeros(3), RED)
+    for known, persons in ((None, [1, 1]), (recogniser, [1, 2])):
+        tracker = FaceTracker(Vocabulary("test", ("AU12",), UnitScale()), known)
+        for number, image in enumerate(pictures):
+            tracker.add(Seen(0.2 * number, [face]), image)
+        assert tracker.track().person.tolist() == persons
+
+
+def test_a_network_that_is_not_there_is_missed_before_anybody_looks() -> None:
+    settings = PerceiveSettings(modalities="V", face=MESH.model_copy(update={"identity": "nowhere.onnx"}))
+    with pytest.raises(UnavailableError, match=r"face\.identity: no file nowhere\.onnx"):
+        decide(settings, Context(offline=True))
 
 
 def test_a_network_that_is_none(write_onnx, tmp_path: Path) -> None:

@@ -24,8 +24,7 @@ class FaceRecogniser:
     """
 
     def __init__(self, path: str | Path) -> None:
-        if not Path(path).is_file():
-            raise UnavailableError(f"face.identity: no file {path}; take look, or give an ONNX network for faces")
+        check_there(str(path))
         try:
             from onnxruntime import InferenceSession
         except ImportError:
@@ -52,6 +51,14 @@ class FaceRecogniser:
                 f"face.identity: {self._path} takes no faces (1, 3, {SIZE}, {SIZE}): {error}"
             ) from None
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
+
+
+def check_there(identity: str) -> None:
+    """Raises:
+    UnavailableError: `face.identity` names a file that is not there.
+    """
+    if identity != LOOK and not Path(identity).is_file():
+        raise UnavailableError(f"face.identity: no file {identity}; take look, or give an ONNX network for faces")
 
 
 def recogniser_of(identity: str) -> FaceRecogniser | None:

@@ -26,6 +26,8 @@ from .voiceprints import HOP_S, WINDOW_S, Voiceprints, windows_of
 if TYPE_CHECKING:
     from ..settings import SpeakerSettings
 
+# What `speakers.model` calls the network that a package carries.
+CARRIED = "campplus"
 MODEL = "3D-Speaker/campplus-common"
 
 # Who takes over leaves at least such a pause, as a rule; a vector of two voices is nobody's.
@@ -40,7 +42,7 @@ class VoiceEncoder:
     """What makes vectors of voices."""
 
     def __init__(self, settings: SpeakerSettings) -> None:
-        self._windows = _of_file(settings.model) if settings.model != "campplus" else _of_campplus()
+        self._windows = _of_file(settings.model) if settings.model != CARRIED else _of_campplus()
 
     def voiceprints(self, sound: Sound) -> Voiceprints:
         """The voices along all the speech in a sound.
@@ -142,7 +144,7 @@ def _of_file(path: str) -> _Windows:
 
 def _needs(settings: SpeakerSettings) -> list[Need]:
     instead = "speakers are not told apart by voice"
-    if settings.model == "campplus":
+    if settings.model == CARRIED:
         need = need_of_model(MODEL)
         return [Need(need.name, need.missing, need.command, need.fetch, instead)]
     missing = None if Path(settings.model).is_file() else "no such file"
@@ -155,7 +157,7 @@ def _onnxruntime() -> Need:
 
 
 def _describe(settings: SpeakerSettings) -> dict[str, Any]:
-    if settings.model == "campplus":
+    if settings.model == CARRIED:
         (file,) = MODELS[MODEL].files.values()
         about = {"model": MODEL, "sha256": file.sha256}
     else:
@@ -164,9 +166,10 @@ def _describe(settings: SpeakerSettings) -> dict[str, Any]:
 
 
 def _complete(settings: SpeakerSettings, context: Context) -> SpeakerSettings:
-    if settings.model == "campplus":
+    if settings.model == CARRIED:
         carried.find_files(MODEL, context)
-    for need in () if settings.model == "campplus" else _needs(settings):
+        return settings
+    for need in _needs(settings):
         if need.missing:
             raise UnavailableError(f"speakers.model: {need.name} is {need.missing}; {need.command or 'give another'}")
     return settings
