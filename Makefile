@@ -19,7 +19,7 @@ setup: .venv/.ready
 		{ echo "emoscribe needs Python 3.11 to 3.13: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/python -m uv pip install --quiet --constraint constraints.txt --editable '.[offline,dev]'
+	$(BIN)/python -m uv pip install --quiet --constraint constraints.txt --editable '.[offline,app,dev]'
 	@$(BIN)/emoscribe doctor --fetch embedded || echo 'emoscribe works without these, and less well' >&2
 	@touch $@
 
