@@ -8,6 +8,7 @@ can be loaded once is loaded once, in a `Session`.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import math
 import threading
@@ -21,12 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
-from .core.derived import from_basic
 from .core.errors import EmoscribeError, SettingsError
-from .core.labels import THRESHOLD, LabelSet
+from .core.labels import THRESHOLD
 from .core.measures import FACE
 from .core.prompt import Prompt
-from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
+from .core.timeline import Cues, LabelledTranscript, Media, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.finding import media_files
 from .extractors.live import LiveCues
@@ -34,10 +34,11 @@ from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
 from .extractors.store import CueStore
-from .llm.plan import Plan, make_plan
+from .llm.plan import Plan, check_taught, make_plan
+from .llm.reading import made_of_basic, moments_said, prompt_of, prompts_from, read_again, segments_from
 from .llm.settings import AnalyzeSettings, analyze_settings
 from .outputs.tracks import face_tracks
-from .prompts.render import render, was_spoken
+from .prompts.render import was_spoken
 from .textualize.moments import moment_in, moments_of
 from .textualize.voice import Scope
 from .textualize.windows import clock_bounds, shortest_s, window_at
@@ -155,7 +156,7 @@ class Session:
     def __init__(self, plan: Plan, context: Context) -> None:
         self.plan, self.context = plan, context
         self.engines = Engines(context)
-        self._lock = threading.Lock()
+        self._lock, self._loading_lock = threading.Lock(), threading.Lock()
         self._loading: Future[TextPredictor] | None = None
 
     def analyze(
@@ -206,6 +207,41 @@ class Session:
             self._begin_loading()
             yield from stream_segments(source, self.plan, self.engines, self._predictor, self.context)
 
+    def read_again(self, result: LabelledTranscript, signals: Sequence[str]) -> dict[str, list[Segment]]:
+        """What the moments of a result are read as when only some of their signals are told; nothing is decoded.
+
+        The moments may have been corrected, divided and joined since.  It
+        waits for no analysis, and may be called from several threads.
+
+        >>> session.read_again(result, ["TVA", "T", "V", "A"])["V"][0].label
+
+        Args:
+            signals: sets of letters, `T`, `VA`, each to be read by itself.
+
+        Returns:
+            By set of letters a segment a moment, its evidence weighed again.
+
+        Raises:
+            SettingsError: the run has not learnt to read a signal, or gives other answers than the result has.
+        """
+        return read_again(result, signals, self.plan, self._predictor())
+
+    def read(self, lines: Iterable[str | tuple[str | None, str]]) -> LabelledTranscript:
+        """The labelled transcript of text alone: a moment a line, without a time.
+
+        Args:
+            lines: what is said, or pairs of who says it and what.
+
+        Raises:
+            SettingsError: the run reads no text.
+        """
+        check_taught(self.plan.run, "T")
+        moments = moments_said(lines)
+        said = "\n".join(moment.text or "" for moment in moments)
+        media = Media("text", 0.0, hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest())
+        context = replace(self.context, progress=unwatched)
+        return _labelled(Cues(media), moments, self.plan, self._predictor(), context)
+
     def close(self) -> None:
         """Let go of all that is loaded."""
         self.engines.close()
@@ -222,17 +258,22 @@ class Session:
 
     def _begin_loading(self) -> None:
         """The language model loads while the first source is being perceived; on a GPU before that."""
-        if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
-            pool = ThreadPoolExecutor(1, thread_name_prefix="loading")
-            self._loading = pool.submit(predictor_of, self.plan, self.context)
-            pool.shutdown(wait=False)
+        self._future()
         if self.context.device != "cpu" and gpu_is_here():
             # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
-            self._loading.result()
+            self._predictor()
+
+    def _future(self) -> Future[TextPredictor]:
+        """The language model, being loaded by the first who asks, and again after a failure."""
+        with self._loading_lock:
+            if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
+                pool = ThreadPoolExecutor(1, thread_name_prefix="loading")
+                self._loading = pool.submit(predictor_of, self.plan, self.context)
+                pool.shutdown(wait=False)
+            return self._loading
 
     def _predictor(self) -> TextPredictor:
-        assert self._loading is not None
-        return self._loading.result()
+        return self._future().result()
 
 
 def predictor_of(plan: Plan, context: Context) -> TextPredictor:
@@ -248,9 +289,15 @@ def predictor_of(plan: Plan, context: Context) -> TextPredictor:
 
 def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) -> LabelledTranscript:
     """Put the cues into words, let the model read them, and keep its scores."""
+    return _labelled(cues, moments_from(cues, plan), plan, predictor, context)
+
+
+def _labelled(
+    cues: Cues, moments: Sequence[Moment], plan: Plan, predictor: TextPredictor, context: Context
+) -> LabelledTranscript:
+    """What the model makes of moments, with what they come from."""
     began = time.perf_counter()
-    moments = moments_from(cues, plan)
-    segments = _segments(moments, prompts_from(moments, plan), plan, predictor, context)
+    segments = segments_from(moments, prompts_from(moments, plan), plan, predictor, context.stage("reading"))
     run, labels = plan.run, plan.labels
     return LabelledTranscript(
         media=cues.media,
@@ -268,34 +315,6 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
 def moments_from(cues: Cues, plan: Plan) -> list[Moment]:
     """The cues in words, as the run was trained to read them."""
     return moments_of(cues, plan.settings.windows, plan.wording, plan.run.population, plan.settings.modalities)
-
-
-def prompts_from(moments: Sequence[Moment], plan: Plan) -> list[Prompt]:
-    """The exact text the model reads, one prompt a moment."""
-    return [_prompt(moments, index, plan) for index in range(len(moments))]
-
-
-def _prompt(moments: Sequence[Moment], index: int, plan: Plan) -> Prompt:
-    moment = moments[index]
-    name = f"{moment.start_s:.2f}-{moment.end_s:.2f}"
-    return render(moments, index, plan.prompt, id=name, labels=plan.run.labels)
-
-
-def _segments(
-    moments: Sequence[Moment], prompts: Sequence[Prompt], plan: Plan, predictor: TextPredictor, context: Context
-) -> list[Segment]:
-    """What the model makes of moments, in the labels that were asked for."""
-    scored = predictor.predict(prompts, plan.settings.model.batch_tokens, context.stage("reading"))
-    read = zip(moments, scored, strict=True)
-    if labels := _made_of_basic(plan):
-        blends = plan.settings.blends
-        return [Segment(moment, from_basic(each.scores, labels, blends)) for moment, each in read]
-    return [Segment(moment, each.scores, each.given, each.rating) for moment, each in read]
-
-
-def _made_of_basic(plan: Plan) -> LabelSet | None:
-    """The labels asked for, where they are others than the basic ones that the run gives."""
-    return plan.labels if plan.labels is not None and plan.labels.name != plan.run.label_set else None
 
 
 # ── live ─────────────────────────────────────────────────────────────────────
@@ -323,10 +342,10 @@ def stream_segments(
         if start_s > 0 and end_s - start_s < shortest_s(hop_s or window_s) and not window.words:
             return  # of a file it would belong to the window before, which is given already
         moment = moment_in(window, cues, plan.wording, plan.run.population, plan.settings.modalities)
-        prompt = _prompt([*before, moment], len(before), plan)
+        prompt = prompt_of([*before, moment], len(before), plan)
         if was_spoken(moment):
             before.append(moment)
-        yield from _segments([moment], [prompt], plan, predictor(), context)
+        yield from segments_from([moment], [prompt], plan, predictor(), context.stage("reading"))
 
 
 def _for_live(plan: Plan) -> Plan:
@@ -350,7 +369,7 @@ def _past(scope: Scope) -> Scope:
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
-    made, media = _made_of_basic(plan), cues.media
+    made, media = made_of_basic(plan), cues.media
     part = media.start_s > 0 or media.end_s is not None
     rule = {"rule": f"{made.name} scores from basic ones"} if made is not None else {}
     return {

@@ -1,0 +1,80 @@
+"""Moments to prompts, and prompts to what they are read as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..core.derived import from_basic
+from ..core.errors import SettingsError
+from ..core.labels import LabelSet
+from ..core.prompt import Prompt
+from ..core.timeline import LabelledTranscript, Moment, Segment
+from ..prompts.render import render
+from ..textualize.moments import weighed, with_signals
+from .plan import Plan, check_taught
+
+if TYPE_CHECKING:
+    from .predictor import TextPredictor
+
+
+def prompts_from(moments: Sequence[Moment], plan: Plan) -> list[Prompt]:
+    """The exact text the model reads, one prompt a moment."""
+    return [prompt_of(moments, index, plan) for index in range(len(moments))]
+
+
+def prompt_of(moments: Sequence[Moment], index: int, plan: Plan) -> Prompt:
+    """The exact text the model reads of one of the moments."""
+    moment = moments[index]
+    name = f"{moment.start_s:.2f}-{moment.end_s:.2f}"
+    return render(moments, index, plan.prompt, id=name, labels=plan.run.labels)
+
+
+def segments_from(
+    moments: Sequence[Moment],
+    prompts: Sequence[Prompt],
+    plan: Plan,
+    predictor: TextPredictor,
+    progress: Callable[[float], None] = lambda done: None,
+) -> list[Segment]:
+    """What the model makes of moments, in the labels that were asked for."""
+    scored = predictor.predict(prompts, plan.settings.model.batch_tokens, progress)
+    read = zip(moments, scored, strict=True)
+    if labels := made_of_basic(plan):
+        blends = plan.settings.blends
+        return [Segment(moment, from_basic(each.scores, labels, blends)) for moment, each in read]
+    return [Segment(moment, each.scores, each.given, each.rating) for moment, each in read]
+
+
+def made_of_basic(plan: Plan) -> LabelSet | None:
+    """The labels asked for, where they are others than the basic ones that the run gives."""
+    return plan.labels if plan.labels is not None and plan.labels.name != plan.run.label_set else None
+
+
+def read_again(
+    result: LabelledTranscript, signals: Sequence[str], plan: Plan, predictor: TextPredictor
+) -> dict[str, list[Segment]]:
+    """See `Session.read_again`."""
+    check_taught(plan.run, "".join(signals))
+    answers = plan.labels.labels if plan.labels is not None else ()
+    if (result.labels, result.range) != (answers, plan.run.range):
+        raise SettingsError(
+            f"the result was read as {_answers(result.labels)}, and run {plan.run.name} gives {_answers(answers)}; "
+            "read it again with the run and the labels that it is from"
+        )
+    said = [segment.moment for segment in result.segments]
+    shown = {letters: [with_signals(moment, letters) for moment in said] for letters in dict.fromkeys(signals)}
+    moments = [moment for each in shown.values() for moment in each]
+    prompts = [prompt for each in shown.values() for prompt in prompts_from(each, plan)]
+    segments = iter(segments_from(moments, prompts, plan, predictor))
+    return {letters: [next(segments) for _ in said] for letters in shown}
+
+
+def moments_said(lines: Iterable[str | tuple[str | None, str]]) -> list[Moment]:
+    """A moment a line of text, without a time; a line may be a pair, of who says it and what."""
+    said = ((None, line) if isinstance(line, str) else line for line in lines)
+    return [weighed(Moment(0.0, 0.0, speaker, text)) for speaker, text in said]
+
+
+def _answers(labels: Sequence[str]) -> str:
+    return ", ".join(labels) or "ratings"
