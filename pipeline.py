@@ -35,7 +35,7 @@ from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
 from .extractors.store import CueStore
 from .llm.plan import Plan, check_taught, make_plan
-from .llm.reading import made_of_basic, moments_said, prompt_of, prompts_from, read_again, segments_from
+from .llm.reading import Remembering, made_of_basic, moments_said, prompt_of, prompts_from, read_again, segments_from
 from .llm.settings import AnalyzeSettings, analyze_settings
 from .outputs.tracks import face_tracks
 from .prompts.render import was_spoken
@@ -158,6 +158,7 @@ class Session:
         self.engines = Engines(context)
         self._lock, self._loading_lock = threading.Lock(), threading.Lock()
         self._loading: Future[TextPredictor] | None = None
+        self._remembering = Remembering(self._predictor)
 
     def analyze(
         self, source: FileSource | str | Path, *, transcript: str | Path | Transcript | None = None
@@ -224,7 +225,7 @@ class Session:
         Raises:
             SettingsError: the run has not learnt to read a signal, or gives other answers than the result has.
         """
-        return read_again(result, signals, self.plan, self._predictor())
+        return read_again(result, signals, self.plan, self._remembering)
 
     def read(self, lines: Iterable[str | tuple[str | None, str]]) -> LabelledTranscript:
         """The labelled transcript of text alone: a moment a line, without a time.

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Protocol, TypeAlias
 
 from ..core.derived import from_basic
 from ..core.errors import SettingsError
 from ..core.labels import LabelSet
-from ..core.prompt import Prompt
+from ..core.prompt import Prompt, Scored
 from ..core.timeline import LabelledTranscript, Moment, Segment
 from ..prompts.render import render
 from ..textualize.moments import weighed, with_signals
 from .plan import Plan, check_taught
 
-if TYPE_CHECKING:
-    from .predictor import TextPredictor
+# Prompts that are remembered: those of two hours, read with each signal and with all.
+_MOST_READ = 20_000
+
+# Told how much is done, in 0–1.
+Progress: TypeAlias = Callable[[float], None]
+
+
+def _unwatched(done: float) -> None:
+    """A `Progress` that nobody watches."""
 
 
 def prompts_from(moments: Sequence[Moment], plan: Plan) -> list[Prompt]:
@@ -34,8 +44,8 @@ def segments_from(
     moments: Sequence[Moment],
     prompts: Sequence[Prompt],
     plan: Plan,
-    predictor: TextPredictor,
-    progress: Callable[[float], None] = lambda done: None,
+    predictor: Reader,
+    progress: Progress = _unwatched,
 ) -> list[Segment]:
     """What the model makes of moments, in the labels that were asked for."""
     scored = predictor.predict(prompts, plan.settings.model.batch_tokens, progress)
@@ -51,8 +61,46 @@ def made_of_basic(plan: Plan) -> LabelSet | None:
     return plan.labels if plan.labels is not None and plan.labels.name != plan.run.label_set else None
 
 
+class Reader(Protocol):
+    """Of a `TextPredictor`, what reads."""
+
+    def predict(
+        self, prompts: Sequence[Prompt], batch_tokens: int | None = None, progress: Progress = ...
+    ) -> list[Scored]: ...
+
+
+class Remembering:
+    """A reader that reads no prompt twice: from one correction to the next nearly all are the same.
+
+    Args:
+        load: gives the model, once there is something to read.
+    """
+
+    def __init__(self, load: Callable[[], Reader]) -> None:
+        self._load, self._lock = load, threading.Lock()
+        self._read: dict[Hashable, Scored] = {}
+
+    def predict(
+        self, prompts: Sequence[Prompt], batch_tokens: int | None = None, progress: Progress = _unwatched
+    ) -> list[Scored]:
+        """See `TextPredictor.predict`."""
+        keys = [_key(prompt) for prompt in prompts]
+        with self._lock:
+            new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._read}
+            scored = self._load().predict(list(new.values()), batch_tokens, progress) if new else []
+            known = self._read | dict(zip(new, scored, strict=True))
+            self._read = dict(islice(known.items(), max(0, len(known) - _MOST_READ), None))
+        return [replace(known[key], id=prompt.id) for key, prompt in zip(keys, prompts, strict=True)]
+
+
+def _key(prompt: Prompt) -> Hashable:
+    """All that an answer depends on."""
+    turns = tuple((_key(turn.prompt), turn.same_speaker) for turn in prompt.history)
+    return prompt.text, prompt.signals, tuple(prompt.spans.items()), turns
+
+
 def read_again(
-    result: LabelledTranscript, signals: Sequence[str], plan: Plan, predictor: TextPredictor
+    result: LabelledTranscript, signals: Sequence[str], plan: Plan, predictor: Reader
 ) -> dict[str, list[Segment]]:
     """See `Session.read_again`."""
     check_taught(plan.run, "".join(signals))
