@@ -8,25 +8,23 @@ can be loaded once is loaded once, in a `Session`.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
+from .core.context import Context, StageProgress, Store, unwatched
 from .core.errors import EmoscribeError, SettingsError
 from .core.labels import THRESHOLD
 from .core.measures import FACE
 from .core.prompt import Prompt
-from .core.timeline import Cues, LabelledTranscript, Media, Moment, Segment, Transcript
+from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.finding import media_files
 from .extractors.live import LiveCues
@@ -35,11 +33,12 @@ from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
 from .extractors.store import CueStore
 from .llm.plan import Plan, check_taught, make_plan
-from .llm.reading import Remembering, made_of_basic, moments_said, prompt_of, prompts_from, read_again, segments_from
+from .llm.predictors import Predictors
+from .llm.reading import Remembering, made_of_basic, prompt_of, prompts_from, read_again, segments_from
 from .llm.settings import AnalyzeSettings, analyze_settings
 from .outputs.tracks import face_tracks
 from .prompts.render import was_spoken
-from .textualize.moments import moment_in, moments_of
+from .textualize.moments import moment_in, moments_of, weighed
 from .textualize.voice import Scope
 from .textualize.windows import clock_bounds, shortest_s, window_at
 
@@ -151,14 +150,19 @@ class Session:
 
     Attributes:
         engines: those that are loaded; `engines.loads` counts.
+
+    Args:
+        engines, predictors: loaded ones, to share with sessions of other settings; they are closed with any of them.
     """
 
-    def __init__(self, plan: Plan, context: Context) -> None:
+    def __init__(
+        self, plan: Plan, context: Context, *, engines: Engines | None = None, predictors: Predictors | None = None
+    ) -> None:
         self.plan, self.context = plan, context
-        self.engines = Engines(context)
-        self._lock, self._loading_lock = threading.Lock(), threading.Lock()
-        self._loading: Future[TextPredictor] | None = None
-        self._remembering = Remembering(self._predictor)
+        self.engines = engines if engines is not None else Engines(context)
+        self._predictors = predictors if predictors is not None else Predictors(context)
+        self._lock = threading.Lock()
+        self._remembering = Remembering(lambda: self._predictors.begin(plan.run).result())
 
     def analyze(
         self, source: FileSource | str | Path, *, transcript: str | Path | Transcript | None = None
@@ -174,9 +178,10 @@ class Session:
         with self._lock, ExitStack() as stack:
             if not isinstance(source, FileSource):
                 source = stack.enter_context(closing(self.opened(source)))
-            self._begin_loading()
+            # The language model loads while the source is being perceived; on a GPU before that.
+            predictor = self._predictors.begin(self.plan.run)
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
-            return label(cues, self.plan, self._predictor(), self.context)
+            return label(cues, self.plan, predictor.result(), self.context)
 
     def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
         """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
@@ -205,8 +210,33 @@ class Session:
             EmoscribeError: an engine cannot be loaded, or fails.
         """
         with self._lock:
-            self._begin_loading()
-            yield from stream_segments(source, self.plan, self.engines, self._predictor, self.context)
+            predictor = self._predictors.begin(self.plan.run)
+            yield from stream_segments(source, self.plan, self.engines, predictor.result, self.context)
+
+    def read(self, text: Sequence[str], speaker: str | None = None) -> list[Segment]:
+        """What the model makes of lines of text, said one after another; their times are their numbers.
+
+        It may be called while something is being analysed.
+
+        Args:
+            speaker: who says all of them, where that is one person.
+
+        Raises:
+            SettingsError: the run does not read what is said.
+        """
+        check_taught(self.plan.run, "T")
+        moments = [weighed(Moment(number, number + 1.0, speaker, line)) for number, line in enumerate(text)]
+        return segments_from(moments, prompts_from(moments, self.plan), self.plan, self._remembering)
+
+    def load(self) -> None:
+        """Load now what the first source would; the language model side by side with the engines.
+
+        Raises:
+            EmoscribeError: one of them cannot be loaded.
+        """
+        predictor = self._predictors.begin(self.plan.run)
+        self.engines.load(self.plan.settings)
+        predictor.result()
 
     def read_again(self, result: LabelledTranscript, signals: Sequence[str]) -> dict[str, list[Segment]]:
         """What the moments of a result are read as when only some of their signals are told; nothing is decoded.
@@ -227,29 +257,10 @@ class Session:
         """
         return read_again(result, signals, self.plan, self._remembering)
 
-    def read(self, lines: Iterable[str | tuple[str | None, str]]) -> LabelledTranscript:
-        """The labelled transcript of text alone: a moment a line, without a time.
-
-        Args:
-            lines: what is said, or pairs of who says it and what.
-
-        Raises:
-            SettingsError: the run reads no text.
-        """
-        check_taught(self.plan.run, "T")
-        moments = moments_said(lines)
-        said = "\n".join(moment.text or "" for moment in moments)
-        media = Media("text", 0.0, hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest())
-        context = replace(self.context, progress=unwatched)
-        return _labelled(Cues(media), moments, self.plan, self._predictor(), context)
-
     def close(self) -> None:
         """Let go of all that is loaded."""
         self.engines.close()
-        if self._loading is not None:
-            # Whoever loads in a thread that nobody waits for would be killed in the middle of it.
-            self._loading.exception()
-            self._loading = None
+        self._predictors.close()
 
     def __enter__(self) -> Self:
         return self
@@ -257,47 +268,11 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin_loading(self) -> None:
-        """The language model loads while the first source is being perceived; on a GPU before that."""
-        self._future()
-        if self.context.device != "cpu" and gpu_is_here():
-            # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
-            self._predictor()
-
-    def _future(self) -> Future[TextPredictor]:
-        """The language model, being loaded by the first who asks, and again after a failure."""
-        with self._loading_lock:
-            if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
-                pool = ThreadPoolExecutor(1, thread_name_prefix="loading")
-                self._loading = pool.submit(predictor_of, self.plan, self.context)
-                pool.shutdown(wait=False)
-            return self._loading
-
-    def _predictor(self) -> TextPredictor:
-        return self._future().result()
-
-
-def predictor_of(plan: Plan, context: Context) -> TextPredictor:
-    """The language model that reads; seconds, most of them imports."""
-    from .llm.predictor import load_predictor
-
-    loading = context.stage(f"loading {plan.run.name}")
-    loading(0.0)
-    predictor = load_predictor(plan.run, context)
-    loading(1.0)
-    return predictor
-
 
 def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) -> LabelledTranscript:
     """Put the cues into words, let the model read them, and keep its scores."""
-    return _labelled(cues, moments_from(cues, plan), plan, predictor, context)
-
-
-def _labelled(
-    cues: Cues, moments: Sequence[Moment], plan: Plan, predictor: TextPredictor, context: Context
-) -> LabelledTranscript:
-    """What the model makes of moments, with what they come from."""
     began = time.perf_counter()
+    moments = moments_from(cues, plan)
     segments = segments_from(moments, prompts_from(moments, plan), plan, predictor, context.stage("reading"))
     run, labels = plan.run, plan.labels
     return LabelledTranscript(

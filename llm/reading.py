@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Protocol, TypeAlias
@@ -14,7 +14,7 @@ from ..core.labels import LabelSet
 from ..core.prompt import Prompt, Scored
 from ..core.timeline import LabelledTranscript, Moment, Segment
 from ..prompts.render import render
-from ..textualize.moments import weighed, with_signals
+from ..textualize.moments import with_signals
 from .plan import Plan, check_taught
 
 # Prompts that are remembered: those of two hours, read with each signal and with all.
@@ -116,12 +116,6 @@ def read_again(
     prompts = [prompt for each in shown.values() for prompt in prompts_from(each, plan)]
     segments = iter(segments_from(moments, prompts, plan, predictor))
     return {letters: [next(segments) for _ in said] for letters in shown}
-
-
-def moments_said(lines: Iterable[str | tuple[str | None, str]]) -> list[Moment]:
-    """A moment a line of text, without a time; a line may be a pair, of who says it and what."""
-    said = ((None, line) if isinstance(line, str) else line for line in lines)
-    return [weighed(Moment(0.0, 0.0, speaker, text)) for speaker, text in said]
 
 
 def _answers(labels: Sequence[str]) -> str:
