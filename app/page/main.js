@@ -1,0 +1,129 @@
+// The page: which view is on, what is dropped where, and what goes wrong.
+
+import { el } from "../../outputs/page/dom.js";
+import { get, post, upload } from "./api.js";
+import { createCompare } from "./compare.js";
+import { createForm } from "./form.js";
+import { createLive } from "./live.js";
+import { createQueue } from "./queue.js";
+import { createResult } from "./result.js";
+import { createText } from "./text.js";
+
+const VIEWS = ["videos", "live", "text", "compare"];
+const SUBTITLES = /\.(srt|vtt|ass|eaf|textgrid)$/i;
+const DOCUMENT = /\.(pdf|txt|md)$/i;
+const RESULT = /\.json$/i;
+
+const find = (selector) => document.querySelector(selector);
+const alerted = find(".alert");
+
+function fail(error) {
+  alerted.textContent = error.message ?? String(error);
+  alerted.hidden = false;
+}
+
+function show(view) {
+  for (const name of VIEWS) {
+    find(`#${name}`).hidden = name !== view;
+    const link = find(`nav a[href="#${name}"]`);
+    name === view ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+  }
+  alerted.hidden = true;
+  dispatchEvent(new CustomEvent("view", { detail: view }));
+}
+
+function followAddress() {
+  const view = location.hash.slice(1);
+  if (VIEWS.includes(view)) show(view);
+}
+
+/** The name without folder and endings, by which files belong together: of `a/b.emoscribe.json` it is `b`. */
+export const stem = (name) => name.replace(/^.*[/\\]/, "").replace(/(\.emoscribe|\.corrected)?\.[^.]*$/i, "");
+
+/** Files as they belong together. */
+export function sorted(files) {
+  const of = (kind) => files.filter(({ name }) => kind.test(name));
+  const [subtitles, documents, results] = [of(SUBTITLES), of(DOCUMENT), of(RESULT)];
+  const media = files.filter((file) => ![subtitles, documents, results].some((group) => group.includes(file)));
+  const beside = (file, others) => others.find((other) => stem(other.name) === stem(file.name)) ?? null;
+  return {
+    videos: media
+      .filter((file) => !beside(file, results))
+      .map((file) => ({ file, transcript: beside(file, subtitles) ?? (media.length === 1 ? (subtitles[0] ?? null) : null) })),
+    results: results.map((file) => ({ file, media: beside(file, media) ?? (results.length === 1 ? (media[0] ?? null) : null) })),
+    documents,
+  };
+}
+
+async function start() {
+  addEventListener("hashchange", followAddress);
+  const options = await get("/api/options");
+  const form = createForm(options);
+  find("[data-place=form]").replaceChildren(form.node);
+
+  const result = createResult(find("[data-place=result]"), options, fail);
+  const queue = createQueue(find("[data-place=queue]"), (status) => result.open(status), {
+    onfirst: () => (find(".queue").hidden = false),
+    onempty: () => (find(".queue").hidden = true),
+  });
+  const text = createText(find("#text"), fail);
+  createCompare(find("#compare"), { jobs: () => get("/api/jobs"), result: (id, query = "") => get(`/api/jobs/${id}/result.json${query}`) });
+  createLive(find("#live"), {
+    options,
+    async onend(id, recording) {
+      if (recording) result.remember(id, recording);
+      location.hash = "videos";
+      await queue.watch(id, { eager: true });
+    },
+  });
+
+  async function take(files) {
+    alerted.hidden = true;
+    const { videos, results, documents } = sorted([...files]);
+    if (videos.length || results.length) location.hash = "videos";
+    for (const { file, transcript } of videos) queue.add(file, form.settings(), transcript);
+    for (const one of results) await reopen(one).catch(fail);
+    for (const file of documents) await readDocument(file).catch(fail);
+  }
+
+  async function reopen({ file, media }) {
+    const sent = new FormData();
+    sent.append("result", file);
+    if (media) sent.append("file", media);
+    const { id } = await upload("/api/results", sent, () => {}).done;
+    await queue.watch(id, { eager: true });
+  }
+
+  async function readDocument(file) {
+    const sent = new FormData();
+    sent.append("file", file);
+    const { text: paragraphs } = await post("/api/documents", sent);
+    location.hash = "text";
+    text.read(paragraphs);
+  }
+
+  const input = find(".drop input");
+  input.addEventListener("change", () => {
+    take(input.files);
+    input.value = "";
+  });
+  acceptDrops(take);
+  await queue.restore();
+  followAddress();
+}
+
+// Files may be dropped anywhere: a page that opens a dropped video instead has lost its work.
+function acceptDrops(take) {
+  let inside = 0;
+  const mark = (change) => document.body.classList.toggle("dropping", (inside += change) > 0);
+  addEventListener("dragenter", () => mark(1));
+  addEventListener("dragleave", () => mark(-1));
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(-inside);
+    if (event.dataTransfer.files.length) take(event.dataTransfer.files);
+  });
+}
+
+if (globalThis.document) start().catch(fail);

@@ -1,0 +1,81 @@
+// A job's result on the page: shown, corrected, read again with other signals, and taken away.
+
+import { el } from "../../outputs/page/dom.js";
+import { createViewer } from "../../outputs/page/viewer.js";
+import { get, post, put } from "./api.js";
+import { contribution } from "./contribution.js";
+import { createEditor } from "./editing.js";
+import { createHistory } from "./edits.js";
+
+/**
+ * @param root is filled with whatever result is open.
+ * @returns {{open(status), remember(id, blob)}} `remember` keeps what was recorded live, to be played with its result.
+ */
+export function createResult(root, options, fail) {
+  const recordings = new Map();
+  let opened = null;
+
+  function close() {
+    opened?.history.close();
+    opened?.viewer.destroy();
+    opened = null;
+  }
+
+  async function open(status) {
+    try {
+      const result = await get(`/api/jobs/${status.id}/result.json`);
+      close();
+      opened = mount(status, result);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function mount({ id, name, has_media }, result) {
+    const saved = el("p", { class: "saved note", role: "status" });
+    const place = el("div", {});
+    const told = { saving: "saving …", saved: "corrections are kept", failed: "not saved; it is tried again" };
+    const history = createHistory(result, {
+      save: (corrected, keepalive) => put(`/api/jobs/${id}/result`, corrected, { keepalive }),
+      state: (state) => (saved.textContent = told[state] ?? ""),
+    });
+    const switches = el("div", {});
+    root.hidden = false;
+    root.replaceChildren(
+      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, downloads(id, options.formats)), saved),
+      place,
+    );
+    const editor = createEditor(history, { fail });
+    const viewer = createViewer(place, { media: mediaOf(id, name, result, has_media), editor });
+    editor.attach(viewer);
+    const again = contribution(switches, { read: (signals) => post("/api/read", { result: history.result, signals }), viewer, fail });
+    history.listen((corrected) => {
+      viewer.show(corrected);
+      again.refresh(corrected);
+    });
+    viewer.show(result);
+    again.refresh(result);
+    root.scrollIntoView({ block: "start" });
+    return { history, viewer };
+  }
+
+  function mediaOf(id, name, { media }, has_media) {
+    const recording = recordings.get(id);
+    if (!has_media && !recording) return { kind: null, sources: [], name };
+    const kind = media.width === null || media.width === undefined ? "audio" : media.duration_s > 0 ? "video" : "img";
+    return { kind, sources: [recording ? URL.createObjectURL(recording) : `/api/jobs/${id}/media`], name };
+  }
+
+  return { open, remember: (id, recording) => recordings.set(id, recording) };
+}
+
+function downloads(id, formats) {
+  const link = (format, suffix) => el("li", {}, el("a", { href: `/api/jobs/${id}/result.${format}`, download: true }, suffix));
+  return el(
+    "details",
+    { class: "downloads" },
+    el("summary", {}, "Download"),
+    el("ul", {}, link("emoscribe", ".emoscribe.json"), Object.entries(formats).map(([format, suffix]) => link(format, suffix))),
+    el("p", { class: "note" }, "Each holds the corrections. ", el("a", { href: `/api/jobs/${id}/result.json?original=1`, download: true }, "The model’s own result"), " is kept beside them. ", el("code", {}, "emoscribe finetune table"), " learns from .emoscribe.json."),
+  );
+}

@@ -1,0 +1,163 @@
+"""A real service, and a real browser that looks at it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
+
+# Names under which distributions install it.
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+_IN_CI = bool(os.environ.get("CI"))
+# Nobody waits longer for what he expects to see.
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Chromium's program; where there is none it is installed, if that can be done."""
+    with open(Path(tempfile.gettempdir()) / "emoscribe-tests-chromium.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _found() is None and shutil.which("apt-get") and os.geteuid() == 0:
+            for command in (["update", "-qq"], ["install", "-qq", "--no-install-recommends", "-y", "chromium"]):
+                subprocess.run(["apt-get", *command], check=_IN_CI, stdout=subprocess.DEVNULL)
+    program = _found()
+    if program is None:
+        line = "THE PAGE IS NOT TESTED: no Chromium on the path; get it with: apt-get install chromium"
+        if _IN_CI:
+            pytest.fail(line)
+        warnings.warn(line, stacklevel=1)
+        pytest.skip(line)
+    return program
+
+
+def _found() -> str | None:
+    return next((program for name in _CHROMIUM if (program := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    """The address of `emoscribe serve` with the embedded engines, in a process of its own."""
+    with running_service() as address:
+        yield address
+
+
+class running_service:
+    """A service on a free port, as long as the block lasts."""
+
+    def __init__(self, *options: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "emoscribe", "serve", "--port", str(port), "--config", "embedded", *options]
+        self.process = subprocess.Popen(command)
+
+    def __enter__(self) -> str:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(self.address, timeout=5).close()
+                return self.address
+            except (urllib.error.URLError, OSError):
+                assert self.process.poll() is None, "the service ended"
+                time.sleep(0.1)
+        raise AssertionError("the service does not answer")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        assert self.process.wait(10) is not None
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    yield opened
+    opened.close()
+
+
+@dataclass
+class Visit:
+    """A page that is open, and what went wrong on it: console errors, and whatever was asked of anybody else."""
+
+    page: Page
+    home: str
+    wrong: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", self._requested)
+        self.page.set_default_timeout(PATIENCE_MS)
+
+    def _requested(self, request: Request) -> None:
+        if not request.url.startswith((self.home, "blob:", "data:", self.home.replace("http", "ws"))):
+            self.wrong.append(f"asked elsewhere: {request.url}")
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens an address; at the end nothing may have gone wrong on any page."""
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def opened(address: str, *, at: str = "", **context: object) -> Page:
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}))
+        visits.append(Visit(contexts[-1].new_page(), address))
+        visits[-1].watch()
+        visits[-1].page.goto(address + at)
+        return visits[-1].page
+
+    yield opened
+    wrong = [line for each in visits for line in each.wrong]
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def write_fake_camera(video: Path, folder: Path, seconds: float) -> tuple[Path, Path]:
+    """A video as the two files that Chromium's fake camera and microphone play: pictures as JPEGs in a row, and sound."""
+    pictures, sound = folder / "camera.mjpeg", folder / "microphone.wav"
+    with av.open(str(video)) as source, av.open(str(pictures), "w", format="mjpeg") as drawn:
+        stream = drawn.add_stream("mjpeg", rate=15)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuvj420p"
+        stream.options = {"qscale": "4"}
+        due = 0.0
+        for frame in source.decode(video=0):
+            if frame.time >= seconds:
+                break
+            if frame.time >= due:
+                shown = frame.reformat(640, 360, "yuvj420p")
+                shown.pts = None
+                drawn.mux(stream.encode(shown))
+                due += 1 / 15
+        drawn.mux(stream.encode(None))
+    with av.open(str(video)) as source, av.open(str(sound), "w", format="wav") as heard:
+        stream = heard.add_stream("pcm_s16le", rate=48_000, layout="mono")
+        resampler = av.AudioResampler("s16", "mono", 48_000)
+        for frame in source.decode(audio=0):
+            if frame.time >= seconds:
+                break
+            for piece in resampler.resample(frame):
+                heard.mux(stream.encode(piece))
+    return pictures, sound
