@@ -25,6 +25,8 @@ from .errors import EmoscribeError, MediaError, SettingsError
 # A JSON value that fits into this many characters stays on one line.
 _LINE = 110
 
+# What files end with that hold results as a person has corrected them.
+CORRECTED_SUFFIX = ".emoscribe.json"
 
 # What is being written, and is to go if it comes to nothing.
 _UNFINISHED: set[Path] = set()

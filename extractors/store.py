@@ -21,7 +21,8 @@ import numpy as np
 from ..core.context import Store
 from ..core.errors import EmoscribeError
 from ..core.files import atomic_path, check_folder, make_folder
-from ..core.timeline import FaceTrack, Media, Sequence, Transcript, UnitScale, Utterance, VoiceTrack, Word
+from ..core.measures import UnitScale
+from ..core.timeline import FaceTrack, Media, Sequence, Transcript, Utterance, VoiceTrack, Word
 from .speakers.voiceprints import Voiceprints
 
 Part = Media | Transcript | FaceTrack | VoiceTrack | Sequence | Voiceprints

@@ -138,11 +138,13 @@ def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
 
 
 def _answer(segment: Mapping[str, Any], labels: Sequence[str]) -> list[Any]:
-    """A rating alone; or the label, the scores, and of any number of labels those that are given."""
+    """Whether a person gave it; and a rating alone, or the label, the scores, and of any number those given."""
+    by_person = int(segment.get("corrected", False))
     if "rating" in segment:
-        return [round(segment["rating"], 3)]
+        return [by_person, round(segment["rating"], 3)]
     given = [[labels.index(label) for label in segment["labels"]]] if "labels" in segment else []
-    return [labels.index(segment["label"]), [round(1000 * score) for score in segment["scores"].values()], *given]
+    thousandths = [round(1000 * score) for score in segment["scores"].values()]
+    return [by_person, labels.index(segment["label"]), thousandths, *given]
 
 
 def _script_safe(value: Any) -> str:
