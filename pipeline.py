@@ -14,13 +14,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
+from .core.context import Context, StageProgress, Store, unwatched
 from .core.derived import from_basic
 from .core.errors import EmoscribeError, SettingsError
 from .core.labels import THRESHOLD, LabelSet
@@ -35,12 +34,13 @@ from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
 from .extractors.store import CueStore
 from .llm.plan import Plan, make_plan
+from .llm.predictors import Predictors
 from .llm.settings import AnalyzeSettings, analyze_settings
 from .outputs.tracks import face_tracks
 from .prompts.render import render, was_spoken
-from .textualize.moments import moment_in, moments_of
+from .textualize.moments import moment_in, moment_of, moments_of
 from .textualize.voice import Scope
-from .textualize.windows import clock_bounds, shortest_s, window_at
+from .textualize.windows import Window, clock_bounds, shortest_s, window_at
 
 if TYPE_CHECKING:
     from .llm.predictor import TextPredictor
@@ -150,13 +150,18 @@ class Session:
 
     Attributes:
         engines: those that are loaded; `engines.loads` counts.
+
+    Args:
+        engines, predictors: loaded ones, to share with sessions of other settings; they are closed with any of them.
     """
 
-    def __init__(self, plan: Plan, context: Context) -> None:
+    def __init__(
+        self, plan: Plan, context: Context, *, engines: Engines | None = None, predictors: Predictors | None = None
+    ) -> None:
         self.plan, self.context = plan, context
-        self.engines = Engines(context)
+        self.engines = engines if engines is not None else Engines(context)
+        self._predictors = predictors if predictors is not None else Predictors(context)
         self._lock = threading.Lock()
-        self._loading: Future[TextPredictor] | None = None
 
     def analyze(
         self, source: FileSource | str | Path, *, transcript: str | Path | Transcript | None = None
@@ -172,9 +177,10 @@ class Session:
         with self._lock, ExitStack() as stack:
             if not isinstance(source, FileSource):
                 source = stack.enter_context(closing(self.opened(source)))
-            self._begin_loading()
+            # The language model loads while the source is being perceived; on a GPU before that.
+            predictor = self._predictors.begin(self.plan.run)
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
-            return label(cues, self.plan, self._predictor(), self.context)
+            return label(cues, self.plan, predictor.result(), self.context)
 
     def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
         """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
@@ -203,47 +209,43 @@ class Session:
             EmoscribeError: an engine cannot be loaded, or fails.
         """
         with self._lock:
-            self._begin_loading()
-            yield from stream_segments(source, self.plan, self.engines, self._predictor, self.context)
+            predictor = self._predictors.begin(self.plan.run)
+            yield from stream_segments(source, self.plan, self.engines, predictor.result, self.context)
+
+    def read(self, text: Sequence[str], speaker: str | None = None) -> list[Segment]:
+        """What the model makes of lines of text, said one after another; their times are their numbers.
+
+        It may be called while something is being analysed.
+
+        Args:
+            speaker: who says all of them, where that is one person.
+        """
+        windows = [Window(number, number + 1.0, speaker) for number in range(len(text))]
+        wording = self.plan.wording
+        moments = [moment_of(window, line, None, None, wording) for window, line in zip(windows, text, strict=True)]
+        predictor = self._predictors.begin(self.plan.run).result()
+        return _segments(moments, prompts_from(moments, self.plan), self.plan, predictor, self.context)
+
+    def load(self) -> None:
+        """Load now what the first source would; the language model side by side with the engines.
+
+        Raises:
+            EmoscribeError: one of them cannot be loaded.
+        """
+        predictor = self._predictors.begin(self.plan.run)
+        self.engines.load(self.plan.settings)
+        predictor.result()
 
     def close(self) -> None:
         """Let go of all that is loaded."""
         self.engines.close()
-        if self._loading is not None:
-            # Whoever loads in a thread that nobody waits for would be killed in the middle of it.
-            self._loading.exception()
-            self._loading = None
+        self._predictors.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _begin_loading(self) -> None:
-        """The language model loads while the first source is being perceived; on a GPU before that."""
-        if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
-            pool = ThreadPoolExecutor(1, thread_name_prefix="loading")
-            self._loading = pool.submit(predictor_of, self.plan, self.context)
-            pool.shutdown(wait=False)
-        if self.context.device != "cpu" and gpu_is_here():
-            # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
-            self._loading.result()
-
-    def _predictor(self) -> TextPredictor:
-        assert self._loading is not None
-        return self._loading.result()
-
-
-def predictor_of(plan: Plan, context: Context) -> TextPredictor:
-    """The language model that reads; seconds, most of them imports."""
-    from .llm.predictor import load_predictor
-
-    loading = context.stage(f"loading {plan.run.name}")
-    loading(0.0)
-    predictor = load_predictor(plan.run, context)
-    loading(1.0)
-    return predictor
 
 
 def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) -> LabelledTranscript:
