@@ -225,7 +225,7 @@ class Session:
     def read(self, text: Sequence[str], speaker: str | None = None) -> list[Segment]:
         """What the model makes of lines of text, said one after another; their times are their numbers.
 
-        It may be called while something is being analysed.
+        It may be called while something is being analysed, and tells nobody how far it is.
 
         Args:
             speaker: who says all of them, where that is one person.
@@ -234,7 +234,8 @@ class Session:
         wording = self.plan.wording
         moments = [moment_of(window, line, None, None, wording) for window, line in zip(windows, text, strict=True)]
         predictor = self._predictors.begin(self.plan.run).result()
-        return _segments(moments, prompts_from(moments, self.plan), self.plan, predictor, self.context)
+        context = replace(self.context, progress=unwatched)
+        return _segments(moments, prompts_from(moments, self.plan), self.plan, predictor, context)
 
     def load(self) -> None:
         """Load now what the first source would; the language model side by side with the engines.
