@@ -21,6 +21,12 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** A button that shows a word, or a picture (an SVG path) that the word tells of. */
+export function button(word, run, { path = null, ...attributes } = {}) {
+  const picture = path && el("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, el("path", { d: path }));
+  return el("button", { type: "button", onclick: run, ...(picture && { "aria-label": word, title: word }), ...attributes }, picture ?? word);
+}
+
 /** `0:06`, or with tenths `0:06.2`; hours where there are any. */
 export function clockTime(time_s, tenths = false) {
   const unit = tenths ? 10 : 1;
@@ -42,7 +48,7 @@ export function reading(segment) {
   if (segment.evidence === "none") return "no evidence";
   if (segment.rating !== undefined) return `rating ${segment.rating.toFixed(2)}`;
   return shown(segment)
-    .map((label) => `${label} ${segment.scores[label].toFixed(2)}`)
+    .map((label) => (label in segment.scores ? `${label} ${segment.scores[label].toFixed(2)}` : label))
     .join(", ");
 }
 
