@@ -14,31 +14,32 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from .core.context import Context, StageProgress, Store, gpu_is_here, unwatched
-from .core.derived import from_basic
+from .core.context import Context, StageProgress, Store, unwatched
 from .core.errors import EmoscribeError, SettingsError
-from .core.labels import THRESHOLD, LabelSet
+from .core.labels import THRESHOLD
 from .core.measures import FACE
 from .core.prompt import Prompt
 from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.finding import media_files
 from .extractors.live import LiveCues
+from .extractors.peaks import peaks_of
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
 from .extractors.store import CueStore
-from .llm.plan import Plan, make_plan
+from .llm.plan import Plan, check_taught, make_plan
+from .llm.predictors import Predictors
+from .llm.reading import Remembering, made_of_basic, prompt_of, prompts_from, read_again, segments_from
 from .llm.settings import AnalyzeSettings, analyze_settings
-from .outputs.tracks import face_tracks
-from .prompts.render import render, was_spoken
-from .textualize.moments import moment_in, moments_of
+from .outputs.tracks import tracks_of
+from .prompts.render import was_spoken
+from .textualize.moments import moment_in, moments_of, weighed
 from .textualize.voice import Scope
 from .textualize.windows import clock_bounds, shortest_s, window_at
 
@@ -150,13 +151,19 @@ class Session:
 
     Attributes:
         engines: those that are loaded; `engines.loads` counts.
+
+    Args:
+        engines, predictors: loaded ones, to share with sessions of other settings; they are closed with any of them.
     """
 
-    def __init__(self, plan: Plan, context: Context) -> None:
+    def __init__(
+        self, plan: Plan, context: Context, *, engines: Engines | None = None, predictors: Predictors | None = None
+    ) -> None:
         self.plan, self.context = plan, context
-        self.engines = Engines(context)
+        self.engines = engines if engines is not None else Engines(context)
+        self._predictors = predictors if predictors is not None else Predictors(context)
         self._lock = threading.Lock()
-        self._loading: Future[TextPredictor] | None = None
+        self._remembering = Remembering(lambda: self._predictors.begin(plan.run).result())
 
     def analyze(
         self, source: FileSource | str | Path, *, transcript: str | Path | Transcript | None = None
@@ -172,9 +179,12 @@ class Session:
         with self._lock, ExitStack() as stack:
             if not isinstance(source, FileSource):
                 source = stack.enter_context(closing(self.opened(source)))
-            self._begin_loading()
+            # The language model loads while the source is being perceived; on a GPU before that.
+            predictor = self._predictors.begin(self.plan.run)
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
-            return label(cues, self.plan, self._predictor(), self.context)
+            if source.media.has_audio and set(self.plan.settings.modalities) & set("TA"):
+                cues = replace(cues, peaks=peaks_of(source, self.context.store))
+            return label(cues, self.plan, predictor.result(), self.context)
 
     def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
         """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
@@ -203,16 +213,57 @@ class Session:
             EmoscribeError: an engine cannot be loaded, or fails.
         """
         with self._lock:
-            self._begin_loading()
-            yield from stream_segments(source, self.plan, self.engines, self._predictor, self.context)
+            predictor = self._predictors.begin(self.plan.run)
+            yield from stream_segments(source, self.plan, self.engines, predictor.result, self.context)
+
+    def read(self, text: Sequence[str], speaker: str | None = None) -> list[Segment]:
+        """What the model makes of lines of text, said one after another; their times are their numbers.
+
+        It may be called while something is being analysed, and tells nobody how far it is.
+
+        Args:
+            speaker: who says all of them, where that is one person.
+
+        Raises:
+            SettingsError: the run does not read what is said.
+        """
+        check_taught(self.plan.run, "T")
+        moments = [weighed(Moment(number, number + 1.0, speaker, line)) for number, line in enumerate(text)]
+        return segments_from(moments, prompts_from(moments, self.plan), self.plan, self._remembering)
+
+    def load(self) -> None:
+        """Load now what the first source would; the language model side by side with the engines.
+
+        Raises:
+            EmoscribeError: one of them cannot be loaded.
+        """
+        predictor = self._predictors.begin(self.plan.run)
+        self.engines.load(self.plan.settings)
+        predictor.result()
+
+    def read_again(self, result: LabelledTranscript, signals: Sequence[str]) -> dict[str, list[Segment]]:
+        """What the moments of a result are read as when only some of their signals are told; nothing is decoded.
+
+        The moments may have been corrected, divided and joined since.  It
+        waits for no analysis, and may be called from several threads.
+
+        >>> session.read_again(result, ["TVA", "T", "V", "A"])["V"][0].label
+
+        Args:
+            signals: sets of letters, `T`, `VA`, each to be read by itself.
+
+        Returns:
+            By set of letters a segment a moment, its evidence weighed again.
+
+        Raises:
+            SettingsError: the run has not learnt to read a signal, or gives other answers than the result has.
+        """
+        return read_again(result, signals, self.plan, self._remembering)
 
     def close(self) -> None:
         """Let go of all that is loaded."""
         self.engines.close()
-        if self._loading is not None:
-            # Whoever loads in a thread that nobody waits for would be killed in the middle of it.
-            self._loading.exception()
-            self._loading = None
+        self._predictors.close()
 
     def __enter__(self) -> Self:
         return self
@@ -220,37 +271,12 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin_loading(self) -> None:
-        """The language model loads while the first source is being perceived; on a GPU before that."""
-        if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
-            pool = ThreadPoolExecutor(1, thread_name_prefix="loading")
-            self._loading = pool.submit(predictor_of, self.plan, self.context)
-            pool.shutdown(wait=False)
-        if self.context.device != "cpu" and gpu_is_here():
-            # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
-            self._loading.result()
-
-    def _predictor(self) -> TextPredictor:
-        assert self._loading is not None
-        return self._loading.result()
-
-
-def predictor_of(plan: Plan, context: Context) -> TextPredictor:
-    """The language model that reads; seconds, most of them imports."""
-    from .llm.predictor import load_predictor
-
-    loading = context.stage(f"loading {plan.run.name}")
-    loading(0.0)
-    predictor = load_predictor(plan.run, context)
-    loading(1.0)
-    return predictor
-
 
 def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) -> LabelledTranscript:
     """Put the cues into words, let the model read them, and keep its scores."""
     began = time.perf_counter()
     moments = moments_from(cues, plan)
-    segments = _segments(moments, prompts_from(moments, plan), plan, predictor, context)
+    segments = segments_from(moments, prompts_from(moments, plan), plan, predictor, context.stage("reading"))
     run, labels = plan.run, plan.labels
     return LabelledTranscript(
         media=cues.media,
@@ -258,7 +284,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
         labels=labels.labels if labels is not None else (),
         segments=tuple(segments),
         provenance=_provenance(cues, plan, seconds=time.perf_counter() - began),
-        tracks=face_tracks(cues.face, _UNIT_NAMES, cues.speakers_of_faces) if cues.face is not None else None,
+        tracks=tracks_of(cues, _UNIT_NAMES),
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
         transcript=cues.transcript,
@@ -268,34 +294,6 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
 def moments_from(cues: Cues, plan: Plan) -> list[Moment]:
     """The cues in words, as the run was trained to read them."""
     return moments_of(cues, plan.settings.windows, plan.wording, plan.run.population, plan.settings.modalities)
-
-
-def prompts_from(moments: Sequence[Moment], plan: Plan) -> list[Prompt]:
-    """The exact text the model reads, one prompt a moment."""
-    return [_prompt(moments, index, plan) for index in range(len(moments))]
-
-
-def _prompt(moments: Sequence[Moment], index: int, plan: Plan) -> Prompt:
-    moment = moments[index]
-    name = f"{moment.start_s:.2f}-{moment.end_s:.2f}"
-    return render(moments, index, plan.prompt, id=name, labels=plan.run.labels)
-
-
-def _segments(
-    moments: Sequence[Moment], prompts: Sequence[Prompt], plan: Plan, predictor: TextPredictor, context: Context
-) -> list[Segment]:
-    """What the model makes of moments, in the labels that were asked for."""
-    scored = predictor.predict(prompts, plan.settings.model.batch_tokens, context.stage("reading"))
-    read = zip(moments, scored, strict=True)
-    if labels := _made_of_basic(plan):
-        blends = plan.settings.blends
-        return [Segment(moment, from_basic(each.scores, labels, blends)) for moment, each in read]
-    return [Segment(moment, each.scores, each.given, each.rating) for moment, each in read]
-
-
-def _made_of_basic(plan: Plan) -> LabelSet | None:
-    """The labels asked for, where they are others than the basic ones that the run gives."""
-    return plan.labels if plan.labels is not None and plan.labels.name != plan.run.label_set else None
 
 
 # ── live ─────────────────────────────────────────────────────────────────────
@@ -323,10 +321,10 @@ def stream_segments(
         if start_s > 0 and end_s - start_s < shortest_s(hop_s or window_s) and not window.words:
             return  # of a file it would belong to the window before, which is given already
         moment = moment_in(window, cues, plan.wording, plan.run.population, plan.settings.modalities)
-        prompt = _prompt([*before, moment], len(before), plan)
+        prompt = prompt_of([*before, moment], len(before), plan)
         if was_spoken(moment):
             before.append(moment)
-        yield from _segments([moment], [prompt], plan, predictor(), context)
+        yield from segments_from([moment], [prompt], plan, predictor(), context.stage("reading"))
 
 
 def _for_live(plan: Plan) -> Plan:
@@ -350,7 +348,7 @@ def _past(scope: Scope) -> Scope:
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
-    made, media = _made_of_basic(plan), cues.media
+    made, media = made_of_basic(plan), cues.media
     part = media.start_s > 0 or media.end_s is not None
     rule = {"rule": f"{made.name} scores from basic ones"} if made is not None else {}
     return {

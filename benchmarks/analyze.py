@@ -80,8 +80,9 @@ def plain(video: Path) -> dict[str, float]:
     from emoscribe.extractors.perceive import perceive
     from emoscribe.extractors.sources import FileSource
     from emoscribe.llm.plan import make_plan
+    from emoscribe.llm.predictors import Predictors
     from emoscribe.llm.settings import AnalyzeSettings
-    from emoscribe.pipeline import context_for, label, predictor_of
+    from emoscribe.pipeline import context_for, label
 
     start = time.perf_counter()
     seconds: dict[str, float] = {}
@@ -100,7 +101,7 @@ def plain(video: Path) -> dict[str, float]:
     with Engines(context) as engines:
         heard = timed("listening", lambda: perceive(FileSource(video), heard_only.settings, engines))
         seen = timed("looking", lambda: perceive(FileSource(video), seen_only.settings, engines))
-    predictor = timed("loading", lambda: predictor_of(whole, context))
+    predictor = timed("loading", lambda: Predictors(context).begin(whole.run).result())
     timed("reading", lambda: label(replace(heard, face=seen.face), whole, predictor, context))
     return {"all": time.perf_counter() - start, **seconds}
 

@@ -9,8 +9,18 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ..core.context import Context
-from .registry import ENGINES, FaceEngine, Kind, SpeakersEngine, SpeechEngine, VoiceEngine, engine_spec
-from .settings import FaceSettings, SpeakerSettings, SpeechSettings, VoiceSettings
+from .registry import (
+    AUTOMATIC,
+    ENGINES,
+    SWITCHED_OFF,
+    FaceEngine,
+    Kind,
+    SpeakersEngine,
+    SpeechEngine,
+    VoiceEngine,
+    engine_spec,
+)
+from .settings import FaceSettings, PerceiveSettings, SpeakerSettings, SpeechSettings, VoiceSettings
 
 # Settings that are seen to around the engine, and so are no reason to load it anew.
 _AROUND = {"sampling_fps", "speakers", "identity", "count", "names"}
@@ -56,6 +66,18 @@ class Engines:
     def speakers(self, settings: SpeakerSettings) -> SpeakersEngine:
         """Who tells voices apart; see `speech`."""
         return self._get("speakers", settings)
+
+    def load(self, settings: PerceiveSettings) -> None:
+        """Load now all that perceiving with completed settings needs.
+
+        Raises:
+            UnavailableError: one of them cannot be loaded.
+        """
+        needed: dict[Kind, str] = {"speech": "TA", "speakers": "TA", "face": "V", "voice": "A"}
+        for kind, letters in needed.items():
+            asked = getattr(settings, kind)
+            if set(letters) & set(settings.modalities) and asked.engine not in (SWITCHED_OFF, AUTOMATIC):
+                self._get(kind, asked)
 
     def _get(self, kind: Kind, settings: Any) -> Any:
         asked = settings.model_dump(exclude=_AROUND)

@@ -103,15 +103,17 @@ def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
 
 
 def _answer(segment: Mapping[str, Any], labels: Sequence[str]) -> list[Any]:
-    """A rating alone; or the label, the scores, and of any number of labels those that are given.
+    """Whether a person gave it; and a rating alone, or the label, the scores, and of any number those given.
 
     Scores are the thousandth that they lie in, so that the page, which takes
     its middle, rounds them to the hundredth that the other files have.
     """
+    by_person = int(segment.get("corrected", False))
     if "rating" in segment:
-        return [round(segment["rating"], 3)]
+        return [by_person, round(segment["rating"], 3)]
     given = [[labels.index(label) for label in segment["labels"]]] if "labels" in segment else []
-    return [labels.index(segment["label"]), [min(int(1000 * s), 999) for s in segment["scores"].values()], *given]
+    thousandths = [min(int(1000 * score), 999) for score in segment["scores"].values()]
+    return [by_person, labels.index(segment["label"]), thousandths, *given]
 
 
 # ── tracks ───────────────────────────────────────────────────────────────────

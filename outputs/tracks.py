@@ -1,4 +1,4 @@
-"""Face tracks as plain lists: what is kept of them with a result, and what of that a page draws."""
+"""Faces and sound over time as plain lists: what is kept of them with a result, and what of that a page draws."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.files import plain
-from ..core.timeline import FaceTrack
+from ..core.timeline import Cues, FaceTrack, SoundPeaks
 from ..textualize.behaviour import blinks
 
 # People after the eight seen longest are passers-by.
@@ -19,12 +19,26 @@ _MOST_DRAWN_PEAKS = 2000
 _LEAST_SEEN_S = 10.0
 
 
+def tracks_of(cues: Cues, unit_names: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+    """What goes into `LabelledTranscript.tracks`; `transcript.schema.json` says what is in it.
+
+    Args:
+        unit_names: see `face_tracks`.
+    """
+    heard = sound_track(cues.peaks) if cues.peaks is not None else {}
+    seen = face_tracks(cues.face, unit_names, cues.speakers_of_faces) if cues.face is not None else {}
+    return heard | seen or None
+
+
+def sound_track(sound: SoundPeaks) -> dict[str, Any]:
+    """The sound as `tracks` have it."""
+    return {"sound": {"per_s": sound.per_s, "start_s": round(sound.start_s, 3), "peaks": sound.peaks.tolist()}}
+
+
 def face_tracks(
     face: FaceTrack, unit_names: Mapping[str, str] | None = None, speakers: Mapping[int, str] | None = None
 ) -> dict[str, Any]:
-    """What goes into `LabelledTranscript.tracks`; `transcript.schema.json` says what is in it.
-
-    What the extractor does not tell has no key.
+    """Faces as `tracks` have them; what the extractor does not tell has no key.
 
     Args:
         unit_names: words for the codes, where there are any (`AU26` jaw drop).

@@ -1,6 +1,6 @@
 // What words, face and voice alone would be read as, and where they disagree.
 
-import { shown } from "./dom.js";
+import { judged, shown } from "./dom.js";
 
 /** The signals by their letters. */
 export const SIGNALS = { T: "words", V: "face", A: "voice" };
@@ -17,7 +17,7 @@ const APART = 0.25;
 export function disagreement(alone, range = null) {
   const told = Object.keys(SIGNALS)
     .map((letter) => [letter, alone[letter]])
-    .filter(([, one]) => one && one.evidence !== "none");
+    .filter(([, one]) => one && judged(one));
   if (told.length < 2) return null;
   if (range) {
     const ratings = told.map(([, { rating }]) => rating);

@@ -43,13 +43,15 @@ export const percent = (fraction) => `${(100 * fraction).toFixed(3)}%`;
 /** The labels that people read: of any number all that are given, or else the likeliest. */
 export const shown = (segment) => (segment.labels?.length ? segment.labels : [segment.label]);
 
-/** What a moment was read as, in words. */
+/** Whether a moment is read as anything: there was something to judge by, or a person did. */
+export const judged = ({ corrected, evidence }) => corrected || evidence !== "none";
+
+/** What a moment was read as, in words; the model's score is not how sure a person was. */
 export function reading(segment) {
-  if (segment.evidence === "none") return "no evidence";
-  if (segment.rating !== undefined) return `rating ${segment.rating.toFixed(2)}`;
-  return shown(segment)
-    .map((label) => (label in segment.scores ? `${label} ${segment.scores[label].toFixed(2)}` : label))
-    .join(", ");
+  if (!judged(segment)) return "no evidence";
+  const rating = segment.rating === undefined ? "" : `rating ${segment.rating.toFixed(2)}`;
+  if (segment.corrected) return `${rating || shown(segment).join(", ")} (set by a person)`;
+  return rating || shown(segment).map((label) => `${label} ${segment.scores[label].toFixed(2)}`).join(", ");
 }
 
 /** What is drawn over time: the labels, or the rating. */

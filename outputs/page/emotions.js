@@ -1,6 +1,6 @@
 // What was read over time: whose moments they are, and the scores of each label.
 
-import { laneNames, placed, reading, shown } from "./dom.js";
+import { judged, laneNames, placed, reading, shown } from "./dom.js";
 import { blocks, drawnSpans, strip } from "./marks.js";
 import { faceNames, peopleOf, whose } from "./people.js";
 import { lowerBound } from "./series.js";
@@ -30,14 +30,14 @@ function longestOf(segments) {
 /** The labels that have a lane. */
 export function drawnLabels(transcript) {
   const { labels, segments } = transcript;
-  const read = new Set(segments.filter(({ evidence }) => evidence !== "none").flatMap(shown));
+  const read = new Set(segments.filter(judged).flatMap(shown));
   return labels && labels.length > MOST_LANES && read.size > 0
     ? labels.filter((label) => read.has(label))
     : laneNames(transcript);
 }
 
-/** How sure, in 0 to 1; of a rating, where it is on its scale. */
-export const heightOf = ({ rating, scores, label }, range) => (range ? placed(rating, range) : (scores[label] ?? 1));
+/** How sure, in 0 to 1: a person is; of a rating, where it is on its scale. */
+const heightOf = ({ corrected, rating, scores, label }, range) => (range ? placed(rating, range) : corrected ? 1 : scores[label]);
 
 /**
  * A lane for each of those whose moments they are.
@@ -68,7 +68,7 @@ export function peopleLanes(result, { tints, isDim, ink }) {
 /** What a strip shows of a moment. */
 export function told({ range }, tints, ink) {
   return (segment) => {
-    if (segment.evidence === "none") return null;
+    if (!judged(segment)) return null;
     const read = range ? ["rating"] : shown(segment);
     return {
       fills: read.map((label) => ink().of(tints[label] ?? tints.rating)),
@@ -88,7 +88,7 @@ export function scoreLanes(result, { tints, isDim, ink }) {
     kind: size,
     draw: blocks(spans, {
       heightOf: ({ rating, scores }) => (result.range ? placed(rating, result.range) : (scores[label] ?? 0)),
-      fillOf: (segment) => segment.evidence !== "none" && [ink().of(tints[label]), Boolean(result.range) || shown(segment).includes(label)],
+      fillOf: (segment) => judged(segment) && [ink().of(tints[label]), Boolean(result.range) || shown(segment).includes(label)],
       isDim,
       ink,
     }),

@@ -1,6 +1,6 @@
 // Which moments are shown, and which hold what is searched for.
 
-import { button, el, shown } from "./dom.js";
+import { button, el, judged, shown } from "./dom.js";
 import { faceNames, whose } from "./people.js";
 
 /** Letters as they are compared: without case and accents, with where each stood in the text. */
@@ -49,7 +49,7 @@ export function sift(segments, { query, label, person }, names) {
   return { kept, hits };
 }
 
-const labelsOf = (segment) => (segment.evidence === "none" ? ["no evidence"] : shown(segment));
+const labelsOf = (segment) => (judged(segment) ? shown(segment) : ["no evidence"]);
 
 /** How many there are of each, the most frequent first: [[name, count]]. */
 export function counted(names) {

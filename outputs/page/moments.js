@@ -1,6 +1,6 @@
 // The transcript: each moment with what it was judged by.
 
-import { clockTime, el, percent, placed, shown } from "./dom.js";
+import { clockTime, el, judged, percent, placed, shown } from "./dom.js";
 import { disagreement, SIGNALS } from "./disagreement.js";
 import { placesOf } from "./filter.js";
 import { faceNames, personName } from "./people.js";
@@ -126,7 +126,7 @@ function rangesOf(item, query) {
 function momentItem(segment, { result, names, tints, apart }) {
   return el(
     "li",
-    { class: `moment ${segment.evidence}`, style: segment.evidence === "none" ? {} : tints[segment.label ?? "rating"] },
+    { class: `moment ${judged(segment) ? segment.evidence : "none"}${segment.corrected ? " corrected" : ""}`, style: !judged(segment) ? {} : tints[segment.label ?? "rating"] },
     result.media.duration_s > 0 && el(
       "a",
       { class: "when", href: `#t=${segment.start_s}`, "aria-label": `Go to ${clockTime(segment.start_s, true)}` },
@@ -163,7 +163,7 @@ function divided(apart) {
 
 /** What a moment was read as, with its scores: nodes. */
 export function scoreList(segment, result, tints) {
-  if (segment.evidence === "none" && !segment.corrected) return el("p", { class: "no-evidence" }, "no evidence");
+  if (!judged(segment)) return el("p", { class: "no-evidence" }, "no evidence");
   return [
     el("ul", { class: "scores" }, (result.range ? ratingBar : scoreBars)(segment, result, tints)),
     segment.corrected && el("p", { class: "weak-evidence" }, "set by a person"),

@@ -1,6 +1,6 @@
 // The section “Over time”: the sound, whose moments were read as what, and the score of each label.
 
-import { button, el } from "./dom.js";
+import { button, el, judged } from "./dom.js";
 import { SIGNALS } from "./disagreement.js";
 import { describeAt, peopleLanes, scoreLanes, told } from "./emotions.js";
 import { createLanes } from "./lanes.js";
@@ -64,7 +64,7 @@ const levelsOfPeaks = new WeakMap();
 const peakLevels = (peaks) => levelsOfPeaks.get(peaks) ?? levelsOfPeaks.set(peaks, levelsOf(peaks)).get(peaks);
 
 function keyOf({ range, segments }) {
-  const shade = segments.some(({ evidence }) => evidence === "none") && [el("span", { class: "key shade" }), " nothing heard or seen to judge by."];
+  const shade = !segments.every(judged) && [el("span", { class: "key shade" }), " nothing heard or seen to judge by."];
   const words = range
     ? `The rating, from ${range[0]} at the foot of the lane to ${range[1]} at the top. `
     : ["A block is a moment. Above, its colour is what it was read as and its height how sure; below, its height is the score of one label, from 0 to 1: ", el("span", { class: "key read" }), " read, ", el("span", { class: "key other" }), " not. "];

@@ -1,7 +1,7 @@
 // How often each label was read: of all, and of each person.
 
 import { MOST_LANES } from "./emotions.js";
-import { el, percent, shown } from "./dom.js";
+import { el, judged, percent, shown } from "./dom.js";
 import { faceNames, peopleOf, whose } from "./people.js";
 import { percentages } from "./series.js";
 
@@ -42,7 +42,7 @@ export function timesOf(segments) {
   let total_s = 0;
   for (const segment of segments) {
     total_s += length(segment);
-    const read = segment.evidence === "none" ? [NOTHING] : shown(segment);
+    const read = judged(segment) ? shown(segment) : [NOTHING];
     for (const label of read) times.set(label, (times.get(label) ?? 0) + length(segment));
   }
   return { times: [...times].sort((a, b) => b[1] - a[1]), total_s };
@@ -50,11 +50,11 @@ export function timesOf(segments) {
 
 /** What was read longest of what could be judged; of equals, that which scored higher.  Null where nothing could. */
 export function dominant(segments, labels) {
-  const judged = segments.filter(({ evidence }) => evidence !== "none");
-  const length = lengthOf(judged);
-  const of = (label) => judged.reduce(([share, mean], one) => [share + (shown(one).includes(label) ? length(one) : 0), mean + length(one) * (one.scores[label] ?? 0)], [0, 0]);
+  const told = segments.filter(judged);
+  const length = lengthOf(told);
+  const of = (label) => told.reduce(([share, mean], one) => [share + (shown(one).includes(label) ? length(one) : 0), mean + length(one) * (one.scores[label] ?? 0)], [0, 0]);
   let best = null;
-  for (const label of judged.length ? labels : []) {
+  for (const label of told.length ? labels : []) {
     const [share, mean] = of(label);
     if (!best || share > best.share || (share === best.share && mean > best.mean)) best = { label, share, mean };
   }
@@ -63,10 +63,10 @@ export function dominant(segments, labels) {
 
 /** The mean rating over the time of all moments that have one; null if none has. */
 export function meanRating(segments) {
-  const judged = segments.filter(({ evidence }) => evidence !== "none");
-  const length = lengthOf(judged);
-  const total_s = judged.reduce((sum, one) => sum + length(one), 0);
-  return total_s > 0 ? judged.reduce((sum, one) => sum + one.rating * length(one), 0) / total_s : null;
+  const rated = segments.filter(judged);
+  const length = lengthOf(rated);
+  const total_s = rated.reduce((sum, one) => sum + length(one), 0);
+  return total_s > 0 ? rated.reduce((sum, one) => sum + one.rating * length(one), 0) / total_s : null;
 }
 
 /** Shares as whole percentages, in words; of labels that stand alone they add up to 100. */

@@ -28,9 +28,11 @@ export function unpack({ media, labels, range, words, segments, tracks }) {
 }
 
 // A score is told by the thousandth that it lies in: its middle is nearest.
-function answered(labels, range, [first, thousandths, given]) {
-  if (range) return { rating: first, scores: {} };
+function answered(labels, range, [byPerson, first, thousandths, given]) {
+  const corrected = byPerson ? { corrected: true } : {};
+  if (range) return { rating: first, scores: {}, ...corrected };
   return {
+    ...corrected,
     label: labels[first],
     labels: given?.map((i) => labels[i]),
     scores: Object.fromEntries(labels.map((name, i) => [name, (thousandths[i] + 0.5) / 1000])),
