@@ -29,6 +29,7 @@ _PAGE = Path(__file__).parent / "page"
 # opens at once; tracks are thinned until it fits.
 PAGE_BYTES = 295_000
 
+
 def report_page(transcript: LabelledTranscript, folder: str | Path) -> str:
     """The report as HTML.
 
