@@ -226,19 +226,20 @@ class Session:
             live = LiveCues(source, plan.settings, self.engines, patient=patient)
             yield from stream_windows(live, plan, predictor.result, self.context)
 
-    def read(self, text: Sequence[str], speaker: str | None = None) -> list[Segment]:
+    def read(self, text: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Segment]:
         """What the model makes of lines of text, said one after another; their times are their numbers.
 
         It may be called while something is being analysed, and tells nobody how far it is.
 
         Args:
-            speaker: who says all of them, where that is one person.
+            speakers: who says each, where that is known.
 
         Raises:
             SettingsError: the run does not read what is said.
         """
         check_taught(self.plan.run, "T")
-        moments = [weighed(Moment(number, number + 1.0, speaker, line)) for number, line in enumerate(text)]
+        said = enumerate(zip(text, speakers or [None] * len(text), strict=True))
+        moments = [weighed(Moment(number, number + 1.0, who, line)) for number, (line, who) in said]
         return segments_from(moments, prompts_from(moments, self.plan), self.plan, self._remembering)
 
     def load(self) -> None:
