@@ -216,7 +216,7 @@ class Session:
     def read(self, text: Sequence[str], speaker: str | None = None) -> list[Segment]:
         """What the model makes of lines of text, said one after another; their times are their numbers.
 
-        It may be called while something is being analysed.
+        It may be called while something is being analysed, and tells nobody how far it is.
 
         Args:
             speaker: who says all of them, where that is one person.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
+
+from .pace import Pace
 
 
 @contextmanager
@@ -89,9 +90,7 @@ class Bars:
     def __init__(self, console: TextIO, *, shown: bool = True) -> None:
         self._console = console if shown and console.isatty() else None
         self._lock = threading.Lock()
-        self._done: dict[str, float] = {}
-        # When a stage was first heard of, and how much was done by then: by a run that is resumed, say.
-        self._began: dict[str, tuple[float, float]] = {}
+        self._pace = Pace()
         self.heading = ""
 
     def __call__(self, stage: str, done: float) -> None:
@@ -99,12 +98,10 @@ class Bars:
             return
         with self._lock:
             if done >= 1:
-                self._done.pop(stage, None)
-                self._began.pop(stage, None)
+                self._pace.forget(stage)
             else:
-                self._done[stage] = max(done, 0.0)
-                self._began.setdefault(stage, (time.monotonic(), self._done[stage]))
-            running = (f"{name} {self._bar(part)}{self._left(name)}" for name, part in self._done.items())
+                self._pace.tell(stage, done)
+            running = (f"{name} {self._bar(part)}{self._left(name)}" for name, part in self._pace.done.items())
             line = "   ".join(part for part in (self.heading, *running) if part)
             # A line that wraps could not be wiped.
             width = os.get_terminal_size(self._console.fileno()).columns - 1
@@ -115,8 +112,7 @@ class Bars:
         """Wipe the line, before something else is printed."""
         if self._console is not None:
             with self._lock:
-                self._done.clear()
-                self._began.clear()
+                self._pace = Pace()
                 self._console.write("\r\x1b[2K")
                 self._console.flush()
 
@@ -127,10 +123,6 @@ class Bars:
         return f"{'━' * full}{'┈' * (self.WIDTH - full)} {part:4.0%}"
 
     def _left(self, stage: str) -> str:
-        """The time that the rest takes if it takes as long as what was done; nothing below a few seconds."""
-        since, before = self._began[stage]
-        done = self._done[stage]
-        if done <= before:
-            return ""
-        left_s = (time.monotonic() - since) * (1 - done) / (done - before)
-        return f" {left_s // 60:.0f}:{left_s % 60:02.0f} left" if left_s >= 5 else ""
+        """The time that the rest takes; nothing below a few seconds."""
+        left_s = self._pace.left_s(stage)
+        return f" {left_s // 60:.0f}:{left_s % 60:02.0f} left" if left_s is not None and left_s >= 5 else ""

@@ -11,7 +11,7 @@ export function createClock(player, duration_s) {
     duration_s,
     listen: (listener) => listeners.push(listener),
     seek(time_s) {
-      const to = Math.min(Math.max(time_s, 0), duration_s);
+      const to = Math.min(Math.max(time_s, 0), clock.duration_s);
       if (player) player.currentTime = to;
       tell(to);
     },
@@ -22,7 +22,7 @@ export function createClock(player, duration_s) {
 
   function tell(time_s) {
     // Sound and picture rarely end together: the player may run on a little.
-    clock.now = Math.min(time_s, duration_s);
+    clock.now = Math.min(time_s, clock.duration_s);
     for (const listener of listeners) listener(clock.now);
   }
 
