@@ -28,6 +28,7 @@ from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.finding import media_files
 from .extractors.live import LiveCues
+from .extractors.peaks import peaks_of
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
@@ -36,7 +37,7 @@ from .llm.plan import Plan, check_taught, make_plan
 from .llm.predictors import Predictors
 from .llm.reading import Remembering, made_of_basic, prompt_of, prompts_from, read_again, segments_from
 from .llm.settings import AnalyzeSettings, analyze_settings
-from .outputs.tracks import face_tracks
+from .outputs.tracks import tracks_of
 from .prompts.render import was_spoken
 from .textualize.moments import moment_in, moments_of, weighed
 from .textualize.voice import Scope
@@ -181,6 +182,8 @@ class Session:
             # The language model loads while the source is being perceived; on a GPU before that.
             predictor = self._predictors.begin(self.plan.run)
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
+            if source.media.has_audio and set(self.plan.settings.modalities) & set("TA"):
+                cues = replace(cues, peaks=peaks_of(source, self.context.store))
             return label(cues, self.plan, predictor.result(), self.context)
 
     def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
@@ -281,7 +284,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
         labels=labels.labels if labels is not None else (),
         segments=tuple(segments),
         provenance=_provenance(cues, plan, seconds=time.perf_counter() - began),
-        tracks=face_tracks(cues.face, _UNIT_NAMES, cues.speakers_of_faces) if cues.face is not None else None,
+        tracks=tracks_of(cues, _UNIT_NAMES),
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
         transcript=cues.transcript,
