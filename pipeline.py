@@ -28,6 +28,7 @@ from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.finding import media_files
 from .extractors.live import LiveCues
+from .extractors.peaks import peaks_of
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
@@ -36,7 +37,7 @@ from .llm.plan import Plan, check_taught, make_plan
 from .llm.predictors import Predictors
 from .llm.reading import Remembering, made_of_basic, prompt_of, prompts_from, read_again, segments_from
 from .llm.settings import AnalyzeSettings, analyze_settings
-from .outputs.tracks import face_tracks
+from .outputs.tracks import tracks_of
 from .prompts.render import was_spoken
 from .textualize.moments import moment_in, moments_of, weighed
 from .textualize.voice import Scope
@@ -181,6 +182,8 @@ class Session:
             # The language model loads while the source is being perceived; on a GPU before that.
             predictor = self._predictors.begin(self.plan.run)
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
+            if source.media.has_audio and set(self.plan.settings.modalities) & set("TA"):
+                cues = replace(cues, peaks=peaks_of(source, self.context.store))
             return label(cues, self.plan, predictor.result(), self.context)
 
     def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
@@ -199,19 +202,29 @@ class Session:
         """
         return FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
 
-    def stream(self, source: LiveSource) -> Iterator[Segment]:
+    def stream(self, source: LiveSource, *, patient: bool = True) -> Iterator[Segment]:
         """Windows of what is seen and heard, each as soon as all that began in it is known.
 
         They are those of the settings, or `LIVE_WINDOW_S` long.  Whatever the
         run was trained with, voices are compared with the past alone.
 
+        Args:
+            patient: whether a stretch of speech is heard when it has ended,
+                which gives the words that a file gives; or else as far as it
+                has come when a window is over, which gives them sooner.
+
         Raises:
             SettingsError: a setting is for files only.
             EmoscribeError: an engine cannot be loaded, or fails.
         """
+        return (segment for segment, _ in self.stream_with_cues(source, patient=patient))
+
+    def stream_with_cues(self, source: LiveSource, *, patient: bool = True) -> Iterator[tuple[Segment, Cues]]:
+        """As `stream`; each window with what was perceived around it."""
         with self._lock:
-            predictor = self._predictors.begin(self.plan.run)
-            yield from stream_segments(source, self.plan, self.engines, predictor.result, self.context)
+            predictor, plan = self._predictors.begin(self.plan.run), _for_live(self.plan)
+            live = LiveCues(source, plan.settings, self.engines, patient=patient)
+            yield from stream_windows(live, plan, predictor.result, self.context)
 
     def read(self, text: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Segment]:
         """What the model makes of lines of text, said one after another; their times are their numbers.
@@ -275,14 +288,23 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
     began = time.perf_counter()
     moments = moments_from(cues, plan)
     segments = segments_from(moments, prompts_from(moments, plan), plan, predictor, context.stage("reading"))
+    return labelled(segments, cues, plan, seconds=time.perf_counter() - began)
+
+
+def labelled(segments: Sequence[Segment], cues: Cues, plan: Plan, seconds: float) -> LabelledTranscript:
+    """The segments with what they were read from, and how.
+
+    Args:
+        seconds: that reading took.
+    """
     run, labels = plan.run, plan.labels
     return LabelledTranscript(
         media=cues.media,
         label_set=labels.name if labels is not None else "",
         labels=labels.labels if labels is not None else (),
         segments=tuple(segments),
-        provenance=_provenance(cues, plan, seconds=time.perf_counter() - began),
-        tracks=face_tracks(cues.face, _UNIT_NAMES, cues.speakers_of_faces) if cues.face is not None else None,
+        provenance=_provenance(cues, plan, seconds),
+        tracks=tracks_of(cues, _UNIT_NAMES),
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
         transcript=cues.transcript,
@@ -299,13 +321,11 @@ def moments_from(cues: Cues, plan: Plan) -> list[Moment]:
 LIVE_WINDOW_S = 2.0
 
 
-def stream_segments(
-    source: LiveSource, plan: Plan, engines: Engines, predictor: Callable[[], TextPredictor], context: Context
-) -> Iterator[Segment]:
-    """See `Session.stream`."""
-    plan = _for_live(plan)
+def stream_windows(
+    live: LiveCues, plan: Plan, predictor: Callable[[], TextPredictor], context: Context
+) -> Iterator[tuple[Segment, Cues]]:
+    """See `Session.stream_with_cues`."""
     window_s, hop_s = plan.settings.windows.window_s or LIVE_WINDOW_S, plan.settings.windows.hop_s
-    live = LiveCues(source, plan.settings, engines)
     # No prompt looks further back.
     before: deque[Moment] = deque(maxlen=max(1, plan.prompt.turns_before))
     for start_s, end_s in clock_bounds(window_s, hop_s or window_s, 0.0, math.inf):
@@ -322,7 +342,8 @@ def stream_segments(
         prompt = prompt_of([*before, moment], len(before), plan)
         if was_spoken(moment):
             before.append(moment)
-        yield from segments_from([moment], [prompt], plan, predictor(), context.stage("reading"))
+        (segment,) = segments_from([moment], [prompt], plan, predictor(), context.stage("reading"))
+        yield segment, cues
 
 
 def _for_live(plan: Plan) -> Plan:
