@@ -99,28 +99,28 @@ class _Talk:
         """From its start to the job that it becomes."""
         jobs = self._here.jobs
         try:
+            asked = asked_for(
+                {name: start.get(name) for name in ("config", "run", "labels", "language", "model")}
+                | {"modalities": start.get("signals"), "window": start.get("window_s")}
+            )
+            settings = self._here.defaults.settings_for(asked)
             if jobs.device.locked():
                 raise Refused("something else is being analysed; wait until it is done, or call it off", 409)
             async with jobs.device, jobs.new(file_name(str(start.get("name") or "Live"))) as job:
                 with jobs.running(job):
-                    await self._answer(start, job)
-            if job.state == "done":
-                await self._socket.send_json({"type": "end", "job": job.id})
-            elif job.error is not None:
-                await self._say_error(Refused(job.error))
+                    await self._answer(payload_of(job, settings, start=start), job)
+                if job.state != "done":
+                    raise Refused(job.error or "the stream was called off")
+            await self._socket.send_json({"type": "end", "job": job.id})
         except EmoscribeError as error:
             await self._say_error(error)
         except (WebSocketDisconnect, RuntimeError):
             return  # whoever listened is gone
         finally:
-            self._channel = None
+            self._channel = self._streaming = None
 
-    async def _answer(self, start: dict[str, Any], job: Job) -> None:
-        asked = asked_for(
-            {name: start.get(name) for name in ("config", "run", "labels", "language", "model")}
-            | {"modalities": start.get("signals"), "window": start.get("window_s")}
-        )
-        payload = payload_of(job, self._here.defaults.settings_for(asked), start=start)
+    async def _answer(self, payload: dict[str, Any], job: Job) -> None:
+        """Each reply, until there is no more to come."""
         self._channel = channel = self._here.models.live(payload)
         self._until = time.monotonic() + self._here.settings.live_s
         job.tasks["live"] = channel.task
