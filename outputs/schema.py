@@ -10,6 +10,7 @@ from ..core.errors import MediaError
 from ..core.files import read_json
 from ..core.labels import CUSTOM, LABEL_SETS
 from ..core.timeline import JSON_VERSION, LabelledTranscript, Media, Moment, Segment, Transcript, Utterance, Word
+from ..textualize.face import SOMEBODYS
 
 # Of a segment's object, what is not the moment's.
 _ANSWER = ("label", "labels", "rating", "scores", "corrected")
@@ -57,7 +58,10 @@ def load_result(path: str | Path) -> LabelledTranscript:
 
 def _segment(value: Mapping[str, Any], labels: Sequence[str]) -> Segment:
     moment = {name: item for name, item in value.items() if name not in _ANSWER}
-    moment["faces"] = {int(person): words for person, words in moment["faces"].items()}
+    # Browsers keep numbered keys in the order of their numbers: the most prominent face is the one that is told of.
+    told = (moment["face"] or "").removeprefix(SOMEBODYS)
+    faces = sorted(moment["faces"].items(), key=lambda each: each[1] != told)
+    moment["faces"] = {int(person): words for person, words in faces}
     given = tuple(value["labels"]) if "labels" in value else None
     corrected = value.get("corrected", False)
     chosen = value["label"] if corrected and given is None and "rating" not in value else None

@@ -5,7 +5,7 @@ import { createViewer } from "../../outputs/page/viewer.js";
 import { get, post, put } from "./api.js";
 import { contribution } from "./contribution.js";
 import { createEditor } from "./editing.js";
-import { createHistory } from "./edits.js";
+import { createHistory } from "./history.js";
 
 /**
  * @param root is filled with whatever result is open.
