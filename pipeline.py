@@ -202,33 +202,44 @@ class Session:
         """
         return FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
 
-    def stream(self, source: LiveSource) -> Iterator[Segment]:
+    def stream(self, source: LiveSource, *, patient: bool = True) -> Iterator[Segment]:
         """Windows of what is seen and heard, each as soon as all that began in it is known.
 
         They are those of the settings, or `LIVE_WINDOW_S` long.  Whatever the
         run was trained with, voices are compared with the past alone.
 
+        Args:
+            patient: whether a stretch of speech is heard when it has ended,
+                which gives the words that a file gives; or else as far as it
+                has come when a window is over, which gives them sooner.
+
         Raises:
             SettingsError: a setting is for files only.
             EmoscribeError: an engine cannot be loaded, or fails.
         """
-        with self._lock:
-            predictor = self._predictors.begin(self.plan.run)
-            yield from stream_segments(source, self.plan, self.engines, predictor.result, self.context)
+        return (segment for segment, _ in self.stream_with_cues(source, patient=patient))
 
-    def read(self, text: Sequence[str], speaker: str | None = None) -> list[Segment]:
+    def stream_with_cues(self, source: LiveSource, *, patient: bool = True) -> Iterator[tuple[Segment, Cues]]:
+        """As `stream`; each window with what was perceived around it."""
+        with self._lock:
+            predictor, plan = self._predictors.begin(self.plan.run), _for_live(self.plan)
+            live = LiveCues(source, plan.settings, self.engines, patient=patient)
+            yield from stream_windows(live, plan, predictor.result, self.context)
+
+    def read(self, text: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Segment]:
         """What the model makes of lines of text, said one after another; their times are their numbers.
 
         It may be called while something is being analysed, and tells nobody how far it is.
 
         Args:
-            speaker: who says all of them, where that is one person.
+            speakers: who says each, where that is known.
 
         Raises:
             SettingsError: the run does not read what is said.
         """
         check_taught(self.plan.run, "T")
-        moments = [weighed(Moment(number, number + 1.0, speaker, line)) for number, line in enumerate(text)]
+        said = enumerate(zip(text, speakers or [None] * len(text), strict=True))
+        moments = [weighed(Moment(number, number + 1.0, who, line)) for number, (line, who) in said]
         return segments_from(moments, prompts_from(moments, self.plan), self.plan, self._remembering)
 
     def load(self) -> None:
@@ -277,13 +288,22 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
     began = time.perf_counter()
     moments = moments_from(cues, plan)
     segments = segments_from(moments, prompts_from(moments, plan), plan, predictor, context.stage("reading"))
+    return labelled(segments, cues, plan, seconds=time.perf_counter() - began)
+
+
+def labelled(segments: Sequence[Segment], cues: Cues, plan: Plan, seconds: float) -> LabelledTranscript:
+    """The segments with what they were read from, and how.
+
+    Args:
+        seconds: that reading took.
+    """
     run, labels = plan.run, plan.labels
     return LabelledTranscript(
         media=cues.media,
         label_set=labels.name if labels is not None else "",
         labels=labels.labels if labels is not None else (),
         segments=tuple(segments),
-        provenance=_provenance(cues, plan, seconds=time.perf_counter() - began),
+        provenance=_provenance(cues, plan, seconds),
         tracks=tracks_of(cues, _UNIT_NAMES),
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
@@ -301,13 +321,11 @@ def moments_from(cues: Cues, plan: Plan) -> list[Moment]:
 LIVE_WINDOW_S = 2.0
 
 
-def stream_segments(
-    source: LiveSource, plan: Plan, engines: Engines, predictor: Callable[[], TextPredictor], context: Context
-) -> Iterator[Segment]:
-    """See `Session.stream`."""
-    plan = _for_live(plan)
+def stream_windows(
+    live: LiveCues, plan: Plan, predictor: Callable[[], TextPredictor], context: Context
+) -> Iterator[tuple[Segment, Cues]]:
+    """See `Session.stream_with_cues`."""
     window_s, hop_s = plan.settings.windows.window_s or LIVE_WINDOW_S, plan.settings.windows.hop_s
-    live = LiveCues(source, plan.settings, engines)
     # No prompt looks further back.
     before: deque[Moment] = deque(maxlen=max(1, plan.prompt.turns_before))
     for start_s, end_s in clock_bounds(window_s, hop_s or window_s, 0.0, math.inf):
@@ -324,7 +342,8 @@ def stream_segments(
         prompt = prompt_of([*before, moment], len(before), plan)
         if was_spoken(moment):
             before.append(moment)
-        yield from segments_from([moment], [prompt], plan, predictor(), context.stage("reading"))
+        (segment,) = segments_from([moment], [prompt], plan, predictor(), context.stage("reading"))
+        yield segment, cues
 
 
 def _for_live(plan: Plan) -> Plan:

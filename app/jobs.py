@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,14 @@ _SILENCE_S = 15.0
 _RETRY_S = 30
 
 
+_RESULT, _CORRECTED = "result.json", "corrected.json"
+
+
+def current_result(folder: Path) -> Path | None:
+    """Of a job's folder, the result as it was corrected, or else as it is, if it is there."""
+    return next((path for name in (_CORRECTED, _RESULT) if (path := folder / name).exists()), None)
+
+
 @dataclass(eq=False)
 class Job:
     """Something to be analysed, or analysed.
@@ -45,6 +53,7 @@ class Job:
 
     name: str
     folder: Path
+    notify: Callable[[], None]
     media: Path | None = None
     asked: dict[str, Any] | None = None
     state: State = "queued"
@@ -53,7 +62,6 @@ class Job:
     used: float = field(default_factory=time.time)
     pace: Pace = field(default_factory=Pace)
     tasks: dict[str, Task] = field(default_factory=dict)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def id(self) -> str:
@@ -62,12 +70,12 @@ class Job:
     @property
     def result(self) -> Path:
         """The JSON of what came out."""
-        return self.folder / "result.json"
+        return self.folder / _RESULT
 
     @property
     def corrected(self) -> Path:
         """The same, as somebody corrected it; there only once somebody did."""
-        return self.folder / "corrected.json"
+        return self.folder / _CORRECTED
 
     @property
     def current(self) -> Path:
@@ -76,10 +84,11 @@ class Job:
         Raises:
             Refused: there is no result.
         """
-        if not self.result.exists():
+        found = current_result(self.folder)
+        if found is None:
             why = self.error or "wait until its state is done"
             raise Refused(f"job {self.id} has no result, its state is {self.state}: {why}", 409)
-        return self.corrected if self.corrected.exists() else self.result
+        return found
 
     def become(self, state: State, error: str | None = None) -> None:
         """What is final stays."""
@@ -91,19 +100,6 @@ class Job:
     def progress(self, stage: str, done: float) -> None:
         self.pace.tell(stage, done)
         self.notify()
-
-    def notify(self) -> None:
-        """Tell whoever watches it."""
-        news, self._news = self._news, asyncio.Event()
-        news.set()
-
-    async def wait(self) -> bool:
-        """Whether there was news before `_SILENCE_S` had passed."""
-        try:
-            await asyncio.wait_for(self._news.wait(), _SILENCE_S)
-        except TimeoutError:
-            return False
-        return True
 
     def cancel(self) -> None:
         self.become("cancelled")
@@ -124,7 +120,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._waiting: deque[Job] = deque()
         self._arriving = 0
-        self._arrived = asyncio.Event()
+        self._arrived, self._news = asyncio.Event(), asyncio.Event()
         self._running: Job | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -155,13 +151,14 @@ class Jobs:
         """A job with a folder, which stays if the block ends well."""
         folder = self._folder / secrets.token_hex(16)
         folder.mkdir(mode=0o700)
-        job = Job(name, folder)
+        job = Job(name, folder, self.notify)
         try:
             yield job
         except BaseException:
             self._clean(job)
             raise
         self._jobs[job.id] = job
+        self.notify()
 
     def enqueue(self, job: Job) -> None:
         """Have it analysed when its turn comes."""
@@ -186,7 +183,7 @@ class Jobs:
             self._waiting.remove(job)
         job.cancel()
         self._clean(job)
-        self._tell_waiting()
+        self.notify()
 
     def _clean(self, job: Job) -> None:
         """Remove its folder, once nobody writes to it any more."""
@@ -224,11 +221,41 @@ class Jobs:
 
     async def watch(self, job: Job) -> AsyncIterator[dict[str, Any] | None]:
         """Its status now and whenever it changes, until it is final; `None` where there was nothing new for a while."""
-        yield self.status(job)
-        while job.state not in FINAL:
-            news = await job.wait()
-            yield self.status(job) if news else None
-            await asyncio.sleep(_TOLD_EVERY_S)
+        told = None
+        while True:
+            status = self.status(job)
+            if status != told:
+                told = status
+                yield status
+            if job.state in FINAL:
+                return
+            if not await self._news_come():
+                yield None
+
+    async def watch_all(self) -> AsyncIterator[dict[str, Any] | None]:
+        """The same of all jobs, without an end; one that is removed is cancelled."""
+        told: dict[str, dict[str, Any]] = {}
+        while True:
+            now = {status["id"]: status for status in self.all()}
+            gone = [status | {"state": "cancelled", "expires": None} for id, status in told.items() if id not in now]
+            for status in (*gone, *(status for id, status in now.items() if status != told.get(id))):
+                yield status
+            told = now
+            if not await self._news_come():
+                yield None
+
+    def notify(self) -> None:
+        """Tell whoever watches that something is new."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def _news_come(self) -> bool:
+        """Whether something is new before `_SILENCE_S` have passed; at most every `_TOLD_EVERY_S`."""
+        news = self._news
+        await asyncio.sleep(_TOLD_EVERY_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), _SILENCE_S)
+        return news.is_set()
 
     def _remaining_s(self, job: Job) -> float | None:
         """Of the stages that run side by side, the one that takes longest."""
@@ -237,10 +264,6 @@ class Jobs:
         left = [job.pace.left_s(stage) for stage, done in job.pace.done.items() if done < 1]
         known = [each for each in left if each is not None]
         return round(max(known), 1) if known else None
-
-    def _tell_waiting(self) -> None:
-        for job in self._waiting:
-            job.notify()
 
     # ── at work ──────────────────────────────────────────────────────────────
 
@@ -253,7 +276,7 @@ class Jobs:
                     self._arrived.clear()
                     continue
                 job = self._waiting.popleft()
-                self._tell_waiting()
+                self.notify()
                 await self.work_on(job)
 
     @contextmanager
@@ -270,6 +293,9 @@ class Jobs:
         except EmoscribeError as error:
             job.become("failed", str(error))
         else:
+            # Who looks at some of the frames ends before the last.
+            for stage in job.pace.done:
+                job.pace.tell(stage, 1.0)
             job.become("done")
         finally:
             self._running = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from ..core.errors import SettingsError
 from ..core.settings import shipped_configs
@@ -29,10 +29,8 @@ router = APIRouter(prefix="/api")
 
 # Bytes of a text, or of a file's path with the settings of its analysis.
 _SMALL_BYTES = 1_000_000
-# Of a document or a text; whoever reads more than a book wants an afternoon.
-_MOST_LINES, _MOST_CHARACTERS = 5_000, 500_000
-# Beside those of `FORMATS`: the JSON, under a name that tells the page that it can be opened again.
-_AGAIN = "emoscribe.json"
+# Beside those of `FORMATS`: the JSON, under a name that tells that it can be opened again.
+_AGAIN = ("emoscribe", "emoscribe.json")
 
 
 @router.get("/options", summary="What can be asked for")
@@ -111,6 +109,11 @@ def jobs(here: Here) -> list[described.Status]:
     return [described.Status(**status) for status in here.jobs.all()]
 
 
+@router.get("/events", summary="How far all jobs are, whenever that changes", **described.EVENTS)
+async def all_events(here: Here) -> StreamingResponse:
+    return _told(here.jobs.watch_all())
+
+
 @router.get("/jobs/{id}", summary="How far a job is")
 async def job(id: str, here: Here) -> described.Status:
     return described.Status(**here.jobs.status(here.jobs.get(id)))
@@ -118,13 +121,17 @@ async def job(id: str, here: Here) -> described.Status:
 
 @router.get("/jobs/{id}/events", summary="How far a job is, whenever that changes", **described.EVENTS)
 async def events(id: str, here: Here) -> StreamingResponse:
-    watched = here.jobs.watch(here.jobs.get(id))
+    return _told(here.jobs.watch(here.jobs.get(id)))
 
-    async def told() -> AsyncIterator[str]:
+
+def _told(watched: AsyncIterator[dict[str, Any] | None]) -> StreamingResponse:
+    """Statuses as server-sent events; a comment where there was nothing new."""
+
+    async def lines() -> AsyncIterator[str]:
         async for status in watched:
             yield f"data: {json.dumps(status)}\n\n" if status is not None else ": nothing new\n\n"
 
-    return StreamingResponse(told(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 @router.delete("/jobs/{id}", status_code=204, summary="Call a job off, and remove all of it")
@@ -149,13 +156,13 @@ async def media(id: str, here: Here) -> FileResponse:
 async def result(id: str, format: str, here: Here, original: bool = False) -> FileResponse:
     found = here.jobs.get(id)
     source = found.result if original and found.current else found.current
-    if format in ("json", _AGAIN):
-        path, suffix = source, f".{format}"
+    if format == "json" or format in _AGAIN:
+        path, suffix = source, ".json" if format == "json" else ".emoscribe.json"
     elif format in FORMATS:
         suffix = FORMATS[format].suffix
         path = await here.jobs.converted(found, source, format, suffix)
     else:
-        raise Refused(f"unknown format {format!r}; there are: {', '.join((*FORMATS, _AGAIN))}", 404)
+        raise Refused(f"unknown format {format!r}; there are: {', '.join((*FORMATS, _AGAIN[0]))}", 404)
     name = file_stem(Path(file_name(found.name)).stem) + suffix
     return FileResponse(path, filename=name, headers={"Cache-Control": "no-store"})
 
@@ -190,25 +197,11 @@ async def reopen(request: Request, here: Here) -> described.Created:
 # ── text ─────────────────────────────────────────────────────────────────────
 
 
-@router.post("/read", summary="Read lines of text", **described.READ)
-async def read(request: Request, here: Here) -> JSONResponse:
-    value = await _json(request, here, _SMALL_BYTES)
-    if not isinstance(value, dict):
-        raise Refused('the body has to be an object, as in {"text": "I did not expect that."}')
-    text, speaker = value.pop("text", None), value.pop("speaker", None)
-    lines = [text] if isinstance(text, str) else text
-    if not isinstance(lines, list) or not lines or not all(isinstance(line, str) for line in lines):
-        raise Refused('"text" has to be a line or a list of lines, as in {"text": "I did not expect that."}')
-    if len(lines) > _MOST_LINES or sum(map(len, lines)) > _MOST_CHARACTERS:
-        raise Refused(
-            f"{len(lines):,} lines of {sum(map(len, lines)):,} characters are too many; "
-            f"the most that is read at once is {_MOST_LINES:,} and {_MOST_CHARACTERS:,}",
-            413,
-        )
-    if not isinstance(speaker, str | None):
-        raise Refused(f'"speaker" has to be a name, got {speaker!r}')
-    settings = here.defaults.settings_for(asked_for(value))
-    return JSONResponse(await here.models.submit("read", {"text": lines, "speaker": speaker, "settings": settings}))
+@router.post("/read", summary="Read lines of text, or a result again with some of its signals", **described.READ)
+async def read(request: Request, here: Here) -> Response:
+    async with _passing_file(request, here, here.settings.document_bytes) as body:
+        answer = await here.models.submit("read", {"body": str(body), "jobs": str(here.folder)})
+    return Response(answer, media_type="application/json")
 
 
 @router.post("/documents", summary="The text of a document, paragraph by paragraph", **described.DOCUMENT)

@@ -187,6 +187,11 @@ class LiveSource:
                 self._waiting.append(Frame(time_s, image))
             self._changed.notify_all()
 
+    @property
+    def pictures_end_s(self) -> float:
+        """When the last picture so far was shown."""
+        return self._last_frame_s
+
     def want(self, *, sound: bool, frames: bool) -> None:
         """What somebody will go through; the rest is let go as it comes."""
         if not sound:

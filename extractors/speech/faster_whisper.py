@@ -209,7 +209,8 @@ class FasterWhisper:
         settled, first = self.language is not None, []
         for piece in pieces:
             if not settled:
-                first.append(piece)
+                # What goes on comes again, longer.
+                first = [each for each in first if not each.stretch.goes_on] + [piece]
                 settled = self._tell_language(first)
             yield [piece]
 
@@ -240,7 +241,9 @@ class FasterWhisper:
         return [self._settled(piece, decoded[piece], tokenizer) for piece in pieces]
 
     def _settled(self, piece: Piece, heard: Decoded, tokenizer: Tokenizer) -> list[Spelled]:
-        """The words of a piece, listened to once more where they are in doubt."""
+        """The words of a piece, listened to once more where they are in doubt; what goes on is so anyway."""
+        if piece.stretch.goes_on:
+            return [] if repeats_itself(heard.words, piece.duration_s) else heard.words
         if repeats_itself(heard.words, piece.duration_s):
             return self._again(piece, heard.words, tokenizer)
         if heard.logarithm < DOUBTFUL:

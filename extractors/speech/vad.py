@@ -40,19 +40,32 @@ MARGIN_S = 0.1
 # Who speaks longer without a pause is cut where speech is least sure.
 MAX_STRETCH_S = 15.0
 
+# Of a stretch that goes on, the last words may turn out to be others when more of it is heard.
+UNSETTLED_S = 0.8
+# It is heard again from a quiet place on, rather than from its beginning, once it is so long.
+CONTEXT_S = 5.0
+
 Weights = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Somebody speaks without a pause."""
+    """Somebody speaks without a pause.
+
+    Attributes:
+        goes_on: whether this is only as far as it has come.
+    """
 
     start_s: float
     end_s: float
+    goes_on: bool = False
 
 
 def stretches(
-    sound: Sound, settled: Callable[[float], None] = lambda time_s: None, min_pause_s: float = MIN_PAUSE_S
+    sound: Sound,
+    settled: Callable[[float], None] = lambda time_s: None,
+    min_pause_s: float = MIN_PAUSE_S,
+    due: Callable[[float], bool] = lambda time_s: False,
 ) -> Iterator[Stretch]:
     """The stretches of speech in a sound, in order, each as soon as it has ended.
 
@@ -60,6 +73,9 @@ def stretches(
         min_pause_s: a longer pause ends one.
         settled: told up to when it is known who speaks: to where a stretch
             that goes on began, or else to what was heard last.
+        due: told how far a stretch that goes on has come; whether it is
+            wanted as far as that.  What of it is settled is not given anew
+            once it is long, but the rest with what came before.
 
     Raises:
         UnavailableError: the weights are not installed.
@@ -88,6 +104,12 @@ def stretches(
                 yield Stretch(start_s, at(speaking + 1) + MARGIN_S)
             start = None
             continue
+        if due(at(index + 1)):
+            yield Stretch(start_s, at(index + 1), goes_on=True)
+            if (index - start) * FRAME_S >= CONTEXT_S:
+                half, known = len(history) // 2, round(UNSETTLED_S / FRAME_S)
+                cut = half + int(np.argmin(history[half:-known]))
+                start, start_s, history = start + cut, at(start + cut), history[cut:]
         if (index - start) * FRAME_S >= MAX_STRETCH_S:
             half = len(history) // 2
             cut = half + int(np.argmin(history[half:]))
