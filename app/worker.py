@@ -270,7 +270,7 @@ class LiveChannel(AsyncIterator[dict[str, Any]]):
         self._lock = threading.Lock()
         self.task = worker.submit("live", start)
         self.task.replied = self._replied
-        self.task.future.add_done_callback(lambda future: self._later(self._replies.put_nowait, None))
+        self.task.future.add_done_callback(lambda future: self._later(self._over))
 
     def send(self, message: bytes | dict[str, Any]) -> None:
         """The next chunk; whoever sends many waits for `room` before each."""
@@ -278,7 +278,7 @@ class LiveChannel(AsyncIterator[dict[str, Any]]):
             self._waiting_bytes += _size(message)
             full = self._waiting_bytes > BACKLOG_BYTES
         if full:
-            self._later(self._room.clear)
+            self._later(self._fill)
         self._worker.send(self.task, "chunk", message)
 
     async def room(self) -> None:
@@ -315,6 +315,15 @@ class LiveChannel(AsyncIterator[dict[str, Any]]):
                 self._later(self._room.set)
         else:
             self._later(self._replies.put_nowait, reply)
+
+    def _fill(self) -> None:
+        if not self.task.future.done():
+            self._room.clear()
+
+    def _over(self) -> None:
+        self._replies.put_nowait(None)
+        # What is sent now is not read any more.
+        self._room.set()
 
     def _later(self, call: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody listens any more
