@@ -144,7 +144,7 @@ class _Talk:
         except (WebSocketDisconnect, RuntimeError):
             return  # whoever listened is gone
         finally:
-            self._channel = self._streaming = None
+            self._channel = None
 
     async def _answer(self, job: Job, payload: dict[str, Any]) -> None:
         """Each reply, until there is no more to come."""
