@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -219,12 +219,14 @@ class Session:
         """
         return (segment for segment, _ in self.stream_with_cues(source, patient=patient))
 
-    def stream_with_cues(self, source: LiveSource, *, patient: bool = True) -> Iterator[tuple[Segment, Cues]]:
+    def stream_with_cues(
+        self, source: LiveSource, *, patient: bool = True
+    ) -> Generator[tuple[Segment, Cues], None, None]:
         """As `stream`; each window with what was perceived around it."""
         with self._lock:
-            predictor, plan = self._predictors.begin(self.plan.run), _for_live(self.plan)
-            live = LiveCues(source, plan.settings, self.engines, patient=patient)
-            yield from stream_windows(live, plan, predictor.result, self.context)
+            predictor, plan = self._predictors.begin(self.plan.run), live_plan(self.plan)
+            with closing(LiveCues(source, plan.settings, self.engines, patient=patient)) as live:
+                yield from stream_windows(live, plan, predictor.result, self.context)
 
     def read(self, text: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Segment]:
         """What the model makes of lines of text, said one after another; their times are their numbers.
@@ -355,7 +357,7 @@ def stream_windows(
         yield segment, cues
 
 
-def _for_live(plan: Plan) -> Plan:
+def live_plan(plan: Plan) -> Plan:
     """What of the plan is different where only the past is known.
 
     Raises:

@@ -7,7 +7,7 @@ const RETRY_MS = [2000, 5000, 15000, 30000];
 /**
  * @param save (result, leaving) → promise; `leaving` where the page is about to go.
  * @param state is told "saving", "saved" or "failed", as that changes.
- * @returns {{result, edit(change), undo(), redo(), canUndo, canRedo, listen(fn(result)), settled(), close()}} `edit`
+ * @returns {{result, edit(change), amend(result, change), undo(), redo(), canUndo, canRedo, listen(fn(result)), settled(), close()}} `edit`
  *   takes a function from result to result (see `edits.js`); what that throws changes nothing.  `settled` is a promise
  *   that all is kept.
  */
@@ -47,6 +47,10 @@ export function createHistory(result, { save, state = () => {}, pause_ms = PAUSE
       if (done.length > MOST_STEPS) done.shift();
       undone.length = 0;
       become(next);
+    },
+    /** What has come to be known of a result since, without a step of its own; nothing, where it is another by now. */
+    amend(of, change) {
+      if (result === of) become(change(result));
     },
     undo: () => step(done, undone),
     redo: () => step(undone, done),
