@@ -20,27 +20,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .core.context import Context, StageProgress, Store, unwatched
-from .core.derived import from_basic
 from .core.errors import EmoscribeError, SettingsError
-from .core.labels import THRESHOLD, LabelSet
+from .core.labels import THRESHOLD
 from .core.measures import FACE
 from .core.prompt import Prompt
 from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.finding import media_files
 from .extractors.live import LiveCues
+from .extractors.peaks import peaks_of
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
 from .extractors.store import CueStore
-from .llm.plan import Plan, make_plan
+from .llm.plan import Plan, check_taught, make_plan
 from .llm.predictors import Predictors
+from .llm.reading import Remembering, made_of_basic, prompt_of, prompts_from, read_again, segments_from
 from .llm.settings import AnalyzeSettings, analyze_settings
-from .outputs.tracks import face_tracks
-from .prompts.render import render, was_spoken
-from .textualize.moments import moment_in, moment_of, moments_of
+from .outputs.tracks import tracks_of
+from .prompts.render import was_spoken
+from .textualize.moments import moment_in, moments_of, weighed
 from .textualize.voice import Scope
-from .textualize.windows import Window, clock_bounds, shortest_s, window_at
+from .textualize.windows import clock_bounds, shortest_s, window_at
 
 if TYPE_CHECKING:
     from .llm.predictor import TextPredictor
@@ -162,6 +163,7 @@ class Session:
         self.engines = engines if engines is not None else Engines(context)
         self._predictors = predictors if predictors is not None else Predictors(context)
         self._lock = threading.Lock()
+        self._remembering = Remembering(lambda: self._predictors.begin(plan.run).result())
 
     def analyze(
         self, source: FileSource | str | Path, *, transcript: str | Path | Transcript | None = None
@@ -180,6 +182,8 @@ class Session:
             # The language model loads while the source is being perceived; on a GPU before that.
             predictor = self._predictors.begin(self.plan.run)
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
+            if source.media.has_audio and set(self.plan.settings.modalities) & set("TA"):
+                cues = replace(cues, peaks=peaks_of(source, self.context.store))
             return label(cues, self.plan, predictor.result(), self.context)
 
     def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
@@ -224,20 +228,21 @@ class Session:
             with closing(LiveCues(source, plan.settings, self.engines, patient=patient)) as live:
                 yield from stream_windows(live, plan, predictor.result, self.context)
 
-    def read(self, text: Sequence[str], speaker: str | None = None) -> list[Segment]:
+    def read(self, text: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Segment]:
         """What the model makes of lines of text, said one after another; their times are their numbers.
 
         It may be called while something is being analysed, and tells nobody how far it is.
 
         Args:
-            speaker: who says all of them, where that is one person.
+            speakers: who says each, where that is known.
+
+        Raises:
+            SettingsError: the run does not read what is said.
         """
-        windows = [Window(number, number + 1.0, speaker) for number in range(len(text))]
-        wording = self.plan.wording
-        moments = [moment_of(window, line, None, None, wording) for window, line in zip(windows, text, strict=True)]
-        predictor = self._predictors.begin(self.plan.run).result()
-        context = replace(self.context, progress=unwatched)
-        return _segments(moments, prompts_from(moments, self.plan), self.plan, predictor, context)
+        check_taught(self.plan.run, "T")
+        said = enumerate(zip(text, speakers or [None] * len(text), strict=True))
+        moments = [weighed(Moment(number, number + 1.0, who, line)) for number, (line, who) in said]
+        return segments_from(moments, prompts_from(moments, self.plan), self.plan, self._remembering)
 
     def load(self) -> None:
         """Load now what the first source would; the language model side by side with the engines.
@@ -248,6 +253,25 @@ class Session:
         predictor = self._predictors.begin(self.plan.run)
         self.engines.load(self.plan.settings)
         predictor.result()
+
+    def read_again(self, result: LabelledTranscript, signals: Sequence[str]) -> dict[str, list[Segment]]:
+        """What the moments of a result are read as when only some of their signals are told; nothing is decoded.
+
+        The moments may have been corrected, divided and joined since.  It
+        waits for no analysis, and may be called from several threads.
+
+        >>> session.read_again(result, ["TVA", "T", "V", "A"])["V"][0].label
+
+        Args:
+            signals: sets of letters, `T`, `VA`, each to be read by itself.
+
+        Returns:
+            By set of letters a segment a moment, its evidence weighed again.
+
+        Raises:
+            SettingsError: the run has not learnt to read a signal, or gives other answers than the result has.
+        """
+        return read_again(result, signals, self.plan, self._remembering)
 
     def close(self) -> None:
         """Let go of all that is loaded."""
@@ -265,7 +289,7 @@ def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) ->
     """Put the cues into words, let the model read them, and keep its scores."""
     began = time.perf_counter()
     moments = moments_from(cues, plan)
-    segments = _segments(moments, prompts_from(moments, plan), plan, predictor, context)
+    segments = segments_from(moments, prompts_from(moments, plan), plan, predictor, context.stage("reading"))
     return labelled(segments, cues, plan, seconds=time.perf_counter() - began)
 
 
@@ -282,7 +306,7 @@ def labelled(segments: Sequence[Segment], cues: Cues, plan: Plan, seconds: float
         labels=labels.labels if labels is not None else (),
         segments=tuple(segments),
         provenance=_provenance(cues, plan, seconds),
-        tracks=face_tracks(cues.face, _UNIT_NAMES, cues.speakers_of_faces) if cues.face is not None else None,
+        tracks=tracks_of(cues, _UNIT_NAMES),
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
         transcript=cues.transcript,
@@ -292,34 +316,6 @@ def labelled(segments: Sequence[Segment], cues: Cues, plan: Plan, seconds: float
 def moments_from(cues: Cues, plan: Plan) -> list[Moment]:
     """The cues in words, as the run was trained to read them."""
     return moments_of(cues, plan.settings.windows, plan.wording, plan.run.population, plan.settings.modalities)
-
-
-def prompts_from(moments: Sequence[Moment], plan: Plan) -> list[Prompt]:
-    """The exact text the model reads, one prompt a moment."""
-    return [_prompt(moments, index, plan) for index in range(len(moments))]
-
-
-def _prompt(moments: Sequence[Moment], index: int, plan: Plan) -> Prompt:
-    moment = moments[index]
-    name = f"{moment.start_s:.2f}-{moment.end_s:.2f}"
-    return render(moments, index, plan.prompt, id=name, labels=plan.run.labels)
-
-
-def _segments(
-    moments: Sequence[Moment], prompts: Sequence[Prompt], plan: Plan, predictor: TextPredictor, context: Context
-) -> list[Segment]:
-    """What the model makes of moments, in the labels that were asked for."""
-    scored = predictor.predict(prompts, plan.settings.model.batch_tokens, context.stage("reading"))
-    read = zip(moments, scored, strict=True)
-    if labels := _made_of_basic(plan):
-        blends = plan.settings.blends
-        return [Segment(moment, from_basic(each.scores, labels, blends)) for moment, each in read]
-    return [Segment(moment, each.scores, each.given, each.rating) for moment, each in read]
-
-
-def _made_of_basic(plan: Plan) -> LabelSet | None:
-    """The labels asked for, where they are others than the basic ones that the run gives."""
-    return plan.labels if plan.labels is not None and plan.labels.name != plan.run.label_set else None
 
 
 # ── live ─────────────────────────────────────────────────────────────────────
@@ -345,10 +341,10 @@ def stream_windows(
         if start_s > 0 and end_s - start_s < shortest_s(hop_s or window_s) and not window.words:
             return  # of a file it would belong to the window before, which is given already
         moment = moment_in(window, cues, plan.wording, plan.run.population, plan.settings.modalities)
-        prompt = _prompt([*before, moment], len(before), plan)
+        prompt = prompt_of([*before, moment], len(before), plan)
         if was_spoken(moment):
             before.append(moment)
-        (segment,) = _segments([moment], [prompt], plan, predictor(), context)
+        (segment,) = segments_from([moment], [prompt], plan, predictor(), context.stage("reading"))
         yield segment, cues
 
 
@@ -373,7 +369,7 @@ def _past(scope: Scope) -> Scope:
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
-    made, media = _made_of_basic(plan), cues.media
+    made, media = made_of_basic(plan), cues.media
     part = media.start_s > 0 or media.end_s is not None
     rule = {"rule": f"{made.name} scores from basic ones"} if made is not None else {}
     return {

@@ -131,11 +131,16 @@ REOPEN = _takes(
 READ = _takes(
     _body(
         "application/json",
-        {"text": {"oneOf": [_TEXT, {"type": "array", "items": _TEXT}]}, "speaker": _TEXT},
+        {
+            "text": {"oneOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+            "speaker": _TEXT,
+            "job": {"type": "string", "description": "The id of one whose result is to be read again."},
+            "result": {"type": "object", "description": "Or that itself, as `result.json` has it."},
+            "signals": {"type": "array", "items": _TEXT, "description": "Sets of letters of TVA, each read by itself."},
+        },
         {"text": ["You came back!", "I had to."], "speaker": "Ann"},
-        "text",
     ),
-    413,
+    *(404, 413),
 )
 DOCUMENT = _takes(_body("multipart/form-data", {"file": _FILE}, {"file": "letters.pdf"}, "file"), 408, 413, 415)
 

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +27,18 @@ FINAL = ("done", "failed", "cancelled")
 _TOLD_EVERY_S = 0.2
 # What a watcher hears of a job of which there is nothing new, so that proxies keep the connection.
 _SILENCE_S = 15.0
+# Pieces of work beside an analysis, as reading text, that go on at a time.
+_AT_A_TIME = 4
 # Where nothing tells how long a job will take yet, whoever finds the queue full may ask again then.
 _RETRY_S = 30
+
+
+_RESULT, _CORRECTED = "result.json", "corrected.json"
+
+
+def current_result(folder: Path) -> Path | None:
+    """Of a job's folder, the result as it was corrected, or else as it is, if it is there."""
+    return next((path for name in (_CORRECTED, _RESULT) if (path := folder / name).exists()), None)
 
 
 @dataclass(eq=False)
@@ -45,6 +55,7 @@ class Job:
 
     name: str
     folder: Path
+    notify: Callable[[], None]
     media: Path | None = None
     asked: dict[str, Any] | None = None
     state: State = "queued"
@@ -53,7 +64,6 @@ class Job:
     used: float = field(default_factory=time.time)
     pace: Pace = field(default_factory=Pace)
     tasks: dict[str, Task] = field(default_factory=dict)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def id(self) -> str:
@@ -62,12 +72,12 @@ class Job:
     @property
     def result(self) -> Path:
         """The JSON of what came out."""
-        return self.folder / "result.json"
+        return self.folder / _RESULT
 
     @property
     def corrected(self) -> Path:
         """The same, as somebody corrected it; there only once somebody did."""
-        return self.folder / "corrected.json"
+        return self.folder / _CORRECTED
 
     @property
     def current(self) -> Path:
@@ -76,10 +86,11 @@ class Job:
         Raises:
             Refused: there is no result.
         """
-        if not self.result.exists():
+        found = current_result(self.folder)
+        if found is None:
             why = self.error or "wait until its state is done"
             raise Refused(f"job {self.id} has no result, its state is {self.state}: {why}", 409)
-        return self.corrected if self.corrected.exists() else self.result
+        return found
 
     def become(self, state: State, error: str | None = None) -> None:
         """What is final stays."""
@@ -92,19 +103,6 @@ class Job:
         self.pace.tell(stage, done)
         self.notify()
 
-    def notify(self) -> None:
-        """Tell whoever watches it."""
-        news, self._news = self._news, asyncio.Event()
-        news.set()
-
-    async def wait(self) -> bool:
-        """Whether there was news before `_SILENCE_S` had passed."""
-        try:
-            await asyncio.wait_for(self._news.wait(), _SILENCE_S)
-        except TimeoutError:
-            return False
-        return True
-
     def cancel(self) -> None:
         self.become("cancelled")
         for task in self.tasks.values():
@@ -116,6 +114,7 @@ class Jobs:
 
     Attributes:
         device: held by whoever analyses or streams: one at a time.
+        few: held by whoever reads, converts or checks: a few at a time.
         loading: what the models' process is loading.
     """
 
@@ -124,11 +123,11 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._waiting: deque[Job] = deque()
         self._arriving = 0
-        self._arrived = asyncio.Event()
+        self._arrived, self._news = asyncio.Event(), asyncio.Event()
         self._running: Job | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self.device = asyncio.Lock()
+        self.device, self.few = asyncio.Lock(), asyncio.Semaphore(_AT_A_TIME)
         self.loading = Pace()
 
     # ── coming and going ─────────────────────────────────────────────────────
@@ -155,13 +154,14 @@ class Jobs:
         """A job with a folder, which stays if the block ends well."""
         folder = self._folder / secrets.token_hex(16)
         folder.mkdir(mode=0o700)
-        job = Job(name, folder)
+        job = Job(name, folder, self.notify)
         try:
             yield job
         except BaseException:
             self._clean(job)
             raise
         self._jobs[job.id] = job
+        self.notify()
 
     def enqueue(self, job: Job) -> None:
         """Have it analysed when its turn comes."""
@@ -186,7 +186,7 @@ class Jobs:
             self._waiting.remove(job)
         job.cancel()
         self._clean(job)
-        self._tell_waiting()
+        self.notify()
 
     def _clean(self, job: Job) -> None:
         """Remove its folder, once nobody writes to it any more."""
@@ -224,11 +224,41 @@ class Jobs:
 
     async def watch(self, job: Job) -> AsyncIterator[dict[str, Any] | None]:
         """Its status now and whenever it changes, until it is final; `None` where there was nothing new for a while."""
-        yield self.status(job)
-        while job.state not in FINAL:
-            news = await job.wait()
-            yield self.status(job) if news else None
-            await asyncio.sleep(_TOLD_EVERY_S)
+        told = None
+        while True:
+            status = self.status(job)
+            if status != told:
+                told = status
+                yield status
+            if job.state in FINAL:
+                return
+            if not await self._news_come():
+                yield None
+
+    async def watch_all(self) -> AsyncIterator[dict[str, Any] | None]:
+        """The same of all jobs, without an end; one that is removed is cancelled."""
+        told: dict[str, dict[str, Any]] = {}
+        while True:
+            now = {status["id"]: status for status in self.all()}
+            gone = [status | {"state": "cancelled", "expires": None} for id, status in told.items() if id not in now]
+            for status in (*gone, *(status for id, status in now.items() if status != told.get(id))):
+                yield status
+            told = now
+            if not await self._news_come():
+                yield None
+
+    def notify(self) -> None:
+        """Tell whoever watches that something is new."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def _news_come(self) -> bool:
+        """Whether something is new before `_SILENCE_S` have passed; at most every `_TOLD_EVERY_S`."""
+        news = self._news
+        await asyncio.sleep(_TOLD_EVERY_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), _SILENCE_S)
+        return news.is_set()
 
     def _remaining_s(self, job: Job) -> float | None:
         """Of the stages that run side by side, the one that takes longest."""
@@ -237,10 +267,6 @@ class Jobs:
         left = [job.pace.left_s(stage) for stage, done in job.pace.done.items() if done < 1]
         known = [each for each in left if each is not None]
         return round(max(known), 1) if known else None
-
-    def _tell_waiting(self) -> None:
-        for job in self._waiting:
-            job.notify()
 
     # ── at work ──────────────────────────────────────────────────────────────
 
@@ -253,7 +279,7 @@ class Jobs:
                     self._arrived.clear()
                     continue
                 job = self._waiting.popleft()
-                self._tell_waiting()
+                self.notify()
                 await self.work_on(job)
 
     @contextmanager
@@ -268,8 +294,13 @@ class Jobs:
         except Cancelled:
             job.become("cancelled")
         except EmoscribeError as error:
+            if job.media is not None and job.media.parent == job.folder:
+                job.media.unlink(missing_ok=True)
             job.become("failed", str(error))
         else:
+            # Who looks at some of the frames ends before the last.
+            for stage in job.pace.done:
+                job.pace.tell(stage, 1.0)
             job.become("done")
         finally:
             self._running = None
@@ -285,7 +316,7 @@ class Jobs:
 
     async def _do(self, job: Job, worker: Worker, kind: str, payload: dict[str, Any]) -> Any:
         if job.state in FINAL:
-            raise Cancelled("called off")
+            raise Cancelled("it was called off")
 
         def progress(stage: str, done: float) -> None:
             self._loop.call_soon_threadsafe(job.progress, stage, done)
@@ -316,10 +347,11 @@ class Jobs:
         if not made.exists():
             media = str(job.media) if job.media is not None else None
             payload = {"result": str(source), "format": format, "out": str(made), "media": media}
-            if made.name not in job.tasks:
-                job.tasks[made.name] = self._files.submit("convert", payload)
             try:
-                await job.tasks[made.name]
+                async with self.few:
+                    if made.name not in job.tasks:
+                        job.tasks[made.name] = self._files.submit("convert", payload)
+                    await job.tasks[made.name]
             finally:
                 job.tasks.pop(made.name, None)
         return made
@@ -336,4 +368,5 @@ class Jobs:
 
 def payload_of(job: Job, settings: AnalyzeSettings, **more: Any) -> dict[str, Any]:
     """What `Models.analyze` and `Models.live` are asked for."""
-    return {"name": job.name, "out": str(job.result), "settings": settings, **more}
+    inside = job.media is None or job.media.parent == job.folder
+    return {"name": job.name if inside else str(job.media), "out": str(job.result), "settings": settings, **more}

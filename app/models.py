@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.context import StageProgress
-from ..core.files import write_json
+from ..core.files import plain, write_json
 from ..core.timeline import LabelledTranscript
 from ..extractors.engines import Engines
 from ..extractors.perceive import check_given
@@ -19,7 +19,9 @@ from ..llm.plan import make_plan
 from ..llm.predictors import Predictors
 from ..llm.settings import AnalyzeSettings
 from ..pipeline import Session, context_for
+from . import reading
 from .process import Hand
+from .requests import Defaults
 
 # Sessions that are kept: each is a plan, since engines and language models are shared.
 _SESSIONS = 8
@@ -27,22 +29,18 @@ _SESSIONS = 8
 _LOADING = "loading "
 
 
-def models(tell: StageProgress, settings: AnalyzeSettings) -> Mapping[str, Callable[[Hand], Any]]:
-    """See `process.Work`.
-
-    Args:
-        settings: those of the service; a piece of work may ask for others.
-    """
-    place = Models(tell, settings)
+def models(tell: StageProgress, defaults: Defaults) -> Mapping[str, Callable[[Hand], Any]]:
+    """See `process.Work`."""
+    place = Models(tell, defaults)
     return {"prepare": place.prepare, "analyze": place.analyze, "read": place.read, "live": place.live}
 
 
 class Models:
     """Engines and language models of a process, and the sessions that share them."""
 
-    def __init__(self, tell: StageProgress, settings: AnalyzeSettings) -> None:
-        self._tell, self._settings = tell, settings
-        self._engines = Engines(context_for(settings, progress=self._progress))
+    def __init__(self, tell: StageProgress, defaults: Defaults) -> None:
+        self._tell, self._defaults = tell, defaults
+        self._engines = Engines(context_for(defaults.settings, progress=self._progress))
         # By device.
         self._predictors: dict[str, Predictors] = {}
         self._sessions: dict[str, Session] = {}
@@ -52,7 +50,7 @@ class Models:
 
     def prepare(self, hand: Hand) -> list[str]:
         """Load what the service's own settings need; what `auto` chose, a line each."""
-        session = self._session(self._settings)
+        session = self._session(self._defaults.settings)
         session.load()
         return list(session.plan.choices)
 
@@ -68,14 +66,15 @@ class Models:
                 check_given(source, session.plan.settings, transcript)
                 save_result(session.analyze(source, transcript=transcript), asked)
 
-    def read(self, hand: Hand) -> dict[str, Any]:
-        """Lines of text, one after another.
+    def read(self, hand: Hand) -> bytes:
+        """The answer to `POST /api/read`, in JSON.
 
-        Its payload: `text`, `speaker` (or `None`), `settings`.
+        Its payload: `body`, the file that it is in, or `value`, the body itself; `jobs`, their folder.
         """
-        session = self._session(hand.payload["settings"])
-        segments = session.read(hand.payload["text"], hand.payload["speaker"])
-        return {"labels": list(segments[0].scores), "segments": [each.to_dict() for each in segments]}
+        asked = hand.payload
+        value = reading.body_in(asked["body"]) if "body" in asked else asked["value"]
+        answer = reading.read(value, self._defaults, self._session, Path(asked["jobs"]))
+        return json.dumps(plain(answer), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     def live(self, hand: Hand) -> None:
         """A stream's labelled transcript, written as JSON; see `live.run_live`.

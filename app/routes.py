@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from ..core.errors import SettingsError
 from ..core.settings import shipped_configs
@@ -29,10 +29,10 @@ router = APIRouter(prefix="/api")
 
 # Bytes of a text, or of a file's path with the settings of its analysis.
 _SMALL_BYTES = 1_000_000
-# Of a document or a text; whoever reads more than a book wants an afternoon.
-_MOST_LINES, _MOST_CHARACTERS = 5_000, 500_000
-# Beside those of `FORMATS`: the JSON, under a name that tells the page that it can be opened again.
-_AGAIN = "emoscribe.json"
+# A document that takes longer is made to.
+_PATIENCE_S = 60.0
+# Beside those of `FORMATS`: the JSON, under a name that tells that it can be opened again.
+_AGAIN = ("emoscribe", "emoscribe.json")
 
 
 @router.get("/options", summary="What can be asked for")
@@ -72,7 +72,8 @@ async def _received(request: Request, here: Place, job: Job) -> tuple[Asked, str
         path = value.pop("path", None) if isinstance(value, dict) else None
         if not isinstance(path, str):
             raise Refused('the body has to be an object with "path", a file in one of the folders given with --root')
-        job.media, job.name = _allowed(path, here), path
+        job.media = _allowed(path, here)
+        job.name = job.media.name
         return asked_for(value), None
     _check_room(request, here)
     limits = Limits(here.settings.upload_bytes, here.settings.stall_s)
@@ -111,6 +112,11 @@ def jobs(here: Here) -> list[described.Status]:
     return [described.Status(**status) for status in here.jobs.all()]
 
 
+@router.get("/events", summary="How far all jobs are, whenever that changes", **described.EVENTS)
+async def all_events(here: Here) -> StreamingResponse:
+    return _told(here.jobs.watch_all())
+
+
 @router.get("/jobs/{id}", summary="How far a job is")
 async def job(id: str, here: Here) -> described.Status:
     return described.Status(**here.jobs.status(here.jobs.get(id)))
@@ -118,13 +124,17 @@ async def job(id: str, here: Here) -> described.Status:
 
 @router.get("/jobs/{id}/events", summary="How far a job is, whenever that changes", **described.EVENTS)
 async def events(id: str, here: Here) -> StreamingResponse:
-    watched = here.jobs.watch(here.jobs.get(id))
+    return _told(here.jobs.watch(here.jobs.get(id)))
 
-    async def told() -> AsyncIterator[str]:
+
+def _told(watched: AsyncIterator[dict[str, Any] | None]) -> StreamingResponse:
+    """Statuses as server-sent events; a comment where there was nothing new."""
+
+    async def lines() -> AsyncIterator[str]:
         async for status in watched:
             yield f"data: {json.dumps(status)}\n\n" if status is not None else ": nothing new\n\n"
 
-    return StreamingResponse(told(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 @router.delete("/jobs/{id}", status_code=204, summary="Call a job off, and remove all of it")
@@ -149,13 +159,13 @@ async def media(id: str, here: Here) -> FileResponse:
 async def result(id: str, format: str, here: Here, original: bool = False) -> FileResponse:
     found = here.jobs.get(id)
     source = found.result if original and found.current else found.current
-    if format in ("json", _AGAIN):
-        path, suffix = source, f".{format}"
+    if format == "json" or format in _AGAIN:
+        path, suffix = source, ".json" if format == "json" else ".emoscribe.json"
     elif format in FORMATS:
         suffix = FORMATS[format].suffix
         path = await here.jobs.converted(found, source, format, suffix)
     else:
-        raise Refused(f"unknown format {format!r}; there are: {', '.join((*FORMATS, _AGAIN))}", 404)
+        raise Refused(f"unknown format {format!r}; there are: {', '.join((*FORMATS, _AGAIN[0]))}", 404)
     name = file_stem(Path(file_name(found.name)).stem) + suffix
     return FileResponse(path, filename=name, headers={"Cache-Control": "no-store"})
 
@@ -165,7 +175,7 @@ async def correct(id: str, request: Request, here: Here) -> Response:
     found = here.jobs.get(id)
     found.current  # noqa: B018 – there has to be one to correct
     async with _passing_file(request, here, here.settings.document_bytes) as sent:
-        await here.files.submit("check", {"sent": str(sent), "name": "the body", "out": str(found.corrected)})
+        await _checked(here, sent, found.corrected)
     found.notify()
     return Response(status_code=204)
 
@@ -179,36 +189,28 @@ async def reopen(request: Request, here: Here) -> described.Created:
             form = await receive_form(request, job.folder, {"result": "sent", "file": "media"}, limits)
             if "result" not in form.files:
                 raise Refused("the form has no part 'result'; send the .json that was kept as that")
-            sent, called = form.files["result"], form.names["result"]
             job.media = form.files.get("file")
-            job.name = await here.files.submit("check", {"sent": str(sent), "name": called, "out": str(job.result)})
-            sent.unlink()
+            job.name = await _checked(here, form.files["result"], job.result)
+            form.files["result"].unlink()
             job.become("done")
     return described.Created(id=job.id)
+
+
+async def _checked(here: Place, sent: Path, out: Path) -> str:
+    """A result that was sent, written where it is kept; the name of its media."""
+    async with here.jobs.few:
+        named = await here.files.submit("check", {"sent": str(sent), "out": str(out)}).within(_PATIENCE_S)
+    return file_name(named)
 
 
 # ── text ─────────────────────────────────────────────────────────────────────
 
 
-@router.post("/read", summary="Read lines of text", **described.READ)
-async def read(request: Request, here: Here) -> JSONResponse:
-    value = await _json(request, here, _SMALL_BYTES)
-    if not isinstance(value, dict):
-        raise Refused('the body has to be an object, as in {"text": "I did not expect that."}')
-    text, speaker = value.pop("text", None), value.pop("speaker", None)
-    lines = [text] if isinstance(text, str) else text
-    if not isinstance(lines, list) or not lines or not all(isinstance(line, str) for line in lines):
-        raise Refused('"text" has to be a line or a list of lines, as in {"text": "I did not expect that."}')
-    if len(lines) > _MOST_LINES or sum(map(len, lines)) > _MOST_CHARACTERS:
-        raise Refused(
-            f"{len(lines):,} lines of {sum(map(len, lines)):,} characters are too many; "
-            f"the most that is read at once is {_MOST_LINES:,} and {_MOST_CHARACTERS:,}",
-            413,
-        )
-    if not isinstance(speaker, str | None):
-        raise Refused(f'"speaker" has to be a name, got {speaker!r}')
-    settings = here.defaults.settings_for(asked_for(value))
-    return JSONResponse(await here.models.submit("read", {"text": lines, "speaker": speaker, "settings": settings}))
+@router.post("/read", summary="Read lines of text, or a result again with some of its signals", **described.READ)
+async def read(request: Request, here: Here) -> Response:
+    async with _passing_file(request, here, here.settings.document_bytes) as body, here.jobs.few:
+        answer = await here.models.submit("read", {"body": str(body), "jobs": str(here.folder)})
+    return Response(answer, media_type="application/json")
 
 
 @router.post("/documents", summary="The text of a document, paragraph by paragraph", **described.DOCUMENT)
@@ -219,8 +221,9 @@ async def documents(request: Request, here: Here) -> described.Paragraphs:
         form = await receive_form(request, folder, {"file": "document"}, limits)
         if "file" not in form.files:
             raise Refused("the form has no part 'file'; send the document as that")
-        task = here.files.submit("document", {"path": str(form.files["file"]), "name": form.names["file"]})
-        return described.Paragraphs(text=await task)
+        document = {"path": str(form.files["file"]), "name": form.names["file"]}
+        async with here.jobs.few:
+            return described.Paragraphs(text=await here.files.submit("document", document).within(_PATIENCE_S))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

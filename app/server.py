@@ -94,12 +94,8 @@ def _protocol(stall_s: float) -> type[asyncio.Protocol]:
 
         def _watch(self) -> None:
             """The clock runs while a head is incomplete, or a body comes that nobody reads any more."""
-            late = self.conn.their_state is h11.IDLE or (
-                self.conn.their_state is h11.SEND_BODY
-                and self.conn.our_state is not h11.SEND_RESPONSE
-                and self.conn.our_state is not h11.SEND_BODY
-            )
-            if not late:
+            theirs, ours = self.conn.their_state, self.conn.our_state
+            if theirs is not h11.IDLE and not (theirs is h11.SEND_BODY and ours in (h11.DONE, h11.MUST_CLOSE)):
                 self._forget()
             elif self._deadline is None:
                 self._deadline = self.loop.call_later(stall_s, self.transport.close)

@@ -42,12 +42,12 @@ def create_app(settings: ServeSettings, defaults: Defaults) -> FastAPI:
     Raises:
         SettingsError: the analysis it would do is not as it has to be.
     """
-    analysis = defaults.settings
+    defaults.settings  # noqa: B018 – it is better known at once that they are wrong
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with passing_folder() as folder:
-            model_worker = Worker(models, analysis, first="prepare", told=lambda *said: jobs.tell(*said))
+            model_worker = Worker(models, defaults, first="prepare", told=lambda *said: jobs.tell(*said))
             file_worker = Worker(files)
             jobs = Jobs(folder, model_worker, file_worker, settings)
             app.state.place = Place(settings, defaults, jobs, model_worker, file_worker, folder)

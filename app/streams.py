@@ -170,11 +170,9 @@ class _Talk:
                 text = said.get("text")
                 if not isinstance(text, str) or len(text) > _LINE:
                     raise Refused(f'"text" has to be a line of at most {_LINE:,} characters')
-                settings = self._here.defaults.settings_for(
-                    asked_for({name: said.get(name) for name in ("run", "labels")})
-                )
-                payload = {"text": [text], "speaker": None, "settings": settings}
-                read = await self._here.models.submit("read", payload)
+                asked = {name: said[name] for name in ("run", "labels") if name in said}
+                payload = {"value": {"text": [text], **asked}, "jobs": str(self._here.folder)}
+                read = json.loads(await self._here.models.submit("read", payload))
                 await self._socket.send_json({"type": "reading", "labels": read["labels"], **read["segments"][0]})
             except EmoscribeError as error:
                 await self._say_error(error)

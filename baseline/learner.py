@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import SettingsError
+from ..core.tensors import save_tensors
 from ..core.timeline import Target
 from ..training.answers import tuned_thresholds
 from ..training.progress import Metrics
@@ -21,7 +22,6 @@ from .deciding import ClipScores, with_thresholds
 from .frames import FeatureFrames
 from .predictor import FusionPredictor
 from .run import MODEL, FusionRun
-from .weights import save_tensors
 from .windows import windows_of
 
 

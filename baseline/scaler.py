@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from ..core.errors import EmoscribeError
+from ..core.tensors import load_tensors, save_tensors
 from .frames import FeatureFrames
-from .weights import load_tensors, save_tensors
 
 
 @dataclass(frozen=True, eq=False)

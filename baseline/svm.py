@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.tensors import load_tensors, save_tensors
 from ..training.tasks import Objective
 from .run import FusionRun
 from .settings import BaselineSettings
-from .weights import load_tensors, save_tensors
 
 _FOLDS = 5
 # What keeps scales finite where distances tell the labels apart without a mistake.

@@ -19,6 +19,7 @@ from .parameters import FILE
 def command(debug: bool, results: tuple[Path, ...], formats: str | None, out: Path | None, table: Path | None) -> None:
     """Write other files from the JSON that `analyze` wrote, without looking at the videos again."""
     with terminal(debug) as place:
+        from ..core.files import CORRECTED_SUFFIX
         from ..outputs import Table, Writer, load_result
 
         wanted = formats.split(",") if formats is not None else [] if table is not None else ["srt", "html"]
@@ -34,5 +35,5 @@ def command(debug: bool, results: tuple[Path, ...], formats: str | None, out: Pa
         for path, folder in folders.items() if wanted else ():
             writer = writers[folder]
             # Of two videos with one name, the results have two.
-            for written in writer.write(transcripts[path], writer.name_for(path)):
+            for written in writer.write(transcripts[path], writer.name_for(path.name.removesuffix(CORRECTED_SUFFIX))):
                 place.say(str(written))

@@ -25,6 +25,8 @@ from .errors import EmoscribeError, MediaError, SettingsError
 # A JSON value that fits into this many characters stays on one line.
 _LINE = 110
 
+# What files end with that hold results as a person has corrected them.
+CORRECTED_SUFFIX = ".emoscribe.json"
 
 # What is being written, and is to go if it comes to nothing.
 _UNFINISHED: set[Path] = set()
@@ -189,9 +191,17 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise MediaError(f"cannot read {path}: {_reason(error)}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        where = f" (line {error.lineno}: {error.msg})" if isinstance(error, json.JSONDecodeError) else ""
-        raise MediaError(f"{path} is not JSON in UTF-8{where}") from None
+    except (ValueError, RecursionError) as error:
+        raise MediaError(f"{path} is not JSON in UTF-8{why_not_json(error)}") from None
+
+
+def why_not_json(error: ValueError | RecursionError) -> str:
+    """What is wrong with a text that `json.loads` refuses, in brackets; empty where the error does not tell."""
+    if isinstance(error, json.JSONDecodeError):
+        return f" (line {error.lineno}: {error.msg})"
+    if isinstance(error, RecursionError):
+        return " (nested too deeply)"
+    return "" if isinstance(error, UnicodeDecodeError) else " (a number has thousands of digits)"
 
 
 def _laid_out(value: Any, indent: str) -> str:

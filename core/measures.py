@@ -143,6 +143,21 @@ BLENDSHAPES: Mapping[str, Measure] = _by_name(
 )
 
 
+@dataclass(frozen=True)
+class UnitScale:
+    """What values of an extractor's action units mean.
+
+    Attributes:
+        grades: from which value on a unit is slight, plain, strong.
+        unspoken: units and emotions that it cannot be trusted on, and that are not put into words.
+        shut_is_read: whether the value 0 of parting lips means that they are closed.
+    """
+
+    grades: tuple[float, float, float] = (0.4, 0.5, 0.8)
+    unspoken: tuple[str, ...] = ()
+    shut_is_read: bool = False
+
+
 def check_declared(names: Iterable[str], declared: Mapping[str, Measure], what: str) -> None:
     """Raises:
     SettingsError: one of the names is not among the declared measures.

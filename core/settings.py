@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from .errors import SettingsError
+from .yaml_values import parse_yaml
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -62,9 +63,9 @@ def load(model: type[S], config: str | Path | None = None, assignments: Sequence
         if not sep or not key.strip():
             raise SettingsError(f"--set takes KEY=VALUE (as in face.sampling_fps=10), got {assignment!r}")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise SettingsError(f"--set {key}: {text!r} is not a YAML value") from None
+            value = parse_yaml(text)
+        except yaml.YAMLError as error:
+            raise SettingsError(f"--set {key}: {_short(text)} is not a YAML value{_because(error)}") from None
         _put(values, key.strip().split("."), value)
         origin = "--set"
     for key, value in given.items():
@@ -85,7 +86,7 @@ def validate(model: type[S], values: Mapping[str, Any], origin: str) -> S:
             raise SettingsError(f"{origin}: unknown key {key!r}{_hint(model, key)}") from None
         message = first["msg"].removeprefix("Value error, ")
         where = f"{key}: " if key else ""
-        got = "" if isinstance(first["input"], (Mapping, Settings)) else f", got {first['input']!r}"
+        got = "" if isinstance(first["input"], (Mapping, Settings)) else f", got {_short(first['input'])}"
         raise SettingsError(f"{origin}: {where}{message[0].lower()}{message[1:]}{got}") from None
 
 
@@ -98,16 +99,27 @@ def _read(config: str | Path) -> tuple[dict[str, Any], str]:
             f"no config {str(config)!r}: neither a file nor one that ships ({', '.join(shipped_configs())})"
         )
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = f", line {line + 1}" if line is not None else ""
-        raise SettingsError(f"config {path} is not readable YAML{where}") from None
+        raise SettingsError(f"config {path} is not readable YAML{_because(error)}") from None
     if values is None:
         values = {}
     if not isinstance(values, dict):
         raise SettingsError(f"config {path} must be a mapping of settings, got a {type(values).__name__}")
     return values, f"config {path.name}"
+
+
+def _because(error: Exception) -> str:
+    """Where a text stops being YAML, or why it is none that is read."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        return f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
+    return f": {error}" if isinstance(error, yaml.YAMLError) else ""
+
+
+def _short(value: Any) -> str:
+    """A value as an error shows it, however long it is."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:60]} ... ({len(shown):,} characters)"
 
 
 def _put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from . import measures
 from .files import plain
+from .measures import UnitScale
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -123,21 +124,6 @@ class Transcript:
         return {"language": self.language, "source": self.source, "utterances": said}
 
 
-@dataclass(frozen=True)
-class UnitScale:
-    """What values of an extractor's action units mean.
-
-    Attributes:
-        grades: from which value on a unit is slight, plain, strong.
-        unspoken: units and emotions that it cannot be trusted on, and that are not put into words.
-        shut_is_read: whether the value 0 of parting lips means that they are closed.
-    """
-
-    grades: tuple[float, float, float] = (0.4, 0.5, 0.8)
-    unspoken: tuple[str, ...] = ()
-    shut_is_read: bool = False
-
-
 @dataclass(frozen=True, eq=False)
 class FaceTrack:
     """What faces did: one row a detected face a sampled frame, N rows.
@@ -175,7 +161,7 @@ class FaceTrack:
     emotions: np.ndarray | None = None
     valence: np.ndarray | None = None
     arousal: np.ndarray | None = None
-    scale: UnitScale = UnitScale()
+    scale: UnitScale = field(default_factory=UnitScale)
     blendshape_names: tuple[str, ...] = ()
     blendshapes: np.ndarray | None = None
 
@@ -206,6 +192,21 @@ class VoiceTrack:
 
 
 @dataclass(frozen=True, eq=False)
+class SoundPeaks:
+    """How loud the sound is over time, to be drawn.
+
+    Attributes:
+        per_s: so many peaks a second.
+        start_s: where the first begins.
+        peaks: (P,) uint8, the greatest amplitude in each stretch, in hundredths of the loudest.
+    """
+
+    per_s: float
+    start_s: float
+    peaks: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Sequence:
     """Features over time for the feature-based models: values (T, D)."""
 
@@ -219,6 +220,7 @@ class Cues:
     """All that was perceived of one clip; `None` is “not looked for”.
 
     Attributes:
+        peaks: how loud it is, where somebody draws it.
         speakers_of_faces: by person, the speaker whose face it is, where that is known.
         provenance: for each part which extractor, version, weights and settings produced it.
     """
@@ -227,6 +229,7 @@ class Cues:
     transcript: Transcript | None = None
     face: FaceTrack | None = None
     voice: VoiceTrack | None = None
+    peaks: SoundPeaks | None = None
     sequences: Mapping[str, Sequence] = field(default_factory=dict)
     speakers_of_faces: Mapping[int, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -274,21 +277,32 @@ class Moment:
 
 @dataclass(frozen=True)
 class Segment:
-    """A moment and what the model makes of it.
+    """A moment and what it is read as: by the model, or by a person who corrected that.
 
     Attributes:
-        scores, given, rating: as in `Scored`.
+        scores, given, rating: as in `Scored`; of what is corrected, only the scores are the model's.
+        corrected: whether a person set or confirmed what the moment is read as.
+        chosen: the label that the person set, where a moment has one label.
     """
 
     moment: Moment
     scores: Mapping[str, float]
     given: tuple[str, ...] | None = None
     rating: float | None = None
+    corrected: bool = False
+    chosen: str | None = None
 
     @property
     def label(self) -> str:
-        """The likeliest label, of those that are given if there are any; empty of a rating."""
+        """What a person set, or else the likeliest label, of those given if there are any; empty of a rating."""
+        if self.chosen is not None:
+            return self.chosen
         return self.given[0] if self.given else max(self.scores, key=self.scores.__getitem__, default="")
+
+    @property
+    def judged(self) -> bool:
+        """Whether it is read as anything: there was something to judge by, or a person did."""
+        return self.corrected or self.moment.evidence != "none"
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -304,7 +318,8 @@ class Segment:
             answer = {"rating": self.rating}
         else:
             answer = {"label": self.label} | ({"labels": self.given} if self.given is not None else {})
-        return plain(_timed(self.moment) | answer | {"scores": self.scores})
+        by_person = {"corrected": True} if self.corrected else {}
+        return plain(_timed(self.moment) | answer | {"scores": self.scores} | by_person)
 
 
 @dataclass(frozen=True, eq=False)
@@ -362,12 +377,13 @@ class LabelledTranscript:
         rows = [
             [
                 *(values[name] for name in about),
-                *(values[name] if values["evidence"] != "none" else None for name in answers),
+                *(values[name] if segment.judged else None for name in answers),
+                segment.corrected,
                 *(values["scores"][label] for label in self.labels),
             ]
-            for values in (segment.to_dict() for segment in self.segments)
+            for segment, values in ((segment, segment.to_dict()) for segment in self.segments)
         ]
-        return pandas.DataFrame(rows, columns=[*about, *answers, *self.labels])
+        return pandas.DataFrame(rows, columns=[*about, *answers, "corrected", *self.labels])
 
 
 def _timed(record: Word | Utterance | Moment) -> dict[str, Any]:

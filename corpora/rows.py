@@ -183,7 +183,7 @@ def jsonl_table(path: Path, text: str) -> Table:
             continue
         try:
             cells = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MediaError(f"{path}, row {len(rows) + 1} (line {line}): not JSON ({error})") from None
         if not isinstance(cells, dict):
             raise MediaError(

@@ -1,7 +1,7 @@
 """Cues on disk, so that nothing is perceived twice.
 
 A store is a folder of Parquet shards.  A row is one part (`media`,
-`transcript`, `face`, `voice`, or a named sequence) of one interval of one
+`transcript`, `face`, `voice`, `peaks`, or a named sequence) of one interval of one
 file, as produced under certain settings; the file is known by its content,
 not its name.  Changed settings therefore re-extract only what they touch.
 """
@@ -21,10 +21,11 @@ import numpy as np
 from ..core.context import Store
 from ..core.errors import EmoscribeError
 from ..core.files import atomic_path, check_folder, make_folder
-from ..core.timeline import FaceTrack, Media, Sequence, Transcript, UnitScale, Utterance, VoiceTrack, Word
+from ..core.measures import UnitScale
+from ..core.timeline import FaceTrack, Media, Sequence, SoundPeaks, Transcript, Utterance, VoiceTrack, Word
 from .speakers.voiceprints import Voiceprints
 
-Part = Media | Transcript | FaceTrack | VoiceTrack | Sequence | Voiceprints
+Part = Media | Transcript | FaceTrack | VoiceTrack | SoundPeaks | Sequence | Voiceprints
 _KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Part)}
 
 # The whole file is an interval like any other, without an end.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.console import hushed
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
-from ..core.files import read_json
-from .run import ADAPTER, ADAPTER_CONFIG
+from ..core.tensors import load_tensors
+from .adapter_config import read_adapter_config
+from .run import ADAPTER
 from .settings import Head
 
 if TYPE_CHECKING:
@@ -72,13 +73,12 @@ def _adapted(model: nn.Module, folder: Path) -> PeftModel:
         OSError, ValueError, TypeError, MediaError: its files are damaged.
     """
     from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
-    from safetensors.torch import load_file
 
-    config = PeftConfig.from_peft_type(**read_json(folder / ADAPTER_CONFIG))
+    config = PeftConfig.from_peft_type(**read_adapter_config(folder))
     config.inference_mode = True
     # PEFT warns where this names another place than the one that the base was read from.
     config.base_model_name_or_path = None
-    weights = load_file(folder / ADAPTER)
+    weights = load_tensors(folder / ADAPTER)
     adapted = get_peft_model(model, config)  # pyright: ignore[reportArgumentType]
     misfits = set_peft_model_state_dict(adapted, weights)
     lacking = [name for name in misfits.missing_keys if "lora_" in name]

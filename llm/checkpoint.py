@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..core.files import atomic_path, write_json
+from ..core.files import write_json
+from ..core.tensors import save_tensors
 from .predictor import TextPredictor
 from .run import ADAPTER, ADAPTER_CONFIG, HEAD
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def save_adapter(predictor: TextPredictor, base_id: str, folder: Path) -> None:
@@ -32,14 +28,6 @@ def save_adapter(predictor: TextPredictor, base_id: str, folder: Path) -> None:
     # Only what is trained: of a base that all processes hold between them, one cannot ask for more.
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     # The base's embeddings are the base's; asked to find out, PEFT would look for it on the hub.
-    _save(get_peft_model_state_dict(model, trained, save_embedding_layers=False), folder / ADAPTER)
+    save_tensors(get_peft_model_state_dict(model, trained, save_embedding_layers=False), folder / ADAPTER)
     if predictor.model.head is not None:
-        _save(predictor.model.head.state_dict(), folder / HEAD)
-
-
-def _save(state: Mapping[str, Tensor], path: Path) -> None:
-    from safetensors.torch import save
-
-    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
-    with atomic_path(path) as partial:
-        partial.write_bytes(data)
+        save_tensors(predictor.model.head.state_dict(), folder / HEAD)

@@ -13,12 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.files import read_json
 from . import lora
+from .adapter_config import read_adapter_config
 from .base import is_causal, load_adapted
 from .bert import Bert, is_plain_bert
 from .prefix import Prefix, read_ahead
-from .run import ADAPTER_CONFIG
 from .settings import Head
 
 
@@ -60,7 +59,7 @@ def load_encoder(
         EmoscribeError: the adapter was made for another base.
         OSError, ValueError, KeyError, …: a file is damaged.
     """
-    if is_plain_bert(config) and quantization == "none" and lora.is_plain(read_json(adapter / ADAPTER_CONFIG)):
+    if is_plain_bert(config) and quantization == "none" and lora.is_plain(read_adapter_config(adapter)):
         weights = _bert_weights(base)
         # Old checkpoints name some of them differently, others come without a pooler.
         with torch.device("meta"):

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..core.errors import EmoscribeError
-from ..core.files import read_json
-from .run import ADAPTER, ADAPTER_CONFIG
+from ..core.tensors import load_tensors
+from .adapter_config import read_adapter_config
+from .run import ADAPTER
 
 _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"
@@ -44,9 +44,9 @@ def merged(weights: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
     Raises:
         EmoscribeError: the adapter was made for another base.
     """
-    config = read_json(folder / ADAPTER_CONFIG)
+    config = read_adapter_config(folder)
     scale = config["lora_alpha"] / (math.sqrt(config["r"]) if config.get("use_rslora") else config["r"])
-    adapter = load_file(folder / ADAPTER)
+    adapter = load_tensors(folder / ADAPTER)
     result = dict(weights)
     for name in adapter:
         if not name.endswith(_A):

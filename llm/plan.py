@@ -86,13 +86,21 @@ def _modalities_for(run: TextRun, settings: AnalyzeSettings) -> str:
     """What was asked for, or else what the run was trained on; it cannot read anything else."""
     if "modalities" not in settings.model_fields_set:
         return run.modalities
-    untaught = [letter for letter in settings.modalities if letter not in run.modalities]
+    check_taught(run, settings.modalities)
+    return settings.modalities
+
+
+def check_taught(run: TextRun, signals: str) -> None:
+    """
+    Raises:
+        SettingsError: among the letters is one of a signal that the run was not trained on.
+    """
+    untaught = [letter for letter in dict.fromkeys(signals) if letter not in run.modalities]
     if untaught:
         raise SettingsError(
             f"run {run.name} was trained on {run.modalities} and has not learnt to read {', '.join(untaught)}; "
             f"leave modalities to it, or use another run"
         )
-    return settings.modalities
 
 
 def _as_trained(section: str, asked: G | None, trained: G, run: TextRun) -> G:

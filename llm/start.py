@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.settings import validate
+from ..core.tensors import load_tensors
 from .run import ADAPTER, HEAD, TextRun, find_run
 from .settings import LoraSettings, TrainingSettings
 
@@ -56,18 +57,16 @@ def start_from(start: TextRun, predictor: TextPredictor) -> None:
         EmoscribeError: the run's files are damaged, or of another shape.
     """
     from peft import PeftModel, set_peft_model_state_dict
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     model = next(module for module in predictor.model.modules() if isinstance(module, PeftModel))
     try:
-        loaded = set_peft_model_state_dict(model, load_file(start.folder / ADAPTER))
+        loaded = set_peft_model_state_dict(model, load_tensors(start.folder / ADAPTER))
         lacking = [*(name for name in loaded.missing_keys if "lora_" in name), *loaded.unexpected_keys]
         if lacking:
             raise KeyError(lacking[0])
         if predictor.model.head is None:
             return
-        head, known = predictor.model.head.state_dict(), load_file(start.folder / HEAD)
+        head, known = predictor.model.head.state_dict(), load_tensors(start.folder / HEAD)
         for name in head.keys() & known.keys():
             if "classifier." not in name:
                 head[name].copy_(known[name])
@@ -75,7 +74,7 @@ def start_from(start: TextRun, predictor: TextPredictor) -> None:
             for row, label in enumerate(predictor.labels):
                 if label in start.labels:
                     head[name][row] = known[name][start.labels.index(label)]
-    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise EmoscribeError(f"run {start.folder} cannot be started from: {reason}") from None
 

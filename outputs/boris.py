@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..core.text import one_line
 from ..core.timeline import LabelledTranscript, Media, Moment
+from .lines import BY_PERSON
 from .tables import Cell, Sheet, as_csv, video_of
 
 # As BORIS 8 and 9 export them, in their order.
@@ -21,21 +22,24 @@ _UNKNOWN = "NA"
 
 
 def boris_csv(transcript: LabelledTranscript, folder: Path) -> str:
-    """An event a moment with evidence and a label that it is given.
+    """An event a moment that is read as something and a label that it is given.
 
-    What is said is the comment at its start, how likely the label is the one
-    at its stop; a rating is the modifier, as numbers are there.
+    What is said is the comment at its start, how likely the label is (or that
+    a person set it) the one at its stop; a rating is the modifier, as numbers are there.
     """
     about = _about(transcript)
     category = transcript.label_set or "rating"
     rows: list[dict[str, Cell]] = []
     for segment in transcript.segments:
-        if segment.moment.evidence == "none":
+        if not segment.judged:
             continue
+        by_person: dict[str, Cell] = {"Comment stop": BY_PERSON} if segment.corrected else {}
         event = about | _event(segment.moment, transcript.media) | {"Behavioral category": category}
         if segment.rating is not None:
-            rows.append(event | {"Behavior": "rating", "Modifier #1": (segment.rating, 3)})
-        rows += (event | {"Behavior": label, "Comment stop": f"{segment.scores[label]:.2f}"} for label in segment.shown)
+            rows.append(event | {"Behavior": "rating", "Modifier #1": (segment.rating, 3)} | by_person)
+        for label in segment.shown:
+            likely: dict[str, Cell] = {"Comment stop": f"{segment.scores[label]:.2f}"}
+            rows.append(event | {"Behavior": label} | (by_person or likely))
     return as_csv(Sheet(_COLUMNS, rows))
 
 

@@ -20,7 +20,8 @@ _RATING = "rating"
 
 
 def emotionml(transcript: LabelledTranscript, folder: Path) -> str:
-    """An `emotion` a moment with evidence: its labels, the likeliest first, each with its probability as confidence.
+    """An `emotion` a moment that is read as something: its labels, the likeliest first, each with its probability as
+    confidence; of what a person set, those labels alone, and no confidence.
 
     A rating is a dimension, which goes from 0 to 1 here.  Labels are declared
     as the document's own vocabulary, since no published one has them all.
@@ -38,7 +39,7 @@ def emotionml(transcript: LabelledTranscript, folder: Path) -> str:
             SubElement(item, "info").text = one_line(label)
     video = _uri(transcript.media, folder)
     for number, segment in enumerate(transcript.segments, 1):
-        if segment.moment.evidence != "none":
+        if segment.judged:
             _emotion(SubElement(root, "emotion", id=f"moment{number}"), segment, names, transcript.range, video)
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
@@ -62,8 +63,12 @@ def _emotion(
     if bounds is not None and segment.rating is not None:
         share = (segment.rating - bounds[0]) / (bounds[1] - bounds[0])
         SubElement(emotion, "dimension", name=_RATING, value=f"{min(max(share, 0.0), 1.0):.4f}")
-    for label, score in sorted(segment.scores.items(), key=lambda each: -each[1]):
-        SubElement(emotion, "category", name=names[label], confidence=f"{score:.4f}")
+    if segment.corrected:
+        for label in segment.shown:
+            SubElement(emotion, "category", name=names[label])
+    else:
+        for label, score in sorted(segment.scores.items(), key=lambda each: -each[1]):
+            SubElement(emotion, "category", name=names[label], confidence=f"{score:.4f}")
     when = f"#t={moment.start_s:.3f},{moment.end_s:.3f}" if moment.end_s > moment.start_s else ""
     SubElement(emotion, "reference", uri=video + when, role="expressedBy")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..core.errors import SettingsError
-from ..core.files import dumps
+from ..core.files import CORRECTED_SUFFIX, dumps
 from ..core.timeline import LabelledTranscript
 from .boris import boris_csv
 from .elan import eaf
@@ -43,6 +43,8 @@ class Format:
 # In the order in which help and errors list them.
 FORMATS: dict[str, Format] = {
     "json": Format(".json", lambda transcript, folder: dumps(transcript.to_dict()) + "\n"),
+    # The same, beside that one: what a person has corrected.
+    "emoscribe": Format(CORRECTED_SUFFIX, lambda transcript, folder: dumps(transcript.to_dict()) + "\n"),
     "srt": Format(".srt", srt),
     "vtt": Format(".vtt", vtt),
     "csv": Format(".csv", moments_csv),

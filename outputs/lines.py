@@ -7,6 +7,9 @@ import textwrap
 from ..core.text import one_line
 from ..core.timeline import Segment
 
+# In place of a score, where no model gave the label.
+BY_PERSON = "set by a person"
+
 
 def clock(time_s: float) -> str:
     """`00:06.2`, or `1:02:03.4` from an hour on; never 60.0 seconds."""
@@ -19,12 +22,16 @@ def clock(time_s: float) -> str:
 def reading(segment: Segment) -> str:
     """`surprise 0.71`, several labels with commas between, or `rating -0.40`.
 
-    Or `no evidence`: a score for nothing is no confidence.
+    Or `no evidence`: a score for nothing is no confidence.  Nor is the model's
+    score how sure a person was who set the label: `surprise (set by a person)`.
     """
-    if segment.moment.evidence == "none":
+    if not segment.judged:
         return "no evidence"
-    if segment.rating is not None:
-        return f"rating {segment.rating:.2f}"
+    rating = f"rating {segment.rating:.2f}" if segment.rating is not None else ""
+    if segment.corrected:
+        return f"{rating or ', '.join(segment.shown)} ({BY_PERSON})"
+    if rating:
+        return rating
     return ", ".join(f"{label} {segment.scores[label]:.2f}" for label in segment.shown)
 
 
@@ -47,7 +54,8 @@ def segment_line(segment: Segment, width: int | None = None) -> str:
     if said is not None and moment.speaker:
         said = f"{one_line(moment.speaker)}: {said}"
     cues = [f"{name}: {one_line(words)}" for name, words in (("face", moment.face), ("voice", moment.voice)) if words]
-    parts = [f"{times} {judged}", said, " · ".join(cues), "(weak evidence)" if moment.evidence == "weak" else None]
+    weak = moment.evidence == "weak" and not segment.corrected
+    parts = [f"{times} {judged}", said, " · ".join(cues), "(weak evidence)" if weak else None]
     line = "  ".join(part for part in parts if part).rstrip()
     if width is None:
         return line

@@ -26,7 +26,7 @@ def people_of(transcript: LabelledTranscript) -> Sheet:
 
     A moment is its speaker's, or, of one without, the person's whose face is
     most prominent in it.  Shares and means are over the time of a person's
-    moments with evidence (`judged_s`); of labels that are given in any number,
+    moments that are read as something (`judged_s`); of labels that are given in any number,
     shares may sum to more than 1.  What is unknown is empty.
     """
     followed = _followed(transcript)
@@ -40,7 +40,7 @@ def people_of(transcript: LabelledTranscript) -> Sheet:
             speech.setdefault(said.speaker, []).append((said.start_s, said.end_s))
     judged: dict[str, list[Segment]] = {}
     for segment in transcript.segments:
-        if segment.moment.evidence != "none" and (person := _person(segment.moment, names)):
+        if segment.judged and (person := _person(segment.moment, names)):
             judged.setdefault(person, []).append(segment)
     seen_s = _seen_s(faces)
     # That a face is silent is known where others are seen talking.

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,15 @@ from urllib.parse import quote
 from ..core.files import plain
 from ..core.text import ends, one_line
 from ..core.timeline import LabelledTranscript, Media
+from .packing import packed
 from .paths import path_from
-from .tracks import blink_rates, thin
+from .tracks import blink_rates, name_of
 
 _PAGE = Path(__file__).parent / "page"
-
-# Each module after those it imports from.
-_MODULES = ("dom", "palette", "clock", "chart", "emotions", "faces", "moments", "report", "unpack", "start")
 
 # Bytes of a page.  Mail and chat take such a file without asking, and it
 # opens at once; tracks are thinned until it fits.
 PAGE_BYTES = 295_000
-# Less than this is not worth drawing; words are packed tighter first.
-_TRACK_BYTES = 40_000
-
-_EVIDENCE = ("none", "weak", "enough")
 
 
 def report_page(transcript: LabelledTranscript, folder: str | Path) -> str:
@@ -45,22 +38,16 @@ def report_page(transcript: LabelledTranscript, folder: str | Path) -> str:
     """
     from jinja2 import Environment, FileSystemLoader
 
-    style, script = (_PAGE / "report.css").read_text(encoding="utf-8"), _script()
+    style, script = _style(), _script()
     template = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     ).get_template("report.html")
     media = transcript.media
+    name = one_line(Path(media.path).name)
     values = {
-        "name": one_line(Path(media.path).name),
+        "name": name,
         "facts": _facts(transcript),
         "perceived": _perceived(transcript.provenance),
-        "player": _player(media),
-        "sources": list(dict.fromkeys(_sources(media, Path(folder)))),
-        "ratio": f"{media.width} / {media.height}" if media.has_video else None,
-        "kind": "rating" if transcript.range is not None else "labels" if transcript.thresholds else "label",
-        "range": transcript.range,
-        "has_time": media.duration_s > 0 and bool(transcript.segments),
-        "faces": bool(_people(transcript)),
         "provenance": [
             (part, list(flat(value))) for part, value in {"file": _file(media), **transcript.provenance}.items()
         ],
@@ -69,93 +56,45 @@ def report_page(transcript: LabelledTranscript, folder: str | Path) -> str:
         "style_hash": _hash(style),
         "script_hash": _hash(script),
     }
+    sources = list(dict.fromkeys(_sources(media, Path(folder))))
+    player = {"player": {"kind": _player(media), "sources": sources, "name": name}}
     bare = len(template.render(values, data="").encode("utf-8", "backslashreplace"))
-    return template.render(values, data=_data(transcript, PAGE_BYTES - bare))
+    return template.render(values, data=packed(transcript, player, PAGE_BYTES - bare))
 
 
-# ── what the page holds ──────────────────────────────────────────────────────
-
-
-def _data(transcript: LabelledTranscript, room: int) -> str:
-    """The transcript, packed into `room` bytes where that can be done."""
-    packed = ""
-    for split in (False, True):
-        packed = _script_safe(_pack(transcript, split))
-        left = room - len(packed.encode("utf-8", "backslashreplace"))
-        if left >= _TRACK_BYTES:
-            break
-    people = _people(transcript)
-    if not people or transcript.tracks is None:
-        return packed
-    rows = sum(len(person["times_s"]) for person in people)
-    tracks = ""
-    while rows:
-        tracks = _script_safe(thin(transcript.tracks, rows))
-        if len(tracks) <= left - 20:
-            return f'{packed[:-1]},"tracks":{tracks}}}'
-        rows = rows // 2 if rows > 1 else 0
-    return packed
-
-
-def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
-    """Rows for `unpack.js`.
-
-    What is said of faces and voices comes again and again: it is kept in one
-    table and referred to by row.  `split` goes further and keeps the phrases
-    between commas, for long transcripts.
-    """
-    words: list[str | list[int]] = []
-    rows: dict[str, int] = {}
-
-    def row(text: str | None) -> int:
-        if text is None:
-            return -1
-        if text not in rows:
-            phrases = text.split(", ")
-            entry = [row(phrase) for phrase in phrases] if split and len(phrases) > 1 else text
-            rows[text] = len(words)
-            words.append(entry)
-        return rows[text]
-
-    whole = transcript.to_dict()
-    segments = [
-        [
-            round(segment["start_s"], 2),
-            round(segment["end_s"], 2),
-            row(segment["speaker"]),
-            segment["text"],
-            row(segment["face"]),
-            row(segment["voice"]),
-            [[int(person), row(seen)] for person, seen in segment["faces"].items()],
-            _EVIDENCE.index(segment["evidence"]),
-            *_answer(segment, transcript.labels),
-        ]
-        for segment in whole["segments"]
-    ]
-    media = {name: whole["media"][name] for name in ("duration_s", "width", "height")}
-    scale = {"range": whole["range"]} if "range" in whole else {}
-    return {"media": media, "labels": whole["labels"], **scale, "words": words, "segments": segments}
-
-
-def _answer(segment: Mapping[str, Any], labels: Sequence[str]) -> list[Any]:
-    """A rating alone; or the label, the scores, and of any number of labels those that are given."""
-    if "rating" in segment:
-        return [round(segment["rating"], 3)]
-    given = [[labels.index(label) for label in segment["labels"]]] if "labels" in segment else []
-    return [labels.index(segment["label"]), [round(1000 * score) for score in segment["scores"].values()], *given]
-
-
-def _script_safe(value: Any) -> str:
-    """JSON in which nothing can end the element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+# ── script and style ─────────────────────────────────────────────────────────
 
 
 @cache
 def _script() -> str:
     """The page's modules as one: with all names in one scope, imports fall away."""
-    text = "\n".join((_PAGE / f"{name}.js").read_text(encoding="utf-8") for name in _MODULES)
-    return re.sub(r"^export ", "", re.sub(r"^import .*\n", "", text, flags=re.M), flags=re.M)
+    text = "".join(_source(name) for name in _in_order("start.js"))
+    return _terse(re.sub(r"^export ", "", re.sub(r"^import .*\n", "", text, flags=re.M), flags=re.M))
+
+
+def _in_order(name: str, before: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A module after all that it imports from, each once."""
+    order = before
+    for other in re.findall(r'^import .* from "\./(.+)";$', _source(name), flags=re.M):
+        if other not in order:
+            order = _in_order(other, order)
+    return (*order, name)
+
+
+@cache
+def _style() -> str:
+    return _terse(_source("report.css"))
+
+
+def _source(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _terse(text: str) -> str:
+    """Without what only whoever writes it reads: comments on lines of their own, indentation, empty lines."""
+    text = re.sub(r"^\s*/\*.*?\*/[ \t]*$", "", text, flags=re.M | re.S)
+    text = re.sub(r"^\s*//.*$", "", text, flags=re.M)
+    return re.sub(r"^\s+", "", text, flags=re.M)
 
 
 def _hash(text: str) -> str:
@@ -176,8 +115,9 @@ def _facts(transcript: LabelledTranscript) -> str:
         facts.append("sound only")
     facts.append(f"{count:,} moment" + "s" * (count != 1))
     if _people(transcript):
+        names = {each["person"]: name_of(each) for each in _people(transcript)}
         rates = blink_rates(transcript.tracks or {})
-        facts += [f"person {person} blinks {rate:.0f} times a minute" for person, rate in rates.items()]
+        facts += [f"{one_line(names[person])} blinks {rate:.0f} times a minute" for person, rate in rates.items()]
     if transcript.range is not None:
         facts.append(f"rated from {ends(transcript.range)}")
     else:

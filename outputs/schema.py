@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,10 @@ from ..core.errors import MediaError
 from ..core.files import read_json
 from ..core.labels import CUSTOM, LABEL_SETS
 from ..core.timeline import JSON_VERSION, LabelledTranscript, Media, Moment, Segment, Transcript, Utterance, Word
+from ..textualize.face import SOMEBODYS
+
+# Of a segment's object, what is not the moment's.
+_ANSWER = ("label", "labels", "rating", "scores", "corrected")
 
 
 def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
@@ -30,7 +34,7 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
         media=Media(**value["media"], has_audio=True),
         label_set=named if scale is None else "",
         labels=labels,
-        segments=tuple(_segment(segment) for segment in value["segments"]),
+        segments=tuple(_segment(segment, labels) for segment in value["segments"]),
         provenance=value["provenance"],
         tracks=value.get("tracks"),
         thresholds=value.get("thresholds", {}),
@@ -52,11 +56,19 @@ def load_result(path: str | Path) -> LabelledTranscript:
         raise MediaError(f"{path} is not a labelled transcript in JSON ({type(error).__name__}: {error})") from None
 
 
-def _segment(value: Mapping[str, Any]) -> Segment:
-    moment = {name: item for name, item in value.items() if name not in ("label", "labels", "rating", "scores")}
-    moment["faces"] = {int(person): words for person, words in moment["faces"].items()}
+def _segment(value: Mapping[str, Any], labels: Sequence[str]) -> Segment:
+    moment = {name: item for name, item in value.items() if name not in _ANSWER}
+    # Browsers keep numbered keys in the order of their numbers: the most prominent face is the one that is told of.
+    told = (moment["face"] or "").removeprefix(SOMEBODYS)
+    faces = sorted(moment["faces"].items(), key=lambda each: each[1] != told)
+    moment["faces"] = {int(person): words for person, words in faces}
     given = tuple(value["labels"]) if "labels" in value else None
-    return Segment(Moment(**moment), value["scores"], given, value.get("rating"))
+    corrected = value.get("corrected", False)
+    chosen = value["label"] if corrected and given is None and "rating" not in value else None
+    for label in given or (() if chosen is None else (chosen,)):
+        if label not in labels:
+            raise ValueError(f"{label!r} is none of the labels, {', '.join(labels)}")
+    return Segment(Moment(**moment), value["scores"], given, value.get("rating"), corrected, chosen)
 
 
 def _transcript(value: Mapping[str, Any]) -> Transcript:

@@ -34,12 +34,13 @@ def moments_csv(transcript: LabelledTranscript, folder: Path) -> str:
 def moments_of(transcript: LabelledTranscript) -> Sheet:
     """One row a moment, a column a label with its score, or one with the rating.
 
-    What was read is empty where there is no evidence.
+    What was read is empty where there is no evidence; `corrected` says `yes` where a person set or confirmed it, and
+    the scores are what the model had thought.
     """
     answers = ["rating"] if transcript.range is not None else ["label"]
     if transcript.thresholds:
         answers.append("labels")
-    about = ["video", "start_s", "end_s", "speaker", "text", "face", "voice", "evidence", *answers]
+    about = ["video", "start_s", "end_s", "speaker", "text", "face", "voice", "evidence", *answers, "corrected"]
     scores = {label: f"score_{label}" if label in about else label for label in transcript.labels}
     video = video_of(transcript)
     rows = [{"video": video, **_row(segment, scores)} for segment in transcript.segments]
@@ -68,7 +69,7 @@ def _row(segment: Segment, scores: Mapping[str, str]) -> dict[str, Cell]:
     """
     moment = segment.moment
     answer: dict[str, Cell] = {}
-    if moment.evidence != "none":
+    if segment.judged:
         answer = {"label": segment.label, "labels": "|".join(map(one_line, segment.given or ()))}
         if segment.rating is not None:
             answer = {"rating": (segment.rating, 6)}
@@ -81,6 +82,7 @@ def _row(segment: Segment, scores: Mapping[str, str]) -> dict[str, Cell]:
         "voice": moment.voice,
         "evidence": moment.evidence,
         **answer,
+        "corrected": "yes" if segment.corrected else None,
         **{column: (segment.scores[label], 6) for label, column in scores.items()},
     }
 

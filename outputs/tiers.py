@@ -49,7 +49,7 @@ def layers_of(transcript: LabelledTranscript) -> list[Layer]:
 
 def label_of(segment: Segment) -> str:
     """What a moment is judged to be, with `|` between several labels; nothing without evidence."""
-    if segment.moment.evidence == "none":
+    if not segment.judged:
         return ""
     return f"{segment.rating:.2f}" if segment.rating is not None else "|".join(map(one_line, segment.shown))
 

@@ -1,4 +1,4 @@
-"""Face tracks as plain lists: what is kept of them with a result, and what of that a page draws."""
+"""Faces and sound over time as plain lists: what is kept of them with a result, and what of that a page draws."""
 
 from __future__ import annotations
 
@@ -8,21 +8,37 @@ from typing import Any
 import numpy as np
 
 from ..core.files import plain
-from ..core.timeline import FaceTrack
+from ..core.timeline import Cues, FaceTrack, SoundPeaks
 from ..textualize.behaviour import blinks
 
 # People after the eight seen longest are passers-by.
 _MOST_PEOPLE = 8
+# More than this are finer than a screen is wide.
+_MOST_DRAWN_PEAKS = 2000
 # In less time a rate of blinks is chance: at 20 a minute, three.
 _LEAST_SEEN_S = 10.0
+
+
+def tracks_of(cues: Cues, unit_names: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+    """What goes into `LabelledTranscript.tracks`; `transcript.schema.json` says what is in it.
+
+    Args:
+        unit_names: see `face_tracks`.
+    """
+    heard = sound_track(cues.peaks) if cues.peaks is not None else {}
+    seen = face_tracks(cues.face, unit_names, cues.speakers_of_faces) if cues.face is not None else {}
+    return heard | seen or None
+
+
+def sound_track(sound: SoundPeaks) -> dict[str, Any]:
+    """The sound as `tracks` have it."""
+    return {"sound": {"per_s": sound.per_s, "start_s": round(sound.start_s, 3), "peaks": sound.peaks.tolist()}}
 
 
 def face_tracks(
     face: FaceTrack, unit_names: Mapping[str, str] | None = None, speakers: Mapping[int, str] | None = None
 ) -> dict[str, Any]:
-    """What goes into `LabelledTranscript.tracks`; `transcript.schema.json` says what is in it.
-
-    What the extractor does not tell has no key.
+    """Faces as `tracks` have them; what the extractor does not tell has no key.
 
     Args:
         unit_names: words for the codes, where there are any (`AU26` jaw drop).
@@ -63,16 +79,27 @@ def blink_rates(tracks: Mapping[str, Any]) -> dict[int, float]:
 
 
 def thin(tracks: Mapping[str, Any], most_rows: int) -> dict[str, Any]:
-    """What a page draws of the tracks, with at most about `most_rows` rows in all.
+    """What a page draws of the tracks, with at most about `most_rows` rows of faces in all, and as many peaks of sound.
 
-    Rows that fall together become one: its units are their greatest, so that
-    a brief expression is still seen, its box that of the middle row.
+    Rows that fall together become one: units, and what a face looks like, are
+    their greatest, so that a brief expression is still seen; the rest is that
+    of the middle row.
     """
-    faces = tracks["faces"]
-    rows = sum(len(person["times_s"]) for person in faces["people"])
-    step = -(-rows // max(most_rows, 1)) or 1
-    drawn = {name: faces[name] for name in ("source", "units", "names")}
-    return {"faces": {**drawn, "people": [_thin_person(person, step) for person in faces["people"]]}}
+    kept: dict[str, Any] = {}
+    if sound := tracks.get("sound"):
+        kept["sound"] = _thin_sound(sound, min(most_rows, _MOST_DRAWN_PEAKS))
+    if faces := tracks.get("faces"):
+        rows = sum(len(person["times_s"]) for person in faces["people"])
+        step = -(-rows // max(most_rows, 1)) or 1
+        drawn = {name: faces[name] for name in ("source", "units", "names", "grades", "emotions") if name in faces}
+        kept["faces"] = {**drawn, "people": [_thin_person(person, step) for person in faces["people"]]}
+    return kept
+
+
+def _thin_sound(sound: Mapping[str, Any], most: int) -> dict[str, Any]:
+    step = -(-len(sound["peaks"]) // max(most, 1)) or 1
+    peaks = [max(sound["peaks"][first : first + step]) for first in range(0, len(sound["peaks"]), step)]
+    return {**sound, "per_s": sound["per_s"] / step, "peaks": peaks}
 
 
 def _person(face: FaceTrack, person: int) -> dict[str, Any]:
@@ -109,9 +136,21 @@ def _thin_person(person: Mapping[str, Any], step: int) -> dict[str, Any]:
     def middle(values: list[Any], first: int) -> Any:
         return values[(first + min(first + step, len(values)) - 1) // 2]
 
+    def whole(name: str) -> dict[str, list[Any]]:
+        rows = person.get(name)
+        return {} if rows is None else {name: [middle(rows, first) for first in firsts]}
+
+    def most(name: str) -> dict[str, list[Any]]:
+        rows = person.get(name)
+        return {} if rows is None else {name: [greatest(rows[first : first + step]) for first in firsts]}
+
     return {
-        **{name: person[name] for name in ("person", "speaker") if name in person},
+        **{name: person[name] for name in ("person", "speaker", "blinks_s") if name in person},
         "times_s": [round(middle(person["times_s"], first), 2) for first in firsts],
-        "boxes": [middle(person["boxes"], first) for first in firsts],
-        "action_units": [greatest(person["action_units"][first : first + step]) for first in firsts],
+        **whole("boxes"),
+        **most("action_units"),
+        **most("emotions"),
+        **whole("pose"),
+        **whole("valence"),
+        **whole("arousal"),
     }

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emoscribe.core.measures import BLENDSHAPES
-from emoscribe.core.timeline import Cues, FaceTrack, Media, Transcript, UnitScale, Utterance, VoiceTrack, Word
+from emoscribe.core.measures import BLENDSHAPES, UnitScale
+from emoscribe.core.timeline import Cues, FaceTrack, Media, Transcript, Utterance, VoiceTrack, Word
 from emoscribe.extractors.perceive import follow_faces
 from emoscribe.extractors.settings import FaceSettings
 from emoscribe.extractors.sources import FileSource

@@ -11,7 +11,8 @@ import pytest
 from emoscribe.core import carried
 from emoscribe.core.context import Context, gpu_is_here
 from emoscribe.core.errors import EmoscribeError, MediaError, UnavailableError
-from emoscribe.core.timeline import FaceTrack, UnitScale
+from emoscribe.core.measures import UnitScale
+from emoscribe.core.timeline import FaceTrack
 from emoscribe.extractors.engines import Engines
 from emoscribe.extractors.face.geometry import MEASURES, measure, to_front
 from emoscribe.extractors.face.identity import Identities, look

@@ -527,7 +527,7 @@ EXAMPLES = dict(re.findall(r"^### `(\w+)`\n.*?\n```\w*\n(.*?)```", PAGE, re.M | 
 
 
 def test_every_format_is_shown() -> None:
-    assert set(EXAMPLES) == FORMATS.keys() - {"json", "html", "video", "video-burnt"}
+    assert set(EXAMPLES) == FORMATS.keys() - {"json", "emoscribe", "html", "video", "video-burnt"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from emoscribe.core.timeline import FaceTrack, LabelledTranscript, UnitScale
+from emoscribe.core.measures import UnitScale
+from emoscribe.core.timeline import FaceTrack, LabelledTranscript
 from emoscribe.outputs import load_result, write_outputs
 from emoscribe.outputs.tracks import face_tracks
 

@@ -219,6 +219,41 @@ def test_a_damaged_run_ends_in_one_line(trained, tmp_path: Path, name: str, dama
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", [HEAD, ADAPTER])
+def test_weights_that_are_no_numbers_are_named(trained, tmp_path: Path, name: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(trained[0].folder, tmp_path / "run")
+    weights = load_file(folder / name)
+    next(iter(weights.values()))[0] = float("nan")
+    save_file(weights, folder / name)
+    with pytest.raises(EmoscribeError, match=rf"{name} is damaged: not all of .* are finite numbers"):
+        load_predictor(TextRun.load(folder), OFFLINE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"r": 0}, "r must be a whole number above 0 and up to 65536, got 0"),
+        ({"lora_alpha": 1e308}, r"lora_alpha must be a number above 0 and up to 1e\+06, got 1e\+308"),
+        ({"rank_pattern": {"query": 10**9}}, "r must be a whole number above 0 and up to 65536, got 1000000000"),
+        ({"rank_pattern": {f"layer{i}": 1 for i in range(10**5)}}, "no adapter is described in so many"),
+    ],
+)
+def test_an_adapter_of_absurd_numbers_is_refused(trained, tmp_path: Path, changed: dict, message: str) -> None:
+    folder = shutil.copytree(trained[0].folder, tmp_path / "run")
+    config = json.loads((folder / ADAPTER_CONFIG).read_text())
+    (folder / ADAPTER_CONFIG).write_text(json.dumps({**config, **changed}))
+    with pytest.raises(EmoscribeError, match=message):
+        load_predictor(TextRun.load(folder), OFFLINE)
+
+
+def test_scores_that_are_no_numbers_are_never_given(reader: TextPredictor) -> None:
+    """As of weights so large that what they give overflows."""
+    with pytest.raises(EmoscribeError, match="scores that are no numbers: its weights are damaged, or too large"):
+        at(reader, {"": 1e-320}).predict(PROMPTS)
+
+
 def test_other_weights_under_the_same_name_are_refused(trained) -> None:
     run = trained[0].model_copy(update={"base": Base(id="tiny-bert", sha256="1" * 64)})
     with pytest.raises(EmoscribeError, match="not those that the adapter was trained on"):

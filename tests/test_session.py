@@ -126,7 +126,7 @@ SPEC = EngineSpec(
 FACE = '''
 """Sees one smiling face in the middle of every picture."""
 import numpy as np
-from emoscribe.core.timeline import UnitScale
+from emoscribe.core.measures import UnitScale
 from emoscribe.extractors.face.track import Face, Seen, Vocabulary
 from emoscribe.extractors.registry import EngineSpec, Need
 

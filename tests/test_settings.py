@@ -54,9 +54,20 @@ def test_what_is_wrong_is_named(assignment: str, message: str) -> None:
     assert "\n" not in str(error.value)
 
 
+# Ten aliases of ten aliases, and so on: 454 bytes for ten milliards of values.
+BOMB = "a0: &a0 [0]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 11))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (BOMB, r"mine\.yaml is not readable YAML: it stands for more than 100,000 values"),
+        ("a: &a [*a]", r"mine\.yaml is not readable YAML: a value holds itself"),
+        ("[" * 3000, r"mine\.yaml is not readable YAML: it is nested too deeply"),
+        (f"labels: {'9' * 6000}", r"mine\.yaml is not readable YAML: Exceeds the limit"),
+        ("labels: 2026-99-99", r"mine\.yaml is not readable YAML: month must be in 1..12"),
+        ("labels: !!python/object/apply:os.system [ls]", r"mine\.yaml is not readable YAML, line 1"),
+        (f"labels: [{'x, ' * 900}]", r"labels: .*got \['x', .* \.\.\. \([\d,]+ characters\)$"),
         ("face: [", r"mine\.yaml is not readable YAML, line 1"),
         ("- a\n- b", "must be a mapping of settings, got a list"),
         ("fase: {}", r"config mine\.yaml: unknown key 'fase'; did you mean 'face'\?"),

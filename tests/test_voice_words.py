@@ -24,6 +24,7 @@ from emoscribe.textualize.voice import (
     RECORDING_DEPENDENT,
     TOO_SHORT,
     WORDS,
+    voice_evidence,
     voice_words,
 )
 
@@ -151,7 +152,7 @@ def test_no_speech_not_listened_to_and_too_short_are_different_words():
         words_at(track([120]), 0),
     ]
     assert [f.text for f in found] == [NOT_LISTENED, NO_SPEECH, TOO_SHORT, NO_SPEECH, NOTHING_TO_COMPARE]
-    assert not any(f.heard for f in found) and all(f.scope is None for f in found)
+    assert {voice_evidence(f.text) for f in found} == {"none"} and all(f.scope is None for f in found)
 
 
 # ── the words ────────────────────────────────────────────────────────────────
@@ -208,7 +209,7 @@ def test_a_louder_higher_utterance_among_real_sounds_is_said_to_be_both(tmp_path
     with sound(make_media(tmp_path / "hums.wav", sound=samples)) as clip:
         voices = OpenSmile(VoiceSettings()).measure(clip, Transcript(utterances, None, "test"))
     found = words_at(voices, 6)
-    assert "very loud" in found.text and "very high pitch" in found.text and found.heard
+    assert "very loud" in found.text and "very high pitch" in found.text and voice_evidence(found.text) == "weak"
 
 
 # ── norms as data ────────────────────────────────────────────────────────────

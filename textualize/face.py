@@ -112,34 +112,29 @@ class SeenFaces:
 
     Attributes:
         text: the words for one of them, or why there is none.
-        evidence: how much those say.
         faces: words for every person, the most prominent first.
     """
 
     text: str
-    evidence: Evidence
     faces: Mapping[int, str]
 
 
 def seen_in(track: FaceTrack, start_s: float, end_s: float, settings: WordingSettings) -> SeenFaces:
     """The faces from `start_s` to `end_s`, told by the most prominent one's."""
     faces = face_words(track, start_s, end_s, settings)
-    text = next(iter(faces.values()), absence(track, start_s, end_s))
-    return SeenFaces(text, face_evidence(text), faces)
+    return SeenFaces(next(iter(faces.values()), absence(track, start_s, end_s)), faces)
 
 
 def of_speaker(seen: SeenFaces, speaker: str, speakers_of_faces: Mapping[int, str]) -> SeenFaces:
-    """The same, told by the speaker's face; another's is not theirs, and is weaker evidence.
+    """The same, told by the speaker's face; another's is not theirs, and the words say so.
 
     Args:
         speakers_of_faces: by person, the speaker whose face it is, where that is known.
     """
     if not seen.faces:
         return seen
-    own = next((words for person, words in seen.faces.items() if speakers_of_faces.get(person) == speaker), None)
-    if own is not None:
-        return replace(seen, text=own, evidence=face_evidence(own))
-    return replace(seen, text=SOMEBODYS + seen.text, evidence="weak")
+    own = (words for person, words in seen.faces.items() if speakers_of_faces.get(person) == speaker)
+    return replace(seen, text=next(own, SOMEBODYS + seen.text))
 
 
 def face_words(
@@ -175,9 +170,11 @@ def absence(track: FaceTrack | None, start_s: float, end_s: float) -> str:
 
 
 def face_evidence(words: str | None) -> Evidence:
-    """How much a face's words say: a face at rest is a weak cue, none is none."""
+    """How much a face's words say: a face at rest, or somebody else's, is a weak cue, none is none."""
     if words is None or words in (NO_FACE, NOT_LOOKED):
         return "none"
+    if words.startswith(SOMEBODYS):
+        return "weak"
     weak = (AT_REST, _GRADE_WORDS[0], _MAY_LOOK, _PERHAPS, *_SHUT_WORDS.values(), *_POSE_WORDS, *BEHAVIOUR_WORDS)
     said = [phrase for phrase in words.split(", ") if phrase not in _RATED_AT_REST]
     return "weak" if all(phrase.startswith(weak) for phrase in said) else "enough"

@@ -121,7 +121,7 @@ def read_norms(path: str | Path, grades: Grades) -> PopulationNorms:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"cannot read the voice norms {path}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SettingsError(f"{path} is not JSON; voice norms are kept as JSON") from None
     return population_norms(data, grades, str(path))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from ..core.timeline import Cues, Evidence, Moment, Word
-from .face import SeenFaces, of_speaker, seen_in
+from .face import SeenFaces, face_evidence, of_speaker, seen_in
 from .levels import PopulationNorms
 from .pauses import pause_words
 from .settings import WindowSettings, WordingSettings
-from .voice import VoiceWords, voice_words
+from .voice import VoiceWords, voice_evidence, voice_words
 from .windows import Window, cut
 
 UNCLEAR = "[unclear]"
@@ -57,24 +58,50 @@ def moment_of(
     window: Window, text: str | None, face: SeenFaces | None, voice: VoiceWords | None, wording: WordingSettings
 ) -> Moment:
     """What was said, seen and heard in a window, weighed as evidence."""
-    evidence: list[Evidence] = [] if text is None else [_text_evidence(text)]
-    if face is not None:
-        evidence.append(face.evidence)
     heard = None
     if voice is not None:
-        evidence.append("weak" if voice.heard else "none")
         paused = pause_words(window.words, window.start_s, window.end_s) if wording.pauses else []
         heard = ", ".join([voice.text, *paused])
-    return Moment(
-        start_s=window.start_s,
-        end_s=window.end_s,
-        speaker=window.speaker,
-        text=text,
-        face=face.text if face is not None else None,
-        voice=heard,
-        faces=face.faces if face is not None else {},
-        evidence=_together(evidence),
+    return weighed(
+        Moment(
+            start_s=window.start_s,
+            end_s=window.end_s,
+            speaker=window.speaker,
+            text=text,
+            face=face.text if face is not None else None,
+            voice=heard,
+            faces=face.faces if face is not None else {},
+        )
     )
+
+
+def with_signals(moment: Moment, signals: Collection[str]) -> Moment:
+    """The moment as if only these of its signals had been looked for, weighed by what is left.
+
+    Args:
+        signals: letters of T, V, A; those that were not looked for stay so.
+    """
+    return weighed(
+        replace(
+            moment,
+            text=moment.text if "T" in signals else None,
+            face=moment.face if "V" in signals else None,
+            faces=moment.faces if "V" in signals else {},
+            voice=moment.voice if "A" in signals else None,
+        )
+    )
+
+
+def weighed(moment: Moment) -> Moment:
+    """The moment with the evidence that its words are."""
+    cues: list[Evidence] = []
+    if moment.text is not None:
+        cues.append(_text_evidence(moment.text))
+    if moment.face is not None:
+        cues.append(face_evidence(moment.face))
+    if moment.voice is not None:
+        cues.append(voice_evidence(moment.voice))
+    return replace(moment, evidence=_together(cues))
 
 
 def clear_text(words: Iterable[Word], unclear_below: float) -> str:

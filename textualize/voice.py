@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..core.timeline import VoiceTrack
+from ..core.timeline import Evidence, VoiceTrack
 from .levels import MEDIUM, Cuts, Grades, PopulationNorms, cuts_of, grade
 
 Scope = Literal["speaker", "past", "population"]
@@ -27,6 +27,8 @@ NOT_LISTENED = "not listened to"
 NO_SPEECH = "no speech"
 TOO_SHORT = "too short to tell"
 NOTHING_TO_COMPARE = "nothing to compare it with"
+
+_NOT_HEARD = frozenset({NOT_LISTENED, NO_SPEECH, TOO_SHORT, NOTHING_TO_COMPARE})
 
 EVEN = "an even, medium voice"
 
@@ -84,12 +86,10 @@ class VoiceWords:
 
     Attributes:
         scope: what the voice was graded against; `None` where it was not.
-        heard: whether the words are evidence of anything.
     """
 
     text: str
     scope: Scope | None
-    heard: bool
 
 
 def voice_words(
@@ -115,24 +115,29 @@ def voice_words(
         grades: where the levels are cut (`QUANTILES`), and so how much is said.
     """
     if track is None:
-        return VoiceWords(NOT_LISTENED, None, False)
+        return VoiceWords(NOT_LISTENED, None)
     overlap_s = np.minimum(track.end_s, end_s) - np.maximum(track.start_s, start_s)
     speaking = np.flatnonzero(overlap_s > 0)
     if not len(speaking):
-        return VoiceWords(NO_SPEECH, None, False)
+        return VoiceWords(NO_SPEECH, None)
 
     speaker = _main_speaker(track, speaking, overlap_s)
     rows = np.array([row for row in speaking if track.speaker[row] == speaker])
     measures = _weighted_mean(track.values[rows], overlap_s[rows])
     found = dict(zip(track.names, measures.tolist(), strict=True))
     if np.all(np.isnan(measures)):
-        return VoiceWords(TOO_SHORT, None, False)
+        return VoiceWords(TOO_SHORT, None)
     if found.get("voiced_fraction") == 0.0:
-        return VoiceWords(NO_SPEECH, None, False)
+        return VoiceWords(NO_SPEECH, None)
 
     norms = _norms_for(track, rows, speaker, found["pitch_hz"], population, scope, grades)
     text = words_for(found, norms, MAX_WORDS[grades])
-    return VoiceWords(text or NOTHING_TO_COMPARE, norms.scope if text else None, bool(text))
+    return VoiceWords(text or NOTHING_TO_COMPARE, norms.scope if text else None)
+
+
+def voice_evidence(words: str) -> Evidence:
+    """How much a voice's words say, with whatever is said of pauses behind them: a voice alone is a weak cue."""
+    return "none" if words.split(", ", 1)[0] in _NOT_HEARD else "weak"
 
 
 def words_for(measures: Mapping[str, float], norms: SpeakerNorms, most: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..core.errors import EmoscribeError
 from ..core.labels import THRESHOLD
 from .run import Run
 
@@ -16,7 +17,15 @@ def scores_of(run: Run, logits: np.ndarray) -> np.ndarray:
     `labels`: probabilities that sum to 1.  `label-sets`: a probability each,
     since each label is a question of its own.  `number`: ratings on the run's
     scale, of which logits −1 and 1 are the ends; they may lie beyond.
+
+    Raises:
+        EmoscribeError: they are no numbers, as of weights that are damaged.
     """
+    if not np.isfinite(logits).all():
+        raise EmoscribeError(
+            f"run {run.name} gives scores that are no numbers: its weights are damaged, or too large; "
+            "train it anew, or choose another --run"
+        )
     if run.task == "number":
         middle, half = unit_of(run.range)
         return middle + half * logits

@@ -49,18 +49,40 @@ export function upload(path, form, progress) {
 }
 
 const FINAL = new Set(["done", "failed", "cancelled"]);
+const watchers = new Map();
+let events = null;
 
-/** Tells each status of a job, to its last one; what it returns ends that. */
+/**
+ * Tells each status of a job, to its last one.
+ *
+ * All jobs share one connection: browsers allow six to a service.
+ * @returns a function that ends it.
+ */
 export function follow(id, tell) {
-  const events = new EventSource(`/api/jobs/${id}/events`);
-  events.onmessage = ({ data }) => {
-    const status = JSON.parse(data);
-    if (FINAL.has(status.state)) events.close();
+  const stop = () => {
+    watchers.delete(id);
+    if (!watchers.size) {
+      events?.close();
+      events = null;
+    }
+  };
+  const told = (status) => {
+    if (!watchers.has(id)) return;
+    if (FINAL.has(status.state)) stop();
     tell(status);
   };
-  events.onerror = () => {
-    // The browser asks again by itself, unless it was told that there is no such job.
-    if (events.readyState === EventSource.CLOSED) tell({ id, state: "cancelled", stages: {} });
+  watchers.set(id, told);
+  events ??= listen();
+  // It may have ended before anybody listened, or be gone.
+  get(`/api/jobs/${id}`).then(told, () => told({ id, state: "cancelled", stages: {} }));
+  return stop;
+}
+
+function listen() {
+  const source = new EventSource("/api/events");
+  source.onmessage = ({ data }) => {
+    const status = JSON.parse(data);
+    watchers.get(status.id)?.(status);
   };
-  return () => events.close();
+  return source;
 }

@@ -23,13 +23,12 @@ export function createQueue(list, open, { onempty = () => {}, onfirst = () => {}
     return row;
   }
 
-  function watch(status, row, eager) {
-    row.cancelled = () => remove(`/api/jobs/${status.id}`).catch(() => {});
-    const stop = follow(status.id, (now) => {
+  function watch({ id }, row, eager) {
+    row.cancelled = () => remove(`/api/jobs/${id}`).catch(() => {});
+    row.removed = follow(id, (now) => {
       row.draw(now, () => open(now));
       if (now.state === "done" && eager) open(now);
     });
-    row.removed = stop;
   }
 
   return {

@@ -3,9 +3,9 @@
 import { el } from "../../outputs/page/dom.js";
 import { createViewer } from "../../outputs/page/viewer.js";
 import { get, post, put } from "./api.js";
-import { contribution } from "./contribution.js";
+import { contribution, signalsOf } from "./contribution.js";
 import { createEditor } from "./editing.js";
-import { createHistory } from "./edits.js";
+import { createHistory } from "./history.js";
 
 /**
  * @param root is filled with whatever result is open.
@@ -17,6 +17,7 @@ export function createResult(root, options, fail) {
 
   function close() {
     opened?.history.close();
+    opened?.editor.close();
     opened?.viewer.destroy();
     opened = null;
   }
@@ -40,15 +41,17 @@ export function createResult(root, options, fail) {
       state: (state) => (saved.textContent = told[state] ?? ""),
     });
     const switches = el("div", {});
+    // What is drawn says nothing to what is read, and may be large.
+    const read = (signals) => post("/api/read", { result: { ...history.result, tracks: undefined, transcript: undefined }, signals });
+    const editor = createEditor(history, { read: async () => Object.values((await read([signalsOf(history.result).join("")])).readings)[0] });
     root.hidden = false;
     root.replaceChildren(
-      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, downloads(id, options.formats)), saved),
+      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, editor.node, downloads(id, options.formats)), saved),
       place,
     );
-    const editor = createEditor(history, { fail });
     const viewer = createViewer(place, { media: mediaOf(id, name, result, has_media), editor });
     editor.attach(viewer);
-    const again = contribution(switches, { read: (signals) => post("/api/read", { result: history.result, signals }), viewer, fail });
+    const again = contribution(switches, { read, viewer, fail });
     history.listen((corrected) => {
       viewer.show(corrected);
       again.refresh(corrected);
@@ -56,7 +59,7 @@ export function createResult(root, options, fail) {
     viewer.show(result);
     again.refresh(result);
     root.scrollIntoView({ block: "start" });
-    return { history, viewer };
+    return { history, viewer, editor };
   }
 
   function mediaOf(id, name, { media }, has_media) {

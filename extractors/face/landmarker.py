@@ -13,8 +13,7 @@ import numpy as np
 
 from ...core.context import Context
 from ...core.errors import UnavailableError
-from ...core.measures import BLENDSHAPES
-from ...core.timeline import UnitScale
+from ...core.measures import BLENDSHAPES, UnitScale
 from ..media import Frame
 from ..registry import EngineSpec, Need, need_of_model
 from ..settings import FaceSettings

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...core.context import Context, resolve_device
 from ...core.errors import UnavailableError
-from ...core.timeline import UnitScale
+from ...core.measures import UnitScale
 from ..media import Frame
 from ..registry import EngineSpec, Need
 from ..settings import FaceSettings

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.timeline import FaceTrack, UnitScale
+from ...core.measures import UnitScale
+from ...core.timeline import FaceTrack
 from ..media import Frame
 from .identity import Identities
 from .recogniser import FaceRecogniser

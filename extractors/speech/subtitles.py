@@ -76,7 +76,7 @@ def read_transcript(path: str | Path, duration_s: float | None = None) -> Transc
             raise MediaError(
                 f"{path}: the cue at {utterance.start_s:g} s ends before it begins, at {utterance.end_s:g} s"
             )
-    spoken = layered(_with_speakers([u for u in found if u.text]))
+    spoken = layered(with_speakers([u for u in found if u.text]))
     if duration_s:
         spoken = _within(path, spoken, duration_s)
     return Transcript(_with_lengths(spoken, duration_s), language, source)
@@ -238,7 +238,7 @@ _SAID_BEFORE_COLONS = frozenset(
 )
 
 
-def _with_speakers(utterances: list[Utterance]) -> list[Utterance]:
+def with_speakers(utterances: list[Utterance]) -> list[Utterance]:
     """Speakers taken from the front of the lines, where that is surely a name.
 
     Capitals before words that are not, a capitalised name that comes more

@@ -21,6 +21,12 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** A button that shows a word, or a picture (an SVG path) that the word tells of. */
+export function button(word, run, { path = null, ...attributes } = {}) {
+  const picture = path && el("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, el("path", { d: path }));
+  return el("button", { type: "button", onclick: run, ...(picture && { "aria-label": word, title: word }), ...attributes }, picture ?? word);
+}
+
 /** `0:06`, or with tenths `0:06.2`; hours where there are any. */
 export function clockTime(time_s, tenths = false) {
   const unit = tenths ? 10 : 1;
@@ -37,13 +43,15 @@ export const percent = (fraction) => `${(100 * fraction).toFixed(3)}%`;
 /** The labels that people read: of any number all that are given, or else the likeliest. */
 export const shown = (segment) => (segment.labels?.length ? segment.labels : [segment.label]);
 
-/** What a moment was read as, in words. */
+/** Whether a moment is read as anything: there was something to judge by, or a person did. */
+export const judged = ({ corrected, evidence }) => corrected || evidence !== "none";
+
+/** What a moment was read as, in words; the model's score is not how sure a person was. */
 export function reading(segment) {
-  if (segment.evidence === "none") return "no evidence";
-  if (segment.rating !== undefined) return `rating ${segment.rating.toFixed(2)}`;
-  return shown(segment)
-    .map((label) => `${label} ${segment.scores[label].toFixed(2)}`)
-    .join(", ");
+  if (!judged(segment)) return "no evidence";
+  const rating = segment.rating === undefined ? "" : `rating ${segment.rating.toFixed(2)}`;
+  if (segment.corrected) return `${rating || shown(segment).join(", ")} (set by a person)`;
+  return rating || shown(segment).map((label) => `${label} ${segment.scores[label].toFixed(2)}`).join(", ");
 }
 
 /** What is drawn over time: the labels, or the rating. */

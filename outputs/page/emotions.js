@@ -1,118 +1,105 @@
-// The scores over time, and how often each label was read.
+// What was read over time: whose moments they are, and the scores of each label.
 
-import { block, chart } from "./chart.js";
-import { el, laneNames, percent, placed, reading, shown } from "./dom.js";
+import { judged, laneNames, placed, reading, shown } from "./dom.js";
+import { blocks, drawnSpans, strip } from "./marks.js";
+import { faceNames, peopleOf, whose } from "./people.js";
+import { lowerBound } from "./series.js";
 
 // Of more labels than that, as of blends, only those that were read are shown.
-const MOST_LANES = 16;
+export const MOST_LANES = 16;
 
 /** The moment that is on at a time: of several, the one that began last. */
 export function momentAt(segments, time_s) {
-  let found = -1;
-  for (let i = 0; i < segments.length && segments[i].start_s <= time_s; i++) {
-    if (time_s < segments[i].end_s) found = i;
+  // None that began earlier than the longest lasts can still be on.
+  const earliest_s = time_s - longestOf(segments);
+  for (let i = lowerBound(segments, time_s + 1e-6, ({ start_s }) => start_s) - 1; i >= 0 && segments[i].start_s >= earliest_s; i--) {
+    if (time_s < segments[i].end_s) return i;
   }
-  return found;
+  return -1;
+}
+
+const longest = new WeakMap();
+function longestOf(segments) {
+  const known = longest.get(segments);
+  if (known !== undefined) return known;
+  const most_s = segments.reduce((most, { start_s, end_s }) => Math.max(most, end_s - start_s), 0);
+  longest.set(segments, most_s);
+  return most_s;
 }
 
 /** The labels that have a lane. */
 export function drawnLabels(transcript) {
   const { labels, segments } = transcript;
-  const read = new Set(segments.filter(({ evidence }) => evidence !== "none").flatMap(shown));
+  const read = new Set(segments.filter(judged).flatMap(shown));
   return labels && labels.length > MOST_LANES && read.size > 0
     ? labels.filter((label) => read.has(label))
     : laneNames(transcript);
 }
 
-/** A lane a label: the height of a block is its score, the labels read are filled.  Ratings have one lane. */
-export function timeline(clock, transcript, tints) {
-  const spans = drawnSpans(transcript.segments, clock.duration_s);
-  const judged = spans.filter(({ segment }) => segment.evidence !== "none");
-  const height = ({ rating, scores }, label) => (transcript.range ? placed(rating, transcript.range) : scores[label]);
-  const lanes = drawnLabels(transcript).map((label) => {
-    const marks = { read: "", other: "" };
-    for (const { segment, start_s, end_s } of judged) {
-      const read = transcript.range || shown(segment).includes(label);
-      marks[read ? "read" : "other"] += block(start_s, end_s, height(segment, label));
-    }
-    return { label, tint: tints[label], marks: Object.entries(marks).map(([kind, d]) => ({ kind, d })) };
+/** How sure, in 0 to 1: a person is; of a rating, where it is on its scale. */
+const heightOf = ({ corrected, rating, scores, label }, range) => (range ? placed(rating, range) : corrected ? 1 : scores[label]);
+
+/**
+ * A lane for each of those whose moments they are.
+ *
+ * @param how {tints, isDim(segment), ink}
+ */
+export function peopleLanes(result, { tints, isDim, ink }) {
+  const names = faceNames(result.tracks);
+  const people = peopleOf(result);
+  const byName = new Map(people.map(({ name }) => [name, []]));
+  const nobody = [];
+  for (const segment of result.segments) (byName.get(whose(segment, names)) ?? nobody).push(segment);
+  const lane = (label, segments, person = null) => ({
+    label,
+    person,
+    kind: "strip",
+    draw: strip(drawnSpans(segments, result.media.duration_s), { read: told(result, tints, ink), isDim, ink }),
   });
-  return chart(clock, {
-    lanes,
-    shaded: spans.filter(({ segment }) => segment.evidence === "none").map((span) => [span.start_s, span.end_s]),
-    name: "Position in time",
-    describe(time_s) {
-      const segment = transcript.segments[momentAt(transcript.segments, time_s)];
-      return segment ? reading(segment) : "between moments";
-    },
-  });
-}
-
-/** The mean rating over the time of all moments that have one; null if none has. */
-export function meanRating(segments) {
-  let [sum, total_s] = [0, 0];
-  for (const { evidence, rating, start_s, end_s } of segments) {
-    if (evidence === "none") continue;
-    sum += rating * (end_s - start_s);
-    total_s += end_s - start_s;
-  }
-  return total_s > 0 ? sum / total_s : null;
-}
-
-/** The mean rating, in words. */
-export function average({ segments, range }) {
-  const mean = meanRating(segments);
-  const told = mean === null ? "Nothing was rated." : `${mean.toFixed(2)}, on a scale from ${range[0]} to ${range[1]}.`;
-  return el("p", {}, told);
-}
-
-/** Share of the time of all moments that each label has, as a table. */
-export function frequencies(transcript, tints) {
-  const times = new Map(transcript.labels.map((label) => [label, 0]));
-  times.set("no evidence", 0);
-  let total_s = 0;
-  for (const segment of transcript.segments) {
-    const length_s = segment.end_s - segment.start_s;
-    const read = segment.evidence === "none" ? ["no evidence"] : shown(segment);
-    for (const label of read) times.set(label, times.get(label) + length_s);
-    total_s += length_s;
-  }
-  if (total_s === 0) return [];
-  const seen = [...times].filter(([, time]) => time > 0).sort((a, b) => b[1] - a[1]);
-  const never = transcript.labels.filter((label) => times.get(label) === 0);
-  const listed = never.length > MOST_LANES ? `${never.length} of ${transcript.labels.length} labels` : never.join(", ");
+  const lanes = people.map((person) => ({ person, segments: byName.get(person.name) })).filter(({ segments }) => segments.length);
+  // One, or nobody, needs no name to be told from others.
+  if (lanes.length <= 1 && !result.segments.some(({ speaker }) => speaker)) return [lane("read as", result.segments)];
   return [
-    el(
-      "table",
-      { class: "frequencies" },
-      el("tbody", {}, seen.map(([label, time]) => frequencyRow(label, time / total_s, seen[0][1] / total_s, tints[label]))),
-    ),
-    el(
-      "p",
-      { class: "note" },
-      "Share of the time of all moments.",
-      transcript.segments.some((segment) => segment.labels) && " A moment may have several.",
-      never.length > 0 && ` Never read: ${listed}.`,
-    ),
+    ...lanes.map(({ person, segments }) => lane(person.name, segments, person)),
+    ...(nobody.length ? [lane("nobody seen", nobody)] : []),
   ];
 }
 
-function frequencyRow(label, share, greatest, tint) {
-  return el(
-    "tr",
-    { class: tint ? null : "none", style: tint ?? {} },
-    el("th", { scope: "row", dir: "auto" }, label),
-    el("td", {}, el("span", { class: "bar" }, el("i", { style: { width: percent(share / greatest) } }))),
-    el("td", { class: "number" }, share >= 0.005 ? `${Math.round(100 * share)} %` : "< 1 %"),
-  );
+/** What a strip shows of a moment. */
+export function told({ range }, tints, ink) {
+  return (segment) => {
+    if (!judged(segment)) return null;
+    const read = range ? ["rating"] : shown(segment);
+    return {
+      fills: read.map((label) => ink().of(tints[label] ?? tints.rating)),
+      height: heightOf(segment, range),
+      words: range ? segment.rating.toFixed(2) : read.join(", "),
+    };
+  };
 }
 
-// Where moments overlap, a later one is drawn over the end of an earlier one.
-// A sliver is left between neighbours, so that each can be told as one.
-function drawnSpans(segments, duration_s) {
-  return segments.map((segment, i) => {
-    const end_s = Math.min(segment.end_s, segments[i + 1]?.start_s ?? Infinity, duration_s);
-    const sliver_s = Math.min(0.002 * duration_s, 0.1 * (end_s - segment.start_s));
-    return { segment, start_s: segment.start_s, end_s: Math.max(end_s - sliver_s, segment.start_s) };
-  });
+/** A lane a label: the height of a block is its score, the labels read are filled.  Ratings have one lane. */
+export function scoreLanes(result, { tints, isDim, ink }) {
+  const spans = drawnSpans(result.segments, result.media.duration_s);
+  const labels = drawnLabels(result);
+  const size = labels.length > 16 ? "many" : labels.length > 8 ? "several" : "few";
+  return labels.map((label) => ({
+    label,
+    kind: size,
+    draw: blocks(spans, {
+      of: {
+        height: ({ rating, scores }) => (result.range ? placed(rating, result.range) : (scores[label] ?? 0)),
+        isRead: (segment) => (judged(segment) ? Boolean(result.range) || shown(segment).includes(label) : null),
+        fill: () => ink().of(tints[label]),
+      },
+      isDim,
+      ink,
+    }),
+  }));
+}
+
+/** What is at a time, in words. */
+export function describeAt(result, time_s) {
+  const segment = result?.segments[momentAt(result.segments, time_s)];
+  return segment ? reading(segment) : "between moments";
 }

@@ -1,99 +1,99 @@
-// What the faces did: their action units over time, and where they are in the picture.
+// What a face did over time: its expression, its action units, its blinks, where the head turned.
 
-import { area, chart } from "./chart.js";
-import { el, percent } from "./dom.js";
+import { curve, instants, line, strip } from "./marks.js";
+import { columnOf, levelsOf, usualStep } from "./series.js";
 
 // Units that never get this strong are named, not drawn.
-const DRAWN_FROM = 0.2;
+export const DRAWN_FROM = 0.2;
+// Further than so many usual steps apart, nothing was seen between.
+const STEPS_MISSED = 2.5;
+const POSE = ["head up, down", "head turned", "head tilted"];
+const FURTHEST_DEG = 45;
 
-/** What somebody is called who is seen: as they are called when they speak, where that is known. */
-export const personName = (person, speaker) => speaker ?? `person ${person}`;
+// What is computed of a person's track is kept as long as the track is.
+const prepared = new WeakMap();
 
-/** Curves of one person's units, with a button for each other person. */
-export function unitCurves(clock, faces) {
-  const place = el("div", {});
-  const buttons = faces.people.map((person) =>
-    el("button", { type: "button", onclick: () => show(person) }, personName(person.person, person.speaker)),
-  );
-
-  function show(person) {
-    place.replaceChildren(...curvesOf(clock, faces, person));
-    buttons.forEach((button, i) => button.setAttribute("aria-pressed", faces.people[i] === person));
-  }
-
-  const longest = faces.people.reduce((a, b) => (b.times_s.length > a.times_s.length ? b : a));
-  show(longest);
-  return [faces.people.length > 1 && el("p", { class: "people" }, buttons), place];
-}
-
-function curvesOf(clock, faces, person) {
-  const named = (code) => faces.names[code] ?? code;
-  const gap_s = 2.5 * usualStep(person.times_s);
-  const curves = faces.units.map((code, unit) => {
-    const values = person.action_units.map((row) => row[unit]);
-    return { code, values, greatest: Math.max(0, ...values) };
-  });
-  const drawn = curves.filter((curve) => curve.greatest >= DRAWN_FROM);
-  const faint = curves.filter((curve) => curve.greatest < DRAWN_FROM).map((curve) => curve.code);
-  return [
-    drawn.length > 0 &&
-      chart(clock, {
-        lanes: drawn.map(({ code, values }) => ({
-          label: code,
-          detail: faces.names[code],
-          tint: {},
-          marks: [{ kind: "unit", d: area(person.times_s, values, gap_s) }],
-        })),
-        describe: (time_s) => strongest(drawn, nearest(person.times_s, time_s, gap_s), named),
-      }),
-    faint.length > 0 && el("p", { class: "note" }, `Below ${DRAWN_FROM} throughout: ${faint.join(", ")}.`),
-  ].filter(Boolean);
-}
-
-/** Frames around the faces, laid over the picture. */
-export function faceBoxes(clock, faces, media) {
-  const frames = faces.people.map((person) => ({
-    person,
-    gap_s: 1.5 * usualStep(person.times_s),
-    node: el("div", { class: "box", hidden: true }, faces.people.length > 1 && personName(person.person, person.speaker)),
-  }));
-  const draw = (time_s) => {
-    for (const { person, gap_s, node } of frames) {
-      const row = nearest(person.times_s, time_s, gap_s);
-      node.hidden = row < 0;
-      if (row < 0) continue;
-      const [left, top, right, bottom] = person.boxes[row];
-      node.style.left = percent(left / media.width);
-      node.style.top = percent(top / media.height);
-      node.style.width = percent((right - left) / media.width);
-      node.style.height = percent((bottom - top) / media.height);
-    }
+/** Columns of a person's track, ready to be drawn. */
+export function seriesOf(person, units) {
+  const known = prepared.get(person);
+  if (known) return known;
+  const times_s = Float64Array.from(person.times_s);
+  const gap_s = STEPS_MISSED * usualStep(person.times_s);
+  const series = (values) => ({ times_s, gap_s, levels: levelsOf(values) });
+  const column = (rows, i) => series(columnOf(rows, i));
+  const made = {
+    times_s,
+    gap_s,
+    units: units.map((code, i) => ({ code, ...column(person.action_units, i) })),
+    pose: person.pose ? POSE.map((_, i) => column(person.pose, i)) : [],
+    ratings: ["valence", "arousal"].filter((name) => person[name]).map((name) => ({ name, ...series(person[name].map((value) => value ?? NaN)) })),
   };
-  clock.listen(draw);
-  draw(clock.now);
-  return el("div", { class: "boxes", "aria-hidden": "true" }, frames.map(({ node }) => node));
+  prepared.set(person, made);
+  return made;
 }
 
-function strongest(curves, row, named) {
-  if (row < 0) return "no face";
-  const most = curves.filter(({ values }) => values[row] >= 0.5).sort((a, b) => b.values[row] - a.values[row]);
-  return most.length ? most.slice(0, 3).map(({ code }) => named(code)).join(", ") : "nothing marked";
-}
+/** The furthest that a series goes from 0. */
+export const extreme = ({ levels }) => levels.at(-1).reduce((most, value) => (Math.abs(value) > most ? Math.abs(value) : most), 0);
 
-/** Row of the sample nearest in time, or −1 if none is near. */
-function nearest(times_s, time_s, gap_s) {
-  let low = 0;
-  let high = times_s.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    times_s[middle] < time_s ? (low = middle + 1) : (high = middle);
+/**
+ * Lanes of one person's face.
+ *
+ * @param how {tints, ink}
+ * @returns {{lanes, faint: [code]}} `faint` are units too weak to be drawn.
+ */
+export function faceLanes(faces, person, { tints, ink }) {
+  const { units, pose, ratings } = seriesOf(person, faces.units);
+  const strong = faces.grades?.[1];
+  const drawn = units.filter((unit) => extreme(unit) >= DRAWN_FROM);
+  const lanes = [];
+  if (person.emotions) lanes.push({ label: "looks like", kind: "strip", draw: strip(expressions(faces, person), { read: ({ label, score }) => ({ fills: [ink().of(tints[label])], height: score, words: label }), ink }) });
+  for (const { code, ...series } of drawn) {
+    const words = faces.names?.[code];
+    // What has a number in FACS is known by it.
+    lanes.push({ label: words ?? code, detail: words && /^AU\d/.test(code) ? code : null, kind: "unit", draw: curve(series, { strong, ink }) });
   }
-  const row = low > 0 && (low === times_s.length || time_s - times_s[low - 1] < times_s[low] - time_s) ? low - 1 : low;
-  return Math.abs(times_s[row] - time_s) <= gap_s ? row : -1;
+  if (person.blinks_s) lanes.push({ label: "blinks", kind: "unit", draw: instants(person.blinks_s, { ink }) });
+  for (const [i, series] of pose.entries()) {
+    lanes.push({ label: POSE[i], kind: "unit", draw: line(series, { low: -FURTHEST_DEG, high: FURTHEST_DEG, ink }) });
+  }
+  for (const { name, ...series } of ratings) lanes.push({ label: name, kind: "unit", draw: line(series, { low: -1, high: 1, ink }) });
+  return { lanes, faint: units.filter((unit) => !drawn.includes(unit)).map(({ code }) => code) };
 }
 
-/** The median distance of samples. */
-function usualStep(times_s) {
-  const steps = times_s.slice(1).map((time_s, i) => time_s - times_s[i]).sort((a, b) => a - b);
-  return steps[steps.length >> 1] ?? 1;
+/** Stretches over which a face looks like one emotion most: [{segment: {label, score}, start_s, end_s}]. */
+export function expressions(faces, person) {
+  const gap_s = STEPS_MISSED * usualStep(person.times_s);
+  const spans = [];
+  person.emotions.forEach((row, i) => {
+    const score = Math.max(...row.map((value) => value ?? 0));
+    const label = score > 0 ? faces.emotions[row.indexOf(score)] : null;
+    const start_s = person.times_s[i];
+    const next_s = person.times_s[i + 1] ?? Infinity;
+    const end_s = next_s - start_s <= gap_s ? next_s : start_s + gap_s / STEPS_MISSED;
+    const before = spans.at(-1);
+    if (label === null) return;
+    if (before?.segment.label === label && start_s - before.end_s < 1e-6) {
+      before.segment.score = Math.max(before.segment.score, score);
+      before.end_s = end_s;
+    } else {
+      spans.push({ segment: { label, score }, start_s, end_s });
+    }
+  });
+  return spans;
+}
+
+/** The units that are active in a row, the strongest first: [code]. */
+export function activeUnits(faces, row, { least = faces.grades?.[1] ?? 0.5, most = 4 } = {}) {
+  return faces.units
+    .map((code, i) => [code, row[i] ?? 0])
+    .filter(([, value]) => value >= least)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, most)
+    .map(([code]) => code);
+}
+
+/** What a face does in a row, in words. */
+export function doing(faces, row) {
+  const active = activeUnits(faces, row, { most: 3 });
+  return active.length ? active.map((code) => faces.names?.[code] ?? code).join(", ") : "nothing marked";
 }

@@ -3,4 +3,5 @@
 import { drawReport } from "./report.js";
 import { unpack } from "./unpack.js";
 
-drawReport(document, unpack(JSON.parse(document.getElementById("transcript").textContent)));
+const kept = JSON.parse(document.getElementById("transcript").textContent);
+drawReport(document, { result: unpack(kept), media: kept.player });

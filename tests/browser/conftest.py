@@ -136,7 +136,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def write_fake_camera(video: Path, folder: Path, seconds: float) -> tuple[Path, Path]:
-    """A video as the two files that Chromium's fake camera and microphone play: pictures as JPEGs in a row, and sound."""
+    """A video as the two files that Chromium's fake camera and microphone play: JPEGs in a row, and sound."""
     pictures, sound = folder / "camera.mjpeg", folder / "microphone.wav"
     with av.open(str(video)) as source, av.open(str(pictures), "w", format="mjpeg") as drawn:
         stream = drawn.add_stream("mjpeg", rate=15)

@@ -1,0 +1,45 @@
+"""PEFT's description of an adapter, checked before anything is built by it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import EmoscribeError
+from ..core.files import read_json
+from .run import ADAPTER_CONFIG
+
+# A model has some thousand layers; what describes more of them describes none.
+_MOST_BYTES = 1 << 20
+_MOST_RANK = 1 << 16
+_MOST_ALPHA = 1e6
+
+
+def read_adapter_config(folder: Path) -> dict[str, Any]:
+    """What `adapter_config.json` says.
+
+    Raises:
+        MediaError: it is missing, or not JSON.
+        EmoscribeError: no adapter has such numbers.
+    """
+    path = folder / ADAPTER_CONFIG
+    if path.is_file() and path.stat().st_size > _MOST_BYTES:
+        raise EmoscribeError(f"{path} has {path.stat().st_size:,} bytes: no adapter is described in so many")
+    config = read_json(path)
+    if not isinstance(config, dict):
+        raise EmoscribeError(f"{path} must be a mapping, got a {type(config).__name__}")
+    if config.get("peft_type") == "LORA":
+        for name, most, whole in (("r", _MOST_RANK, True), ("lora_alpha", _MOST_ALPHA, False)):
+            patterns = config.get(f"{'rank' if whole else 'alpha'}_pattern")
+            given = [config.get(name), *(patterns.values() if isinstance(patterns, Mapping) else ())]
+            for value in given:
+                if not _is_number(value, whole) or not 0 < value <= most:
+                    kind = "whole number" if whole else "number"
+                    raise EmoscribeError(f"{path}: {name} must be a {kind} above 0 and up to {most:g}, got {value!r}")
+    return config
+
+
+def _is_number(value: Any, whole: bool) -> bool:
+    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,28 @@
+// What words, face and voice alone would be read as, and where they disagree.
+
+import { judged, shown } from "./dom.js";
+
+/** The signals by their letters. */
+export const SIGNALS = { T: "words", V: "face", A: "voice" };
+
+// Of ratings: further apart than this share of the scale is another rating.
+const APART = 0.25;
+
+/**
+ * The readings of single signals where they disagree, or null where they agree or fewer than two have anything to go by.
+ *
+ * @param alone {letter: {label, labels?, scores, evidence, rating?}}
+ * @returns [[letter, reading]]
+ */
+export function disagreement(alone, range = null) {
+  const told = Object.keys(SIGNALS)
+    .map((letter) => [letter, alone[letter]])
+    .filter(([, one]) => one && judged(one));
+  if (told.length < 2) return null;
+  if (range) {
+    const ratings = told.map(([, { rating }]) => rating);
+    return Math.max(...ratings) - Math.min(...ratings) > APART * (range[1] - range[0]) ? told : null;
+  }
+  const sets = told.map(([, one]) => [...shown(one)].sort().join("\n"));
+  return sets.every((set) => set === sets[0]) ? null : told;
+}
