@@ -33,9 +33,9 @@ def bound(settings: ServeSettings) -> socket.socket:
         kind = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(kind[4][:2], family=kind[0], backlog=128)
     except OSError as error:
-        raise EmoscribeError(
-            f"cannot listen at {where}: {(error.strerror or str(error)).lower()}; choose another --port or --host"
-        ) from None
+        # Python says beside the reason what it was about to do.
+        reason = (error.strerror or str(error)).partition(" (")[0].lower()
+        raise EmoscribeError(f"cannot listen at {where}: {reason}; choose another --port or --host") from None
 
 
 def address(settings: ServeSettings, port: int) -> str:
