@@ -594,7 +594,7 @@ class Serving:
     @property
     def left(self) -> list[Path]:
         """All that lies in its folder."""
-        return sorted(self.folder.rglob("*"))
+        return [Path(folder, name) for folder, *inside in os.walk(self.folder) for names in inside for name in names]
 
     @property
     def rss_bytes(self) -> int:
