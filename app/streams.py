@@ -133,8 +133,10 @@ class _Talk:
                 raise Refused("something else is being analysed; wait until it is done, or call it off", 409)
             async with jobs.device, jobs.new(file_name(start.name)) as job:
                 with jobs.running(job):
-                    await self._answer(job, payload_of(job, settings, start=start, limit_s=self._here.settings.live_s))
+                    limit_s = self._here.settings.live_s
+                    await self._answer(payload_of(job, settings, start=start, limit_s=limit_s), job)
                 if job.state != "done":
+                    # Of what came to nothing, nothing stays.
                     raise Refused(job.error or "the stream was called off")
             await self._socket.send_json({"type": "end", "job": job.id})
         except EmoscribeError as error:
@@ -146,7 +148,7 @@ class _Talk:
         finally:
             self._channel = None
 
-    async def _answer(self, job: Job, payload: dict[str, Any]) -> None:
+    async def _answer(self, payload: dict[str, Any], job: Job) -> None:
         """Each reply, until there is no more to come."""
         self._channel = channel = self._here.models.live(payload)
         job.tasks["live"] = channel.task
