@@ -133,6 +133,7 @@ export function createLive(root, { options = {}, onend = () => {} }) {
   const video = el("video", { muted: true, playsinline: true, "aria-label": "What the camera shows" });
   video.muted = true; // the attribute counts in the mark-up alone
   const boxes = el("div", { class: "boxes", "aria-hidden": "true" });
+  const camera = el("div", { class: "camera" }, video, boxes);
   const meter = el("meter", { min: 0, max: 1, low: 0.25, value: 0, "aria-label": "How loud the microphone is" });
   const status = el("p", { class: "note state", role: "status" });
   const facts = el("p", { class: "note figures" });
@@ -144,8 +145,8 @@ export function createLive(root, { options = {}, onend = () => {} }) {
   root.replaceChildren(
     el("h1", {}, "Live"),
     el("div", { class: "live" },
-      el("div", { class: "seen" }, el("div", { class: "screen video camera" }, video, boxes), el("div", { class: "heard" }, meter, toggle), status, facts),
-      el("div", { class: "told" }, setting, newest, lanes, list)),
+      el("div", { class: "taken-in" }, camera, el("div", { class: "controls" }, meter, toggle), status, facts),
+      el("div", { class: "given-out" }, setting, newest, lanes, list)),
     el("p", { class: "note" }, "Sound and pictures go to the service, which keeps the result and not them; what was recorded stays in this browser until the page is closed."),
   );
 
@@ -205,7 +206,10 @@ export function createLive(root, { options = {}, onend = () => {} }) {
           ticking = setInterval(tick, 500);
         },
         segment: (message, at_s) => drawing.add(message, at_s, size),
-        size: (sent) => (size = sent),
+        size(sent) {
+          size = sent;
+          camera.style.aspectRatio = `${sent[0]} / ${sent[1]}`;
+        },
         level: (level) => (meter.value = level),
         late: (kind) => say(kind === SOUND ? "The connection is too slow: some of the sound is missing." : "The connection is slow: pictures are left out."),
         notice: ({ notice }) => say(notice),
@@ -285,8 +289,12 @@ function windowItem(segment, tints) {
 function faceBox({ person, box: [left, top, right, bottom], units }, [width, height]) {
   return el(
     "div",
-    { class: "box", style: { left: percent(left / width), top: percent(top / height), width: percent((right - left) / width), height: percent((bottom - top) / height) } },
-    [`person ${person}`, ...units].join(", "),
+    {
+      class: left + right > width ? "box right" : "box",
+      style: { left: percent(left / width), top: percent(top / height), width: percent((right - left) / width), height: percent((bottom - top) / height) },
+    },
+    el("span", { class: "who" }, `person ${person}`),
+    el("span", { class: "doing" }, units.map((unit) => el("span", {}, unit))),
   );
 }
 
