@@ -121,7 +121,11 @@ def check(hand: Hand) -> str:
     """
     from ..outputs import load_result
 
-    result = load_result(hand.payload["sent"])
+    sent = hand.payload["sent"]
+    try:
+        result = load_result(sent)
+    except MediaError as error:
+        raise MediaError(str(error).replace(sent, "what was sent")) from None
     write_json(Path(hand.payload["out"]), result.to_dict())
     return result.media.path
 

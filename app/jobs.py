@@ -27,6 +27,8 @@ FINAL = ("done", "failed", "cancelled")
 _TOLD_EVERY_S = 0.2
 # What a watcher hears of a job of which there is nothing new, so that proxies keep the connection.
 _SILENCE_S = 15.0
+# Pieces of work beside an analysis, as reading text, that go on at a time.
+_AT_A_TIME = 4
 # Where nothing tells how long a job will take yet, whoever finds the queue full may ask again then.
 _RETRY_S = 30
 
@@ -112,6 +114,7 @@ class Jobs:
 
     Attributes:
         device: held by whoever analyses or streams: one at a time.
+        few: held by whoever reads, converts or checks: a few at a time.
         loading: what the models' process is loading.
     """
 
@@ -124,7 +127,7 @@ class Jobs:
         self._running: Job | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self.device = asyncio.Lock()
+        self.device, self.few = asyncio.Lock(), asyncio.Semaphore(_AT_A_TIME)
         self.loading = Pace()
 
     # ── coming and going ─────────────────────────────────────────────────────
@@ -291,6 +294,9 @@ class Jobs:
         except Cancelled:
             job.become("cancelled")
         except EmoscribeError as error:
+            if job.media is not None and job.media.parent == job.folder:
+                job.media.unlink(missing_ok=True)
+                job.media = None
             job.become("failed", str(error))
         else:
             # Who looks at some of the frames ends before the last.
@@ -311,7 +317,7 @@ class Jobs:
 
     async def _do(self, job: Job, worker: Worker, kind: str, payload: dict[str, Any]) -> Any:
         if job.state in FINAL:
-            raise Cancelled("called off")
+            raise Cancelled("it was called off")
 
         def progress(stage: str, done: float) -> None:
             self._loop.call_soon_threadsafe(job.progress, stage, done)
@@ -342,10 +348,11 @@ class Jobs:
         if not made.exists():
             media = str(job.media) if job.media is not None else None
             payload = {"result": str(source), "format": format, "out": str(made), "media": media}
-            if made.name not in job.tasks:
-                job.tasks[made.name] = self._files.submit("convert", payload)
             try:
-                await job.tasks[made.name]
+                async with self.few:
+                    if made.name not in job.tasks:
+                        job.tasks[made.name] = self._files.submit("convert", payload)
+                    await job.tasks[made.name]
             finally:
                 job.tasks.pop(made.name, None)
         return made
@@ -362,4 +369,5 @@ class Jobs:
 
 def payload_of(job: Job, settings: AnalyzeSettings, **more: Any) -> dict[str, Any]:
     """What `Models.analyze` and `Models.live` are asked for."""
-    return {"name": job.name, "out": str(job.result), "settings": settings, **more}
+    inside = job.media is None or job.media.parent == job.folder
+    return {"name": job.name if inside else str(job.media), "out": str(job.result), "settings": settings, **more}

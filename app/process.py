@@ -13,6 +13,9 @@ from typing import Any, TypeAlias
 from ..core.context import StageProgress
 from ..core.errors import EmoscribeError
 
+# The page answers at once, however busy the models are.
+_NICE = 5
+
 # A task's number (0: it concerns all), what is said about it, and that itself.
 Message: TypeAlias = tuple[int, str, Any]
 # Makes what does each kind of work; it is told whom to tell what concerns all work.
@@ -76,6 +79,8 @@ def serve(connection: Connection, work: Work, arguments: tuple[Any, ...]) -> Non
     """Do what comes, until the service is gone."""
     # Ctrl-C reaches all processes of a terminal; whoever began this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     lock = threading.Lock()
 
     def say(number: int, what: str, value: Any) -> None:
@@ -104,11 +109,13 @@ def serve(connection: Connection, work: Work, arguments: tuple[Any, ...]) -> Non
             try:
                 answer = "done", kinds[kind](hand)
             except Stop:
-                answer = "cancelled", "called off"
+                answer = "cancelled", None
             except EmoscribeError as error:
-                answer = "failed", str(error)
+                answer = "failed", (str(error), getattr(error, "status", 400))
+            except MemoryError:
+                answer = "failed", ("this takes more memory than there is for it; give it in smaller parts", 413)
             except Exception as error:
-                answer = "failed", f"unexpected {type(error).__name__}: {error}. Please report it"
+                answer = "failed", (f"unexpected {type(error).__name__}: {error}. Please report it", 500)
             hands.pop(number, None)
             say(number, *answer)
 

@@ -15,7 +15,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from ..core.errors import SettingsError
-from ..core.settings import shipped_configs
 from ..outputs.formats import FORMATS
 from ..outputs.write import file_stem
 from . import described
@@ -29,6 +28,8 @@ router = APIRouter(prefix="/api")
 
 # Bytes of a text, or of a file's path with the settings of its analysis.
 _SMALL_BYTES = 1_000_000
+# A document that takes longer is made to.
+_PATIENCE_S = 60.0
 # Beside those of `FORMATS`: the JSON, under a name that tells that it can be opened again.
 _AGAIN = ("emoscribe", "emoscribe.json")
 
@@ -38,7 +39,7 @@ def options(here: Here) -> described.Options:
     limits, prepared = here.settings, here.models.prepared
     return described.Options(
         runs=run_options(here.defaults),
-        configs=list(dict.fromkeys((here.defaults.config, *shipped_configs()))),
+        configs=list(here.defaults.configs),
         formats={name: wanted.suffix for name, wanted in FORMATS.items()},
         limits={name: getattr(limits, name) for name in ("upload_bytes", "length_s", "pixels", "live_s", "queue")},
         ready=prepared is not None,
@@ -70,7 +71,8 @@ async def _received(request: Request, here: Place, job: Job) -> tuple[Asked, str
         path = value.pop("path", None) if isinstance(value, dict) else None
         if not isinstance(path, str):
             raise Refused('the body has to be an object with "path", a file in one of the folders given with --root')
-        job.media, job.name = _allowed(path, here), path
+        job.media = _allowed(path, here)
+        job.name = job.media.name
         return asked_for(value), None
     _check_room(request, here)
     limits = Limits(here.settings.upload_bytes, here.settings.stall_s)
@@ -172,7 +174,7 @@ async def correct(id: str, request: Request, here: Here) -> Response:
     found = here.jobs.get(id)
     found.current  # noqa: B018 – there has to be one to correct
     async with _passing_file(request, here, here.settings.document_bytes) as sent:
-        await here.files.submit("check", {"sent": str(sent), "name": "the body", "out": str(found.corrected)})
+        await _checked(here, sent, found.corrected)
     found.notify()
     return Response(status_code=204)
 
@@ -186,12 +188,18 @@ async def reopen(request: Request, here: Here) -> described.Created:
             form = await receive_form(request, job.folder, {"result": "sent", "file": "media"}, limits)
             if "result" not in form.files:
                 raise Refused("the form has no part 'result'; send the .json that was kept as that")
-            sent, called = form.files["result"], form.names["result"]
             job.media = form.files.get("file")
-            job.name = await here.files.submit("check", {"sent": str(sent), "name": called, "out": str(job.result)})
-            sent.unlink()
+            job.name = await _checked(here, form.files["result"], job.result)
+            form.files["result"].unlink()
             job.become("done")
     return described.Created(id=job.id)
+
+
+async def _checked(here: Place, sent: Path, out: Path) -> str:
+    """A result that was sent, written where it is kept; the name of its media."""
+    async with here.jobs.few:
+        named = await here.files.submit("check", {"sent": str(sent), "out": str(out)}).within(_PATIENCE_S)
+    return file_name(named)
 
 
 # ── text ─────────────────────────────────────────────────────────────────────
@@ -199,7 +207,7 @@ async def reopen(request: Request, here: Here) -> described.Created:
 
 @router.post("/read", summary="Read lines of text, or a result again with some of its signals", **described.READ)
 async def read(request: Request, here: Here) -> Response:
-    async with _passing_file(request, here, here.settings.document_bytes) as body:
+    async with _passing_file(request, here, here.settings.document_bytes) as body, here.jobs.few:
         answer = await here.models.submit("read", {"body": str(body), "jobs": str(here.folder)})
     return Response(answer, media_type="application/json")
 
@@ -212,8 +220,9 @@ async def documents(request: Request, here: Here) -> described.Paragraphs:
         form = await receive_form(request, folder, {"file": "document"}, limits)
         if "file" not in form.files:
             raise Refused("the form has no part 'file'; send the document as that")
-        task = here.files.submit("document", {"path": str(form.files["file"]), "name": form.names["file"]})
-        return described.Paragraphs(text=await task)
+        document = {"path": str(form.files["file"]), "name": form.names["file"]}
+        async with here.jobs.few:
+            return described.Paragraphs(text=await here.files.submit("document", document).within(_PATIENCE_S))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

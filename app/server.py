@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from typing import Any
+from urllib.parse import quote
 
 import h11
 import uvicorn
@@ -33,15 +34,15 @@ def bound(settings: ServeSettings) -> socket.socket:
         kind = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(kind[4][:2], family=kind[0], backlog=128)
     except OSError as error:
-        raise EmoscribeError(
-            f"cannot listen at {where}: {(error.strerror or str(error)).lower()}; choose another --port or --host"
-        ) from None
+        # Python says beside the reason what it was about to do.
+        reason = (error.strerror or str(error)).partition(" (")[0].lower()
+        raise EmoscribeError(f"cannot listen at {where}: {reason}; choose another --port or --host") from None
 
 
 def address(settings: ServeSettings, port: int) -> str:
     """What to open in a browser."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{port}/" + (f"?token={settings.token}" if settings.token is not None else "")
+    return f"http://{host}:{port}/" + (f"?token={quote(settings.token, safe='')}" if settings.token is not None else "")
 
 
 def server_of(settings: ServeSettings, defaults: Defaults) -> uvicorn.Server:
@@ -94,12 +95,8 @@ def _protocol(stall_s: float) -> type[asyncio.Protocol]:
 
         def _watch(self) -> None:
             """The clock runs while a head is incomplete, or a body comes that nobody reads any more."""
-            late = self.conn.their_state is h11.IDLE or (
-                self.conn.their_state is h11.SEND_BODY
-                and self.conn.our_state is not h11.SEND_RESPONSE
-                and self.conn.our_state is not h11.SEND_BODY
-            )
-            if not late:
+            theirs, ours = self.conn.their_state, self.conn.our_state
+            if theirs is not h11.IDLE and not (theirs is h11.SEND_BODY and ours in (h11.DONE, h11.MUST_CLOSE)):
                 self._forget()
             elif self._deadline is None:
                 self._deadline = self.loop.call_later(stall_s, self.transport.close)

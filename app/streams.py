@@ -14,6 +14,7 @@ from starlette.types import Message
 from ..core.errors import EmoscribeError, SettingsError
 from .errors import Refused
 from .jobs import Job, payload_of
+from .live_start import LiveStart, arrived, begun, unframed
 from .place import Here, Place
 from .requests import asked_for
 from .uploads import file_name
@@ -23,6 +24,10 @@ router = APIRouter()
 
 # What cannot be understood, before whoever sends it is sent away.
 _RUBBISH = 10
+# Messages a second, and how many more at once: a browser sends a dozen.
+_PER_S, _BURST = 100.0, 500.0
+# Somebody who sends nothing for so long while a stream goes on has gone.
+_SILENCE_S = 30.0
 # Characters of a line that is typed.
 _LINE = 2_000
 
@@ -43,39 +48,62 @@ class _Talk:
         self._streaming: asyncio.Task[None] | None = None
         self._typed: asyncio.Task[None] | None = None
         self._next: dict[str, Any] | None = None
-        self._until = float("inf")
+        self._allowed, self._counted = _BURST, time.monotonic()
 
     async def go_on(self) -> None:
         """Until either side has enough."""
         rubbish = 0
         try:
             while rubbish < _RUBBISH:
-                message = await self._socket.receive()
+                message = await self._received()
                 if message["type"] == "websocket.disconnect":
                     return
                 try:
+                    self._count()
                     await self._take(message)
                 except EmoscribeError as error:
                     rubbish += 1
                     await self._say_error(error)
+                    if self._streaming is not None:
+                        break
             await self._socket.close(1008)
         finally:
             # Whoever is cut off finds what came of it among the jobs.
             if self._channel is not None:
                 self._channel.close()
 
+    async def _received(self) -> Message:
+        if self._channel is None:
+            return await self._socket.receive()
+        try:
+            return await asyncio.wait_for(self._socket.receive(), _SILENCE_S)
+        except TimeoutError:
+            self._channel.close()
+            return await self._socket.receive()
+
+    def _count(self) -> None:
+        """
+        Raises:
+            Refused: too many messages come.
+        """
+        now = time.monotonic()
+        self._allowed = min(_BURST, self._allowed + (now - self._counted) * _PER_S) - 1
+        self._counted = now
+        if self._allowed < 0:
+            raise Refused(f"more than {_PER_S:.0f} messages a second; send sound in chunks of 100 to 250 ms", 429)
+
     async def _take(self, message: Message) -> None:
         chunk = message.get("bytes")
         if chunk is None:
             await self._told(_object(message.get("text") or ""))
             return
-        if self._channel is None:
+        if self._streaming is None:
             raise Refused('nothing has begun: send {"type": "start"} before sound and pictures')
-        if time.monotonic() > self._until:
-            self._channel.close()
-            raise Refused(f"a stream lasts {self._here.settings.live_s:,.0f} s at most; begin another one")
-        await self._channel.room()
-        self._channel.send(chunk)
+        unframed(chunk)
+        # What comes after the end, or before there is anybody to take it, is left out.
+        if self._channel is not None:
+            self._channel.send(arrived(chunk))
+            await self._channel.room()
 
     async def _told(self, said: dict[str, Any]) -> None:
         kind = said.get("type")
@@ -84,45 +112,44 @@ class _Talk:
         elif kind == "start":
             if self._streaming is not None:
                 raise Refused("this socket has a stream already; open another one")
-            self._streaming = asyncio.create_task(self._stream(said))
+            self._streaming = asyncio.create_task(self._stream(begun(said)))
             await asyncio.sleep(0)
-        elif self._channel is None:
-            raise Refused(f"unknown type {kind!r}; there are: start, stop, text, and stop only after start")
         elif kind == "stop":
-            self._channel.close()
+            if self._streaming is None:
+                raise Refused('there is nothing to stop: send {"type": "start"} first')
+            if self._channel is not None:
+                self._channel.close()
         else:
-            self._channel.send(said)
+            raise Refused(f"unknown type {kind!r}; there are: start, stop, text")
 
     # ── a stream ─────────────────────────────────────────────────────────────
 
-    async def _stream(self, start: dict[str, Any]) -> None:
+    async def _stream(self, start: LiveStart) -> None:
         """From its start to the job that it becomes."""
         jobs = self._here.jobs
         try:
+            settings = self._here.defaults.settings_for(asked_for(start.asked))
             if jobs.device.locked():
                 raise Refused("something else is being analysed; wait until it is done, or call it off", 409)
-            async with jobs.device, jobs.new(file_name(str(start.get("name") or "Live"))) as job:
+            async with jobs.device, jobs.new(file_name(start.name)) as job:
                 with jobs.running(job):
-                    await self._answer(start, job)
-            if job.state == "done":
-                await self._socket.send_json({"type": "end", "job": job.id})
-            elif job.error is not None:
-                await self._say_error(Refused(job.error))
+                    limit_s = self._here.settings.live_s
+                    await self._answer(payload_of(job, settings, start=start, limit_s=limit_s), job)
+            if job.state != "done":
+                raise Refused(job.error or "the stream was called off")
+            await self._socket.send_json({"type": "end", "job": job.id})
         except EmoscribeError as error:
-            await self._say_error(error)
+            with suppress(WebSocketDisconnect, RuntimeError):
+                await self._say_error(error)
+                await self._socket.close(1008)
         except (WebSocketDisconnect, RuntimeError):
             return  # whoever listened is gone
         finally:
-            self._channel = None
+            self._channel = self._streaming = None
 
-    async def _answer(self, start: dict[str, Any], job: Job) -> None:
-        asked = asked_for(
-            {name: start.get(name) for name in ("config", "run", "labels", "language", "model")}
-            | {"modalities": start.get("signals"), "window": start.get("window_s")}
-        )
-        payload = payload_of(job, self._here.defaults.settings_for(asked), start=start)
+    async def _answer(self, payload: dict[str, Any], job: Job) -> None:
+        """Each reply, until there is no more to come."""
         self._channel = channel = self._here.models.live(payload)
-        self._until = time.monotonic() + self._here.settings.live_s
         job.tasks["live"] = channel.task
         async for reply in channel:
             with suppress(WebSocketDisconnect, RuntimeError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from .errors import Refused
 
@@ -115,6 +115,8 @@ async def body_of(request: Request, limits: Limits) -> AsyncIterator[bytes]:
             chunk = await asyncio.wait_for(anext(stream), limits.stall_s)
         except StopAsyncIteration:
             return
+        except ClientDisconnect:
+            raise Refused("whoever sent this left in the middle of it") from None
         except TimeoutError:
             raise Refused(f"nothing came for {limits.stall_s:g} s; send it again", 408) from None
         count += len(chunk)

@@ -23,6 +23,7 @@ from typing import Any
 
 from ..core.context import StageProgress, unwatched
 from ..core.errors import EmoscribeError
+from .errors import Refused
 from .process import Message, Work, serve
 
 # How long who is asked to stop may take.
@@ -31,16 +32,13 @@ GRACE_S = 0.7
 LOADING_GRACE_S = 30.0
 # Bytes of a stream that may wait in the process.
 BACKLOG_BYTES = 4_000_000
+_CALLED_OFF = "it was called off"
 # A process that ends sooner cannot do its work at all.
 _SHORTEST_LIFE_S = 5.0
 
 
 class Cancelled(EmoscribeError):
     """The work was called off."""
-
-
-class Ended(EmoscribeError):
-    """The process ended in the middle of the work."""
 
 
 class Task:
@@ -61,13 +59,26 @@ class Task:
         """Call it off: asked first, then made to stop; at once."""
         self._worker.call_off(self)
 
+    async def within(self, seconds: float) -> Any:
+        """Its result, if it takes no longer; else it is called off.
+
+        Raises:
+            Refused: it takes longer.
+        """
+        try:
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self.future)), seconds)
+        except TimeoutError:
+            self.cancel()
+            raise Refused(f"this takes longer than {seconds:g} s; give less at a time", 413) from None
+
     def finish(self, result: Any = None, error: EmoscribeError | None = None) -> None:
         """Told by the worker, once; of two who tell, the first counts."""
         with suppress(InvalidStateError):
             self.future.set_exception(error) if error is not None else self.future.set_result(result)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return asyncio.wrap_future(self.future).__await__()
+        # Whoever waits may be called off; the process goes on, and what comes of it is told to the others.
+        return asyncio.shield(asyncio.wrap_future(self.future)).__await__()
 
 
 class Worker:
@@ -127,7 +138,7 @@ class Worker:
         with self._lock:
             task = Task(self, next(self._numbers), kind, payload, progress)
             if self._closed:
-                task.finish(error=Ended("the service is ending"))
+                task.finish(error=Refused("the service is ending", 503))
                 return task
             self.start()
             self._tasks[task.number] = task
@@ -153,12 +164,10 @@ class Worker:
 
     def close(self) -> None:
         """End the process, and all its work with it."""
-        with self._lock:
-            self._closed = True
-            process = self._process
-        if process is not None:
+        # Without the lock: whoever ends the whole service waits for nobody.
+        self._closed = True
+        if (process := self._process) is not None:
             process.kill()
-            process.join(1.0)
 
     def _insist(self, task: Task) -> None:
         """End the process where a task does not stop."""
@@ -199,8 +208,10 @@ class Worker:
         else:
             with self._lock:
                 del self._tasks[number]
-            errors = {"failed": EmoscribeError, "cancelled": Cancelled}
-            task.finish(value) if what == "done" else task.finish(error=errors[what](value))
+            if what == "done":
+                task.finish(value)
+            else:
+                task.finish(error=Refused(*value) if what == "failed" else Cancelled(_CALLED_OFF))
 
     def _restart(self, process: BaseProcess, lived_s: float) -> None:
         """Another process; what the last was asked to stop is over, and what can be done again is."""
@@ -212,9 +223,9 @@ class Worker:
             for task in left:
                 again = not task.cancelled and not task.repeated and task.kind in REPEATABLE and not self._closed
                 if task.cancelled:
-                    task.finish(error=Cancelled("called off"))
+                    task.finish(error=Cancelled(_CALLED_OFF))
                 elif not again:
-                    task.finish(error=Ended(_why(process, task)))
+                    task.finish(error=Refused(_why(process), 500))
             if killed or lived_s > _SHORTEST_LIFE_S:
                 self.start()
             for task in (task for task in left if not task.future.done()):
@@ -228,7 +239,7 @@ class Worker:
 REPEATABLE = ("read", "convert", "document", "inspect", "check")
 
 
-def _why(process: BaseProcess, task: Task) -> str:
+def _why(process: BaseProcess) -> str:
     code = process.exitcode
     how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
     return f"the process that worked on this ended {how}; the file may be damaged, or memory short: try it again"
@@ -259,7 +270,7 @@ class LiveChannel(AsyncIterator[dict[str, Any]]):
         self._lock = threading.Lock()
         self.task = worker.submit("live", start)
         self.task.replied = self._replied
-        self.task.future.add_done_callback(lambda future: self._later(self._replies.put_nowait, None))
+        self.task.future.add_done_callback(lambda future: self._later(self._over))
 
     def send(self, message: bytes | dict[str, Any]) -> None:
         """The next chunk; whoever sends many waits for `room` before each."""
@@ -267,7 +278,7 @@ class LiveChannel(AsyncIterator[dict[str, Any]]):
             self._waiting_bytes += _size(message)
             full = self._waiting_bytes > BACKLOG_BYTES
         if full:
-            self._later(self._room.clear)
+            self._later(self._fill)
         self._worker.send(self.task, "chunk", message)
 
     async def room(self) -> None:
@@ -304,6 +315,15 @@ class LiveChannel(AsyncIterator[dict[str, Any]]):
                 self._later(self._room.set)
         else:
             self._later(self._replies.put_nowait, reply)
+
+    def _fill(self) -> None:
+        if not self.task.future.done():
+            self._room.clear()
+
+    def _over(self) -> None:
+        self._replies.put_nowait(None)
+        # What is sent now is not read any more.
+        self._room.set()
 
     def _later(self, call: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody listens any more

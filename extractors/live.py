@@ -7,16 +7,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import EmoscribeError
 from ..core.timeline import Cues, FaceTrack, Transcript, Utterance, VoiceTrack, Word
+from . import registry
 from .engines import Engines
+from .face.recogniser import describe as describe_identity
 from .face.recogniser import recogniser_of
 from .face.track import FaceTracker, with_pictures
 from .settings import PerceiveSettings
 from .sources import LiveSource
+from .speech.transcribe import describe as describe_speech
 from .speech.transcribe import understood
 from .speech.vad import UNSETTLED_S, Stretch, stretches
 
@@ -64,9 +68,20 @@ class LiveCues:
         self._heard_by: tuple[str | None, str] = (None, "nobody")
         self._tracker: FaceTracker | None = None
         source.want(sound=self._hears, frames=self._sees)
-        for wanted, work in ((self._hears, self._hear), (self._sees, self._see)):
-            if wanted:
-                threading.Thread(target=partial(self._watched, work), name=work.__name__, daemon=True).start()
+        self._threads = [
+            threading.Thread(target=partial(self._watched, work), name=work.__name__, daemon=True)
+            for wanted, work in ((self._hears, self._hear), (self._sees, self._see))
+            if wanted
+        ]
+        for thread in self._threads:
+            thread.start()
+        self._provenance = self._described()
+
+    def close(self) -> None:
+        """Hear and see no more; engines are left alone once it returns."""
+        self._source.close(drop=True)
+        for thread in self._threads:
+            thread.join()
 
     def until(self, start_s: float, end_s: float) -> Cues | None:
         """What is known of the time from `start_s`, once all that began before `end_s` is known; `None` after the end.
@@ -88,7 +103,16 @@ class LiveCues:
                 self._tracker.forget(start_s - _SEEN_BEHIND_S)
             self._said = [utterance for utterance in self._said if utterance.end_s > start_s]
             self._voices = self._voices[-_MOST_VOICES:]
-            return Cues(media, self._transcript(), self._faces(), self._voice())
+            return Cues(media, self._transcript(), self._faces(), self._voice(), provenance=self._provenance)
+
+    def _described(self) -> dict[str, Any]:
+        """Who hears, sees and measures, by part, as `Cues` has it."""
+        speech, face, voice = self._settings.speech, self._settings.face, self._settings.voice
+        return {
+            **({"speech": describe_speech(speech)} if self._hears else {}),
+            **({"face": registry.describe("face", face) | describe_identity(face.identity)} if self._sees else {}),
+            **({"voice": registry.describe("voice", voice)} if self._measures else {}),
+        }
 
     def _is_known(self, end_s: float) -> bool:
         sound_s, pictures_s = self._source.sound().end_s, self._source.pictures_end_s

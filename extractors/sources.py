@@ -17,6 +17,7 @@ from ..core.errors import EmoscribeError, SettingsError
 from ..core.timeline import Media
 from . import media
 from .media import SAMPLE_RATE, Frame, Sound, span
+from .media.peaks import MOST_PEAKS, PEAKS_PER_S, SoundPeaks, peaks_of
 from .media.settings import MediaSettings
 from .sampling import SamplingGrid
 from .store import kept
@@ -101,6 +102,11 @@ class FileSource:
                 end_s = min(self.end_s, self.media.duration_s)
                 self._sound = media.decode_sound(self.media.path, self.start_s, end_s, track=self.media.audio_track)
             return self._sound
+
+    def peaks(self, store: Store | None = None) -> SoundPeaks:
+        """How loud it is over time; from the store, if that knows, without decoding anything."""
+        about = {"most": MOST_PEAKS, "per_s": PEAKS_PER_S} | self.read_as("audio")
+        return kept(store, self.media.sha256, "peaks", about, lambda: peaks_of(self.sound()), self.interval)
 
     def close(self) -> None:
         """Let go of the sound."""
@@ -192,6 +198,16 @@ class LiveSource:
         """When the last picture so far was shown."""
         return self._last_frame_s
 
+    @property
+    def unheard_s(self) -> float:
+        """How much of the sound waits to be heard."""
+        return self._sound.unheard_s
+
+    @property
+    def unseen(self) -> int:
+        """How many pictures wait to be looked at."""
+        return len(self._waiting)
+
     def want(self, *, sound: bool, frames: bool) -> None:
         """What somebody will go through; the rest is let go as it comes."""
         if not sound:
@@ -202,12 +218,18 @@ class LiveSource:
                 self._waiting.clear()
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """There is no more to come."""
+    def close(self, *, drop: bool = False) -> None:
+        """There is no more to come.
+
+        Args:
+            drop: nor is what waits to be heard and seen.
+        """
         with self._changed:
             self._closed = True
+            if drop:
+                self._waiting.clear()
             self._changed.notify_all()
-        self._sound.end()
+        self._sound.end(drop=drop)
 
     def frames(self, sampling_fps: float | None) -> Iterator[Frame]:
         """The frames as they come, until the source is closed; what comes between ticks is not kept."""
@@ -245,7 +267,7 @@ class LiveSound(Sound):
         # How much has been given to whoever goes through it block by block; `None` where nobody will.
         self._heard: int | None = 0
         self._changed = threading.Condition()
-        self._ended = False
+        self._ended = self._dropped = False
 
     def push(self, samples: np.ndarray, start_s: float | None) -> None:
         """See `LiveSource.push_sound`; waits for whoever goes through it."""
@@ -267,10 +289,16 @@ class LiveSound(Sound):
             self._heard = None
             self._changed.notify_all()
 
-    def end(self) -> None:
-        """There is no more to come."""
+    @property
+    def unheard_s(self) -> float:
+        """How much of it waits for whoever goes through it."""
         with self._changed:
-            self._ended = True
+            return 0.0 if self._heard is None else (self._samples - self._heard) / SAMPLE_RATE
+
+    def end(self, *, drop: bool = False) -> None:
+        """There is no more to come; or to be gone through, either."""
+        with self._changed:
+            self._ended, self._dropped = True, drop
             self._changed.notify_all()
 
     def read(self, start_s: float, end_s: float) -> np.ndarray:
@@ -290,7 +318,7 @@ class LiveSound(Sound):
                 there = min(self._samples - first, longest)
                 if not self._ended:
                     there -= there % step
-                if there <= 0:
+                if there <= 0 or self._dropped:
                     return
                 samples = self._between(first, first + there)
             yield first / SAMPLE_RATE, samples
@@ -306,4 +334,4 @@ class LiveSound(Sound):
 
 
 # A whole number of the voice-activity detector's frames of 32 ms.
-LIVE_STEP_S = 0.256
+LIVE_STEP_S = 0.128

@@ -180,16 +180,16 @@ def save(tmp_path: Path, sample_lines: dict[str, tuple[str, ...]]) -> Callable[.
     def write(name: str, *labels: Any, **how: Any) -> Path:
         scores = {label: 1 / 3 for label in LABELS}
         segments = []
-        for number, label in enumerate(labels):
-            words = sample_lines[label if isinstance(label, str) else "joy"]
+        for number, target in enumerate(labels):
+            words = sample_lines[target if isinstance(target, str) else "joy"]
             moment = Moment(float(number), number + 1.0, "ab"[number % 2], words[number % len(words)])
-            about: dict[str, Any] = {"corrected": label is not None}
+            about: dict[str, Any] = {"corrected": target is not None}
             if "range" in how:
-                about["rating"] = 0.0 if label is None else label
+                about["rating"] = 0.0 if target is None else target
             elif "thresholds" in how:
-                about["given"] = ("joy",) if label is None else (label,)
+                about["given"] = ("joy",) if target is None else (target,)
             else:
-                about["chosen"] = label
+                about["chosen"] = target
             segments.append(Segment(moment, {} if "range" in how else scores, **about))
         media = Media(f"{name}.mp4", float(len(labels)), f"hash of {name}", 25.0, 64, 36)
         answers = () if "range" in how else LABELS

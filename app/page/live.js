@@ -1,6 +1,5 @@
 // Live: what camera and microphone give is sent as it comes, and each window's label drawn as it comes back.
 
-import { block } from "../../outputs/page/chart.js";
 import { clockTime, el, percent, placed, reading, shown } from "../../outputs/page/dom.js";
 import { palette } from "../../outputs/page/palette.js";
 import { capture, listen, look, loudness, record, SoundTimes } from "./devices.js";
@@ -29,6 +28,9 @@ export function framed(kind, time_s, payload) {
 
 /** Whether there is room for one more, with so many bytes still to be sent. */
 export const mayFollow = (kind, waiting) => waiting < MOST_WAITING[kind];
+
+/** Path of a block that stands on the floor of a lane. */
+const block = (start_s, end_s, height) => `M${start_s} 1V${1 - height}H${end_s}V1Z`;
 
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 

@@ -46,7 +46,7 @@ export function createResult(root, options, fail) {
     const editor = createEditor(history, { read: async () => Object.values((await read([signalsOf(history.result).join("")])).readings)[0] });
     root.hidden = false;
     root.replaceChildren(
-      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, editor.node, downloads(id, options.formats)), saved),
+      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, editor.node, downloads(id, options.formats, history.settled)), saved),
       place,
     );
     const viewer = createViewer(place, { media: mediaOf(id, name, result, has_media), editor });
@@ -72,13 +72,22 @@ export function createResult(root, options, fail) {
   return { open, remember: (id, recording) => recordings.set(id, recording) };
 }
 
-function downloads(id, formats) {
-  const link = (format, suffix) => el("li", {}, el("a", { href: `/api/jobs/${id}/result.${format}`, download: true }, suffix));
+/** Links to the result in each format; what was corrected last is kept first. */
+function downloads(id, formats, settled) {
+  const take = async (event) => {
+    if (!event.isTrusted) return;
+    event.preventDefault();
+    const { href } = event.currentTarget;
+    await settled();
+    el("a", { href, download: true }).click();
+  };
+  const link = (query, words) => el("a", { href: `/api/jobs/${id}/result.${query}`, download: true, onclick: take }, words);
+  const item = (format, suffix) => el("li", {}, link(format, suffix));
   return el(
     "details",
     { class: "downloads" },
     el("summary", {}, "Download"),
-    el("ul", {}, link("emoscribe", ".emoscribe.json"), Object.entries(formats).map(([format, suffix]) => link(format, suffix))),
-    el("p", { class: "note" }, "Each holds the corrections. ", el("a", { href: `/api/jobs/${id}/result.json?original=1`, download: true }, "The model’s own result"), " is kept beside them. ", el("code", {}, "emoscribe finetune table"), " learns from .emoscribe.json."),
+    el("ul", {}, item("emoscribe", ".emoscribe.json"), Object.entries(formats).map(([format, suffix]) => item(format, suffix))),
+    el("p", { class: "note" }, "Each holds the corrections. ", link("json?original=1", "The model’s own result"), " is kept beside them. ", el("code", {}, "emoscribe finetune table"), " learns from .emoscribe.json."),
   );
 }

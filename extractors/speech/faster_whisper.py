@@ -243,7 +243,7 @@ class FasterWhisper:
     def _settled(self, piece: Piece, heard: Decoded, tokenizer: Tokenizer) -> list[Spelled]:
         """The words of a piece, listened to once more where they are in doubt; what goes on is so anyway."""
         if piece.stretch.goes_on:
-            return [] if repeats_itself(heard.words, piece.duration_s) else heard.words
+            return unrepeated(heard.words) if repeats_itself(heard.words, piece.duration_s) else heard.words
         if repeats_itself(heard.words, piece.duration_s):
             return self._again(piece, heard.words, tokenizer)
         if heard.logarithm < DOUBTFUL:
@@ -344,16 +344,23 @@ def text_tokens(result: Any, tokenizer: Tokenizer) -> list[int]:
     return [token for token in result.sequences_ids[0] if token < tokenizer.eot]
 
 
-def repeats_itself(words: Sequence[Spelled], duration_s: float) -> bool:
+def repeats_itself(words: list[Spelled], duration_s: float) -> bool:
     """Whether so much is hardly said in that time: a phrase at once again, or more than anybody can say."""
-    if len(words) > MOST_PER_S * duration_s:
-        return True
+    return len(words) > MOST_PER_S * duration_s or (
+        len(words) > FAST_PER_S * duration_s and len(unrepeated(words)) < len(words)
+    )
+
+
+def unrepeated(words: list[Spelled]) -> list[Spelled]:
+    """The words up to where a phrase comes at once again."""
     plain = [word.text.strip().strip(CLOSING).casefold() for word in words]
-    return len(words) > FAST_PER_S * duration_s and any(
-        plain[at : at + size] == plain[at + size : at + 2 * size]
+    again = (
+        at + size
         for size in range(PHRASE, len(plain) // 2 + 1)
         for at in range(len(plain) - 2 * size + 1)
+        if plain[at : at + size] == plain[at + size : at + 2 * size]
     )
+    return words[: min(again, default=len(words))]
 
 
 def enough_of(pieces: Iterator[Piece], duration_s: float) -> Iterator[Piece]:

@@ -87,8 +87,11 @@ export function scoreLanes(result, { tints, isDim, ink }) {
     label,
     kind: size,
     draw: blocks(spans, {
-      heightOf: ({ rating, scores }) => (result.range ? placed(rating, result.range) : (scores[label] ?? 0)),
-      fillOf: (segment) => judged(segment) && [ink().of(tints[label]), Boolean(result.range) || shown(segment).includes(label)],
+      of: {
+        height: ({ rating, scores }) => (result.range ? placed(rating, result.range) : (scores[label] ?? 0)),
+        isRead: (segment) => (judged(segment) ? Boolean(result.range) || shown(segment).includes(label) : null),
+        fill: () => ink().of(tints[label]),
+      },
       isDim,
       ink,
     }),

@@ -1,7 +1,7 @@
 // What a face did over time: its expression, its action units, its blinks, where the head turned.
 
 import { curve, instants, line, strip } from "./marks.js";
-import { levelsOf, usualStep } from "./series.js";
+import { columnOf, levelsOf, usualStep } from "./series.js";
 
 // Units that never get this strong are named, not drawn.
 export const DRAWN_FROM = 0.2;
@@ -20,13 +20,13 @@ export function seriesOf(person, units) {
   const times_s = Float64Array.from(person.times_s);
   const gap_s = STEPS_MISSED * usualStep(person.times_s);
   const series = (values) => ({ times_s, gap_s, levels: levelsOf(values) });
-  const column = (rows, i) => series(rows.map((row) => row[i]));
+  const column = (rows, i) => series(columnOf(rows, i));
   const made = {
     times_s,
     gap_s,
     units: units.map((code, i) => ({ code, ...column(person.action_units, i) })),
     pose: person.pose ? POSE.map((_, i) => column(person.pose, i)) : [],
-    ratings: ["valence", "arousal"].filter((name) => person[name]).map((name) => ({ name, ...series(person[name]) })),
+    ratings: ["valence", "arousal"].filter((name) => person[name]).map((name) => ({ name, ...series(person[name].map((value) => value ?? NaN)) })),
   };
   prepared.set(person, made);
   return made;

@@ -3,6 +3,7 @@
 import { createAffect } from "./affect.js";
 import { button, el } from "./dom.js";
 import { doing, DRAWN_FROM, faceLanes } from "./faces.js";
+import { onSight } from "./ink.js";
 import { createLanes } from "./lanes.js";
 import { personName } from "./people.js";
 import { section } from "./sections.js";
@@ -19,23 +20,36 @@ export function createFaces(view) {
   const node = section("Faces", choices, el("figure", {}, lanes.node, faint, el("figcaption", {}, CAPTION)), affect.node);
   let faces = null;
   let person = null;
+  let tints = {};
+  // What nobody looks at is not computed.
+  let inSight = false;
+  let drawn = null;
 
   function describe(time_s) {
     const row = person ? nearest(person.times_s, time_s, 2.5 * usualStep(person.times_s)) : -1;
     return row < 0 ? "no face" : doing(faces, person.action_units[row]);
   }
 
-  function draw(tints) {
-    const { lanes: drawn, faint: weak } = faceLanes(faces, person, { tints, ink: view.ink });
-    lanes.show(drawn);
+  function draw() {
+    if (!inSight || node.hidden || drawn === person) return;
+    drawn = person;
+    const { lanes: those, faint: weak } = faceLanes(faces, person, { tints, ink: view.ink });
+    lanes.show(those);
     affect.show(faces, person);
     faint.textContent = weak.length ? `Below ${DRAWN_FROM} throughout: ${weak.map((code) => faces.names?.[code] ?? code).join(", ")}.` : "";
     for (const choice of choices.children) choice.setAttribute("aria-pressed", choice.textContent === personName(person.person, person.speaker));
   }
 
+  onSight(node, (visible) => {
+    inSight = visible;
+    draw();
+  }, view.signal);
+
   return {
     node,
-    show(result, tints) {
+    show(result, palette) {
+      const same = faces === result.tracks?.faces && JSON.stringify(tints) === JSON.stringify(palette);
+      tints = palette;
       faces = result.tracks?.faces;
       const people = faces?.people ?? [];
       node.hidden = !people.length || !(result.media.duration_s > 0);
@@ -44,10 +58,11 @@ export function createFaces(view) {
       person = people.find((one) => one.person === person?.person) ?? people.reduce((a, b) => (b.times_s.length > a.times_s.length ? b : a));
       const choose = (one) => () => {
         person = one;
-        draw(tints);
+        draw();
       };
       choices.replaceChildren(...(people.length > 1 ? people.map((one) => button(personName(one.person, one.speaker), choose(one), { dir: "auto" })) : []));
-      draw(tints);
+      if (!same) drawn = null;
+      draw();
     },
   };
 }

@@ -74,9 +74,9 @@ export function createFilter({ changed, go, current }) {
   let names = new Map();
   let range = null;
   let found = { kept: [], hits: [] };
+  let active = false;
 
   const wanted = () => ({ query: search.value, label: label.value, person: person.value });
-  const isActive = () => Object.values(wanted()).some((value) => value.trim());
 
   function update() {
     sieve();
@@ -85,7 +85,7 @@ export function createFilter({ changed, go, current }) {
 
   function sieve() {
     found = sift(segments, wanted(), names);
-    const active = isActive();
+    active = Object.values(wanted()).some((value) => value.trim());
     count.textContent = active ? `${found.hits.length} of ${segments.length}` : "";
     back.hidden = on.hidden = !active;
     back.disabled = on.disabled = !found.hits.length;
@@ -133,7 +133,7 @@ export function createFilter({ changed, go, current }) {
     /** Moments that hold what is searched for: Set of indices. */
     hits: () => new Set(found.hits),
     get active() {
-      return isActive();
+      return active;
     },
     get query() {
       return search.value.trim();

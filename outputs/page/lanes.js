@@ -24,6 +24,8 @@ export function createLanes({ clock, span, signal }, { name, describe }) {
   const node = el("div", { class: "chart" }, plot);
   let lanes = [];
   let canvases = [];
+  // Width of all, height of each: asked for once, since the answer costs a layout.
+  let sizes = null;
 
   const at = (time_s) => (time_s - span.from_s) / (span.to_s - span.from_s || 1);
   const timeOf = (event) => {
@@ -44,6 +46,7 @@ export function createLanes({ clock, span, signal }, { name, describe }) {
       });
       node.style.setProperty("--rows", lanes.length);
       node.replaceChildren(...names.flatMap((label, i) => [label, canvases[i]]), plot);
+      sizes = null;
     }
     plot.setAttribute("aria-valuemax", clock.duration_s.toFixed(1));
     redraw();
@@ -61,8 +64,9 @@ export function createLanes({ clock, span, signal }, { name, describe }) {
   function draw() {
     asked = 0;
     stale = false;
-    if (!plot.clientWidth) return;
-    lanes.forEach((lane, i) => lane.draw(penOn(canvases[i], span)));
+    sizes ??= { width: plot.clientWidth, heights: canvases.map(({ clientHeight }) => clientHeight) };
+    if (!sizes.width) return;
+    lanes.forEach((lane, i) => lane.draw(penOn(canvases[i], span, sizes.width, sizes.heights[i])));
     const step_s = STEPS_S.find((step) => (span.to_s - span.from_s) / step <= MOST_TICKS) ?? span.to_s - span.from_s;
     const first = Math.ceil(span.from_s / step_s - 1e-9);
     const count = step_s > 0 ? Math.floor(span.to_s / step_s + 1e-9) - first + 1 : 0;
@@ -79,7 +83,7 @@ export function createLanes({ clock, span, signal }, { name, describe }) {
   function place(time_s) {
     const x = at(time_s);
     cursor.hidden = x < 0 || x > 1;
-    cursor.style.transform = `translateX(${(x * plot.clientWidth).toFixed(1)}px)`;
+    cursor.style.transform = `translateX(${(x * (sizes?.width ?? 0)).toFixed(1)}px)`;
     // Words change with each moment, not with each frame.
     if (Math.abs(time_s - told_s) < 0.25) return;
     told_s = time_s;
@@ -106,14 +110,17 @@ export function createLanes({ clock, span, signal }, { name, describe }) {
   plot.addEventListener("pointerleave", () => (ghost.hidden = true));
   plot.addEventListener("pointerdown", (event) => event.button === 0 && clock.seek(timeOf(event)));
   plot.addEventListener("keydown", (event) => steer(clock, span, event));
-  node.addEventListener("wheel", (event) => turn(span, event, timeOf(event), plot.clientWidth), { passive: false });
+  node.addEventListener("wheel", (event) => turn(span, event, timeOf(event), sizes?.width ?? 1), { passive: false });
   clock.listen(place);
   clock.changed(placeLoop);
   span.listen(() => {
     placeLoop();
     redraw();
   });
-  onPaper(node, redraw, signal);
+  onPaper(node, () => {
+    sizes = null;
+    redraw();
+  }, signal);
   onSight(node, (visible) => {
     inSight = visible;
     if (inSight && stale) redraw();
@@ -126,8 +133,7 @@ export function createLanes({ clock, span, signal }, { name, describe }) {
  *
  * @returns {{context, x, width, height, from_s, to_s}}
  */
-export function penOn(canvas, { from_s, to_s }) {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+export function penOn(canvas, { from_s, to_s }, width = canvas.clientWidth, height = canvas.clientHeight) {
   const dots = devicePixelRatio || 1;
   const [across, down] = [Math.round(width * dots), Math.round(height * dots)];
   const context = canvas.getContext("2d");

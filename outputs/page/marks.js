@@ -29,25 +29,26 @@ function* inSightOf(spans, { x, from_s, to_s }) {
 }
 
 /**
- * Blocks that stand on the lane's floor.
+ * Blocks of one colour that stand on the lane's floor; those that were not read are faint.
  *
- * @param heightOf (segment) in 0 to 1.
- * @param fillOf (segment) → [colour, whether it is what was read]; null where there is nothing to judge by.
+ * @param of {height(segment): 0 to 1, isRead(segment): or null where there is nothing to judge by, fill(): colour}
  */
-export function blocks(spans, { heightOf, fillOf, isDim, ink }) {
+export function blocks(spans, { of, isDim, ink }) {
   return (pen) => {
     const { context, height } = pen;
     const room = height - 3;
+    context.fillStyle = of.fill();
+    let opacity = 1;
     for (const [{ segment }, left, width] of inSightOf(spans, pen)) {
-      const fill = fillOf(segment);
-      if (!fill) {
+      const isRead = of.isRead(segment);
+      if (isRead === null) {
         hatch(context, left, width, 3, height, ink().rule);
         continue;
       }
-      context.fillStyle = fill[0];
-      context.globalAlpha = (fill[1] ? 1 : FAINT) * (isDim(segment) ? DIMMED : 1);
-      const tall = room * heightOf(segment);
-      context.fillRect(left, height - tall, width, tall);
+      const wanted = (isRead ? 1 : FAINT) * (isDim(segment) ? DIMMED : 1);
+      if (wanted !== opacity) context.globalAlpha = opacity = wanted;
+      const tall = room * of.height(segment);
+      if (tall > 0.3) context.fillRect(left, height - tall, width, tall);
     }
     context.globalAlpha = 1;
   };

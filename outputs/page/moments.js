@@ -3,11 +3,14 @@
 import { clockTime, el, judged, percent, placed, shown } from "./dom.js";
 import { disagreement, SIGNALS } from "./disagreement.js";
 import { placesOf } from "./filter.js";
+import { createFilling } from "./lazily.js";
 import { faceNames, personName } from "./people.js";
 
 const BARS = 3;
 // From here on moments off screen are not laid out, which keeps an hour quick, and the list scrolls by itself.
 const LONG = 100;
+// What is searched for has this name in the style sheet.
+const HIT = "emoscribe-hit";
 
 /**
  * The moments as a list.
@@ -17,47 +20,57 @@ const LONG = 100;
  * @returns {{node, show(result, how), mark(index, follow), keep(filter)}} `how` is `{tints, readings}`; only the
  *   items of moments that are others than before are made anew.
  */
-export function createMoments({ select, editor }) {
+export function createMoments({ select, editor, signal }) {
   const list = el("ol", { class: "moments", onclick: choose });
   const empty = el("p", { class: "note" });
   const node = el("div", { class: "transcript" }, list, empty);
-  const indices = new WeakMap();
+  const filling = createFilling(fill, signal);
+  const byNode = new WeakMap();
   let items = [];
-  let drawnFor = "";
+  let common = null;
   let marked = null;
+  let sought = { query: "", hits: new Set() };
+  let highlight = null;
 
   function choose(event) {
-    const item = event.target.closest(".moment");
+    const item = byNode.get(event.target.closest(".moment"));
     // Marking words is no click, and what is edited goes nowhere.
     if (!item || !getSelection().isCollapsed || event.target.closest("button, input, select, textarea, summary, label, [contenteditable]")) return;
     event.preventDefault();
-    select(indices.get(item));
+    select(item.index);
   }
 
-  function show(result, how) {
+  function show(result, { tints, readings }) {
     const names = faceNames(result.tracks);
-    // What every item hangs on.
-    const common = JSON.stringify([result.labels, result.range, [...names], result.media.duration_s > 0]);
-    const before = new Map(common === drawnFor ? items.map((item) => [item.segment, item]) : []);
-    drawnFor = common;
+    // What all items hang on.
+    const key = JSON.stringify([result.labels, result.range, [...names], result.media.duration_s > 0]);
+    const before = new Map(common?.key === key ? items.map((item) => [item.segment, item]) : []);
+    common = { key, result, names, tints };
     items = result.segments.map((segment, index) => {
-      const told = how.readings?.shown?.[index] ?? null;
-      const apart = how.readings && disagreement(alone(how.readings, index), result.range);
+      const told = readings?.shown?.[index] ?? null;
+      const apart = readings ? disagreement(alone(readings, index), result.range) : null;
       const known = before.get(segment);
       if (known && known.told === told && same(known.apart, apart) && (known.index === index || !editor)) {
         before.delete(segment);
-        indices.set(known.node, index);
         return Object.assign(known, { index });
       }
-      const item = momentItem(told ? { ...segment, ...told } : segment, { result, names, tints: how.tints, apart });
-      indices.set(item, index);
-      editor?.moment(index, segment, item);
-      return { segment, index, told, apart, node: item };
+      const item = { segment, index, told, apart, node: el("li", { class: "moment" }) };
+      byNode.set(item.node, item);
+      return item;
     });
-    list.classList.toggle("long", items.length > LONG);
-    node.classList.toggle("scrolls", items.length > LONG);
+    const isLong = items.length > LONG;
+    list.classList.toggle("long", isLong);
+    node.classList.toggle("scrolls", isLong);
     arrange(list, items.map((item) => item.node));
+    for (const item of items) if (!item.node.hasChildNodes()) isLong ? filling.add(item.node) : fill(item.node);
     empty.textContent = items.length ? "" : "No moment was found in this file.";
+  }
+
+  function fill(at) {
+    const { segment, told, apart, index } = byNode.get(at);
+    fillMoment(at, told && !segment.corrected ? { ...segment, ...told } : segment, { ...common, apart });
+    editor?.moment(index, segment, at);
+    if (highlight && sought.hits.has(index)) for (const range of rangesOf(at, sought.query)) highlight.add(range);
   }
 
   function mark(index, follow) {
@@ -67,7 +80,9 @@ export function createMoments({ select, editor }) {
       item?.setAttribute("aria-current", "true");
       marked = item;
     }
-    if (item && follow) scrollTo(item);
+    if (!item || !follow) return;
+    filling.now(item);
+    scrollTo(item);
   }
 
   // A long list scrolls by itself, a short one with the page.
@@ -79,16 +94,24 @@ export function createMoments({ select, editor }) {
 
   /** Show those that a filter keeps, and where they hold what is searched for. */
   function keep(filter) {
-    const ranges = [];
-    const hits = filter.query ? filter.hits() : new Set();
     let some = false;
-    items.forEach((item, i) => {
-      item.node.hidden = !filter.kept(i);
-      some ||= filter.kept(i);
-      if (hits.has(i)) ranges.push(...rangesOf(item.node, filter.query));
+    items.forEach(({ node: item }, i) => {
+      const kept = filter.kept(i);
+      if (item.hidden === kept) item.hidden = !kept;
+      some ||= kept;
     });
     if (items.length) empty.textContent = some ? "" : "No moment is like that.";
-    if (globalThis.CSS?.highlights) ranges.length ? CSS.highlights.set("emoscribe-hit", new Highlight(...ranges)) : CSS.highlights.delete("emoscribe-hit");
+    sought = { query: filter.query, hits: filter.query ? filter.hits() : new Set() };
+    emphasize();
+  }
+
+  function emphasize() {
+    if (!globalThis.CSS?.highlights) return;
+    highlight = null;
+    CSS.highlights.delete(HIT);
+    if (!sought.hits.size) return;
+    highlight = new Highlight(...[...sought.hits].flatMap((i) => rangesOf(items[i].node, sought.query)));
+    CSS.highlights.set(HIT, highlight);
   }
 
   return { node, show, mark, keep };
@@ -123,20 +146,25 @@ function rangesOf(item, query) {
   );
 }
 
-function momentItem(segment, { result, names, tints, apart }) {
-  return el(
-    "li",
-    { class: `moment ${judged(segment) ? segment.evidence : "none"}${segment.corrected ? " corrected" : ""}`, style: !judged(segment) ? {} : tints[segment.label ?? "rating"] },
-    result.media.duration_s > 0 && el(
-      "a",
-      { class: "when", href: `#t=${segment.start_s}`, "aria-label": `Go to ${clockTime(segment.start_s, true)}` },
-      el("time", {}, clockTime(segment.start_s, true)),
-      el("time", { class: "until" }, clockTime(segment.end_s, true)),
-    ),
+function fillMoment(item, segment, { result, names, tints, apart }) {
+  item.classList.add(judged(segment) ? segment.evidence : "none");
+  item.classList.toggle("corrected", Boolean(segment.corrected));
+  const tint = judged(segment) ? tints[segment.label ?? "rating"] : {};
+  for (const [property, value] of Object.entries(tint ?? {})) item.style.setProperty(property, value);
+  item.append(
+    ...(result.media.duration_s > 0 ? [whenOf(segment)] : []),
     el("div", { class: "said" }, spoken(segment), cues(names, segment)),
     el("div", { class: "read" }, scoreList(segment, result, tints), apart && divided(apart)),
   );
 }
+
+const whenOf = ({ start_s, end_s }) =>
+  el(
+    "a",
+    { class: "when", href: `#t=${start_s}`, "aria-label": `Go to ${clockTime(start_s, true)}` },
+    el("time", {}, clockTime(start_s, true)),
+    el("time", { class: "until" }, clockTime(end_s, true)),
+  );
 
 function spoken(segment) {
   return [

@@ -9,14 +9,24 @@ export const personName = (person, speaker) => speaker || `person ${person}`;
  * @returns [{name, persons: [number of a face]}]
  */
 export function peopleOf({ segments, tracks }) {
+  const known = met.get(segments);
+  if (known && known.tracks === tracks) return known.people;
+  const people = whoIs(segments, tracks);
+  met.set(segments, { tracks, people });
+  return people;
+}
+
+const met = new WeakMap();
+
+function whoIs(segments, tracks) {
   const persons = new Map();
-  const met = (name) => persons.get(name) ?? persons.set(name, []).get(name);
-  for (const { speaker } of segments) if (speaker) met(speaker);
+  const facesOf = (name) => persons.get(name) ?? persons.set(name, []).get(name);
+  for (const { speaker } of segments) if (speaker) facesOf(speaker);
   const names = faceNames(tracks);
-  for (const [person, name] of names) met(name).push(person);
+  for (const [person, name] of names) facesOf(name).push(person);
   for (const segment of segments) {
     const name = whose(segment, names);
-    if (name) met(name);
+    if (name) facesOf(name);
   }
   return [...persons].map(([name, faces]) => ({ name, persons: faces }));
 }

@@ -35,7 +35,8 @@ export function createPlayer({ clock, signal }, { media, element, lane, repeat }
   const picture = el("div", { class: "picture" }, element, seen && boxes.node, seen && told);
   const screen = el("div", { class: `screen ${media.kind ?? "none"}` }, picture);
   const missing = el("p", { class: "missing", hidden: true }, "The file is not where it was, or browsers cannot play its kind. Everything else works without; put ", el("q", {}, media.name), " next to this page to play it here.");
-  const caption = el("figcaption", { class: "now" });
+  const [when, read] = [new Text(), el("b", {})];
+  const caption = el("figcaption", {}, when, read);
   const fullscreen = () => (document.fullscreenElement ? document.exitFullscreen() : screen.requestFullscreen?.())?.catch?.(() => {});
   const controls = controlsOf({ clock, element, media, repeat, fullscreen });
   const bar = el("div", { class: "bar-of-time" }, lane, controls.node);
@@ -62,8 +63,8 @@ export function createPlayer({ clock, signal }, { media, element, lane, repeat }
     fullscreen,
     /** What is read of the moment that is on. */
     tell(time, words) {
-      caption.replaceChildren(time, el("b", {}, words));
-      if (told.textContent !== words) told.textContent = words;
+      if (when.data !== time) when.data = time;
+      if (read.textContent !== words) read.textContent = told.textContent = words;
     },
     show(result) {
       screen.hidden ||= !element || media.kind === "audio";

@@ -3,9 +3,16 @@
 // So many numbers become one on the next level.
 const FACTOR = 8;
 
-/** The furthest from 0 of each eight numbers, of each eight of those, and so on; NaN, and null, is nothing. */
+/** A column of rows as numbers; what was not measured is NaN. */
+export function columnOf(rows, at) {
+  const values = new Float32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) values[i] = rows[i][at] ?? NaN;
+  return values;
+}
+
+/** Of numbers, the furthest from 0 of each eight, of each eight of those, and so on; NaN is nothing. */
 export function levelsOf(values) {
-  const levels = [Float32Array.from(values, (value) => value ?? NaN)];
+  const levels = [Float32Array.from(values)];
   while (levels.at(-1).length > FACTOR) {
     const below = levels.at(-1);
     const level = new Float32Array(Math.ceil(below.length / FACTOR)).fill(NaN);
@@ -60,10 +67,12 @@ export function nearest(times_s, time_s, gap_s) {
   return Math.abs(times_s[row] - time_s) <= gap_s ? row : -1;
 }
 
-/** The median distance of samples. */
+/** The median distance of samples; of very many, of some that are spread over them. */
 export function usualStep(times_s) {
-  const steps = Array.from(times_s.slice(1), (time_s, i) => time_s - times_s[i]).sort((a, b) => a - b);
-  return steps[steps.length >> 1] ?? 1;
+  const stride = Math.max(Math.floor((times_s.length - 1) / 500), 1);
+  const steps = [];
+  for (let i = 1; i < times_s.length; i += stride) steps.push(times_s[i] - times_s[i - 1]);
+  return steps.sort((a, b) => a - b)[steps.length >> 1] ?? 1;
 }
 
 /** Whole percentages that add up to 100: what rounding leaves goes to those that it takes most from. */

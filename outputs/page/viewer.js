@@ -48,7 +48,7 @@ export function createViewer(root, { media, editor = null }) {
 
   const { keys, node: dialog, help } = createKeys(root, signal);
   const filter = createFilter({ changed: sifted, go: (index) => select(index, { scroll: true }), current: () => chosen });
-  const moments = createMoments({ select, editor });
+  const moments = createMoments({ select, editor, signal });
   const overTime = createOverTime(view, help);
   const faces = createFaces(view);
   const player = createPlayer(view, { media, element, lane: overTime.scrubber, repeat });
