@@ -28,7 +28,7 @@ from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.finding import media_files
 from .extractors.live import LiveCues
-from .extractors.peaks import peaks_of
+from .extractors.media.peaks import SoundPeaks
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
@@ -182,9 +182,9 @@ class Session:
             # The language model loads while the source is being perceived; on a GPU before that.
             predictor = self._predictors.begin(self.plan.run)
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
-            if source.media.has_audio and set(self.plan.settings.modalities) & set("TA"):
-                cues = replace(cues, peaks=peaks_of(source, self.context.store))
-            return label(cues, self.plan, predictor.result(), self.context)
+            heard = source.media.has_audio and set(self.plan.settings.modalities) & set("TA")
+            peaks = source.peaks(self.context.store) if heard else None
+            return label(cues, self.plan, predictor.result(), self.context, peaks)
 
     def prompts(self, source: FileSource | str | Path, *, transcript: str | Path | None = None) -> list[Prompt]:
         """The exact text that the model would read of a video, one prompt a moment; it is not loaded for that."""
@@ -285,19 +285,28 @@ class Session:
         self.close()
 
 
-def label(cues: Cues, plan: Plan, predictor: TextPredictor, context: Context) -> LabelledTranscript:
-    """Put the cues into words, let the model read them, and keep its scores."""
+def label(
+    cues: Cues, plan: Plan, predictor: TextPredictor, context: Context, peaks: SoundPeaks | None = None
+) -> LabelledTranscript:
+    """Put the cues into words, let the model read them, and keep its scores.
+
+    Args:
+        peaks: see `labelled`.
+    """
     began = time.perf_counter()
     moments = moments_from(cues, plan)
     segments = segments_from(moments, prompts_from(moments, plan), plan, predictor, context.stage("reading"))
-    return labelled(segments, cues, plan, seconds=time.perf_counter() - began)
+    return labelled(segments, cues, plan, seconds=time.perf_counter() - began, peaks=peaks)
 
 
-def labelled(segments: Sequence[Segment], cues: Cues, plan: Plan, seconds: float) -> LabelledTranscript:
+def labelled(
+    segments: Sequence[Segment], cues: Cues, plan: Plan, seconds: float, peaks: SoundPeaks | None = None
+) -> LabelledTranscript:
     """The segments with what they were read from, and how.
 
     Args:
         seconds: that reading took.
+        peaks: how loud the sound is, to be drawn.
     """
     run, labels = plan.run, plan.labels
     return LabelledTranscript(
@@ -306,7 +315,7 @@ def labelled(segments: Sequence[Segment], cues: Cues, plan: Plan, seconds: float
         labels=labels.labels if labels is not None else (),
         segments=tuple(segments),
         provenance=_provenance(cues, plan, seconds),
-        tracks=tracks_of(cues, _UNIT_NAMES),
+        tracks=tracks_of(cues, peaks, _UNIT_NAMES),
         thresholds={label: run.thresholds.get(label, THRESHOLD) for label in run.labels if run.task == "label-sets"},
         range=run.range,
         transcript=cues.transcript,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from typing import Any
+from urllib.parse import quote
 
 import h11
 import uvicorn
@@ -41,7 +42,7 @@ def bound(settings: ServeSettings) -> socket.socket:
 def address(settings: ServeSettings, port: int) -> str:
     """What to open in a browser."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{port}/" + (f"?token={settings.token}" if settings.token is not None else "")
+    return f"http://{host}:{port}/" + (f"?token={quote(settings.token, safe='')}" if settings.token is not None else "")
 
 
 def server_of(settings: ServeSettings, defaults: Defaults) -> uvicorn.Server:

@@ -32,6 +32,7 @@ from results import report
 
 ROOT = Path(emoscribe.__file__).parent
 LABELS = ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
+WORDS = ("well", "you", "know", "that", "really", "thought", "we", "would", "never", "come", "back", "again")
 UNITS = {
     "AU01": "inner brow raiser",
     "AU02": "outer brow raiser",
@@ -59,7 +60,6 @@ def long_result(hours: float, seed: int = 0) -> dict[str, Any]:
     duration_s = 3600 * hours
     count = round(1200 * hours)
     bounds = np.sort(rng.uniform(0, duration_s, 2 * count))
-    words = np.array("well you know that i really thought we would never come back here again".split())
     moods = np.cumsum(rng.normal(0, 0.4, (count, len(LABELS))), axis=0)
     scores = np.exp(moods - moods.max(axis=1, keepdims=True))
     scores /= scores.sum(axis=1, keepdims=True)
@@ -72,7 +72,7 @@ def long_result(hours: float, seed: int = 0) -> dict[str, Any]:
                 "start_s": round(float(bounds[2 * i]), 3),
                 "end_s": round(float(bounds[2 * i + 1]), 3),
                 "speaker": ("Ann", "Ben")[int(rng.integers(2))],
-                "text": " ".join(rng.choice(words, rng.integers(3, 18))),
+                "text": " ".join(rng.choice(WORDS, rng.integers(3, 18))),
                 "face": face,
                 "voice": "loud, very high pitch, fast",
                 "faces": {"1": face, "2": "lips part"},
@@ -133,7 +133,8 @@ def _face(number: int, rows: int, duration_s: float, rng: np.random.Generator) -
 
 MOUNT = """async () => {
   const { createViewer } = await import("/outputs/page/viewer.js");
-  const mount = () => createViewer(document.getElementById("viewer"), { media: { kind: null, sources: [], name: "long" } });
+  const media = { kind: null, sources: [], name: "long" };
+  const mount = () => createViewer(document.getElementById("viewer"), { media });
   const result = await (await fetch("/result.json")).json();
   const settled = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   const timed = async (run) => {
@@ -148,7 +149,10 @@ MOUNT = """async () => {
   window.result = result;
   const [first] = await timed(() => viewer.show(result));
   await settled();
-  const corrected = (at) => ({ ...result, segments: result.segments.map((one, i) => (i === at ? { ...one, label: "joy", corrected: true } : one)) });
+  const corrected = (at) => {
+    const segments = result.segments.map((one, i) => (i === at ? { ...one, label: "joy", corrected: true } : one));
+    return { ...result, segments };
+  };
   const again = [];
   const anew = [];
   for (let i = 0; i < 5; i++) {
@@ -167,7 +171,10 @@ FRAMES = """async ([what, count]) => {
   const { clock } = viewer;
   const node = document.querySelector(".viewer .chart .plot");
   const list = document.querySelector(".transcript");
-  const wheel = (deltaX, deltaY, ctrlKey) => node.dispatchEvent(new WheelEvent("wheel", { deltaX, deltaY, ctrlKey, clientX: 700, bubbles: true, cancelable: true }));
+  const wheel = (deltaX, deltaY, ctrlKey) => {
+    const how = { deltaX, deltaY, ctrlKey, clientX: 700, bubbles: true, cancelable: true };
+    node.dispatchEvent(new WheelEvent("wheel", how));
+  };
   if (what === "zooming") for (const _ of [1, 2, 3]) wheel(0, -400, true);
   node.scrollIntoView({ block: "start" });
   await new Promise((done) => setTimeout(done, 400));
@@ -212,7 +219,7 @@ def measure(address: str, frames: int) -> tuple[dict[str, float], dict[str, list
     """Milliseconds of showing, and of each frame while something moves; and which browser."""
     from playwright.sync_api import sync_playwright
 
-    program = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))))
+    program = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -248,7 +255,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         middle, most = np.percentile(times, [50, 95])
         print(f"{what:10} a frame in {middle:5.1f} ms, 95 % within {most:5.1f} ms, the longest {max(times):5.1f} ms")
     device = f"{platform.machine()} CPU, Chromium {version.split('.')[0]}"
-    report("page", shown["again"] / 1000, shown["anew"] / 1000, "seconds a correction", device, args.out, hours=args.hours)
+    report(
+        "page", shown["again"] / 1000, shown["anew"] / 1000, "seconds a correction", device, args.out, hours=args.hours
+    )
 
 
 if __name__ == "__main__":

@@ -192,21 +192,6 @@ class VoiceTrack:
 
 
 @dataclass(frozen=True, eq=False)
-class SoundPeaks:
-    """How loud the sound is over time, to be drawn.
-
-    Attributes:
-        per_s: so many peaks a second.
-        start_s: where the first begins.
-        peaks: (P,) uint8, the greatest amplitude in each stretch, in hundredths of the loudest.
-    """
-
-    per_s: float
-    start_s: float
-    peaks: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
 class Sequence:
     """Features over time for the feature-based models: values (T, D)."""
 
@@ -220,7 +205,6 @@ class Cues:
     """All that was perceived of one clip; `None` is “not looked for”.
 
     Attributes:
-        peaks: how loud it is, where somebody draws it.
         speakers_of_faces: by person, the speaker whose face it is, where that is known.
         provenance: for each part which extractor, version, weights and settings produced it.
     """
@@ -229,7 +213,6 @@ class Cues:
     transcript: Transcript | None = None
     face: FaceTrack | None = None
     voice: VoiceTrack | None = None
-    peaks: SoundPeaks | None = None
     sequences: Mapping[str, Sequence] = field(default_factory=dict)
     speakers_of_faces: Mapping[int, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from ..core.errors import EmoscribeError, SettingsError
 from ..core.timeline import Media
 from . import media
 from .media import SAMPLE_RATE, Frame, Sound, span
+from .media.peaks import MOST_PEAKS, PEAKS_PER_S, SoundPeaks, peaks_of
 from .media.settings import MediaSettings
 from .sampling import SamplingGrid
 from .store import kept
@@ -101,6 +102,11 @@ class FileSource:
                 end_s = min(self.end_s, self.media.duration_s)
                 self._sound = media.decode_sound(self.media.path, self.start_s, end_s, track=self.media.audio_track)
             return self._sound
+
+    def peaks(self, store: Store | None = None) -> SoundPeaks:
+        """How loud it is over time; from the store, if that knows, without decoding anything."""
+        about = {"most": MOST_PEAKS, "per_s": PEAKS_PER_S} | self.read_as("audio")
+        return kept(store, self.media.sha256, "peaks", about, lambda: peaks_of(self.sound()), self.interval)
 
     def close(self) -> None:
         """Let go of the sound."""

@@ -22,7 +22,8 @@ from ..core.context import Store
 from ..core.errors import EmoscribeError
 from ..core.files import atomic_path, check_folder, make_folder
 from ..core.measures import UnitScale
-from ..core.timeline import FaceTrack, Media, Sequence, SoundPeaks, Transcript, Utterance, VoiceTrack, Word
+from ..core.timeline import FaceTrack, Media, Sequence, Transcript, Utterance, VoiceTrack, Word
+from .media.peaks import SoundPeaks
 from .speakers.voiceprints import Voiceprints
 
 Part = Media | Transcript | FaceTrack | VoiceTrack | SoundPeaks | Sequence | Voiceprints

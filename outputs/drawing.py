@@ -9,21 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..core.timeline import LabelledTranscript
-from .lettering import Colour, lettered
+from .lettering import lettered
+from .palette import Colour, colours_of
 from .subtitles import one_at_a_time
 from .tracks import name_of
-
-# Okabe & Ito (2008): told apart by every kind of eye, and readable on dark; one a person.
-_COLOURS: tuple[Colour, ...] = (
-    (240, 228, 66),
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (213, 94, 0),
-    (0, 114, 178),
-    (255, 255, 255),
-)
 
 # A face that is not seen for longer than so many looks is gone.
 _LOOKS_MISSED = 1.5
@@ -39,7 +28,8 @@ class Drawing:
     def __init__(self, transcript: LabelledTranscript) -> None:
         faces = (transcript.tracks or {}).get("faces") or {}
         people = faces.get("people") or []
-        self._faces = [_Path(person, _COLOURS[i % len(_COLOURS)]) for i, person in enumerate(people)]
+        colours = colours_of(transcript)
+        self._faces = [_Path(person, colours[name_of(person)]) for person in people]
         self._captions = list(one_at_a_time(transcript.segments))
         self._starts_s = [start_ms / 1000 for start_ms, _, _ in self._captions]
 

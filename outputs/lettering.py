@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .palette import WHITE, Colour
+
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
-
-Colour = tuple[int, int, int]
 
 # How much of the picture shines through behind letters.
 _SHADE = 0.35
 
 
 @lru_cache(maxsize=32)
-def lettered(text: str, size: int, width: int, colour: Colour = (255, 255, 255)) -> np.ndarray:
+def lettered(text: str, size: int, width: int, colour: Colour = WHITE) -> np.ndarray:
     """(H, W, 4) uint8 RGBA: the text on a shade, in lines of at most `width` pixels.
 
     A character that no font at hand has is a box, as elsewhere.

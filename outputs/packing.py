@@ -63,7 +63,7 @@ def script_safe(value: Any) -> str:
 
 
 def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
-    """Moments as rows.
+    """Moments as rows, their times in hundredths of seconds: how long after the one before, and how long it lasts.
 
     What is said of faces and voices comes again and again: it is kept in one
     table and referred to by row.  `split` goes further and keeps the phrases
@@ -85,8 +85,8 @@ def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
     whole = transcript.to_dict()
     segments = [
         [
-            round(segment["start_s"], 2),
-            round(segment["end_s"], 2),
+            start,
+            round(100 * (segment["end_s"] - segment["start_s"])),
             row(segment["speaker"]),
             segment["text"],
             row(segment["face"]),
@@ -95,7 +95,9 @@ def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
             _EVIDENCE.index(segment["evidence"]),
             *_answer(segment, transcript.labels),
         ]
-        for segment in whole["segments"]
+        for start, segment in zip(
+            _steps([each["start_s"] for each in whole["segments"]]), whole["segments"], strict=True
+        )
     ]
     media = {name: whole["media"][name] for name in ("duration_s", "fps", "width", "height")}
     scale = {"range": whole["range"]} if "range" in whole else {}
@@ -103,17 +105,23 @@ def _pack(transcript: LabelledTranscript, split: bool) -> dict[str, Any]:
 
 
 def _answer(segment: Mapping[str, Any], labels: Sequence[str]) -> list[Any]:
-    """Whether a person gave it; and a rating alone, or the label, the scores, and of any number those given.
-
-    Scores are the thousandth that they lie in, so that the page, which takes
-    its middle, rounds them to the hundredth that the other files have.
-    """
+    """Whether a person gave it; and a rating alone, or the label, the scores, and of any number those given."""
     by_person = int(segment.get("corrected", False))
     if "rating" in segment:
         return [by_person, round(segment["rating"], 3)]
     given = [[labels.index(label) for label in segment["labels"]]] if "labels" in segment else []
-    thousandths = [min(int(1000 * score), 999) for score in segment["scores"].values()]
+    thousandths = "".join(_pair(_thousandth(score)) for score in segment["scores"].values())
     return [by_person, labels.index(segment["label"]), thousandths, *given]
+
+
+def _thousandth(score: float) -> int:
+    """The thousandth that a score lies in.
+
+    The page takes its middle, which is rounded to the hundredth that the other
+    files have; of a score on the edge between two, the one for which that is so.
+    """
+    inside = min(int(1000 * score), 999)
+    return inside if f"{score:.2f}" == f"{(inside + 0.5) / 1000:.2f}" else max(inside - 1, 0)
 
 
 # ── tracks ───────────────────────────────────────────────────────────────────
@@ -163,9 +171,9 @@ def _lettered(values: Iterable[float | None], low: float, high: float) -> str:
     return "".join(map(letter, values))
 
 
-def _pair(side: float) -> str:
-    """A side of a box in pixels; what lies outside of the picture is at its edge."""
-    high, low = divmod(min(max(round(side), 0), len(_LETTERS) ** 2 - 1), len(_LETTERS))
+def _pair(number: float) -> str:
+    """A whole number in two letters, as of the sides of boxes; those outside of the picture are at its edge."""
+    high, low = divmod(min(max(round(number), 0), len(_LETTERS) ** 2 - 1), len(_LETTERS))
     return _LETTERS[high] + _LETTERS[low]
 
 

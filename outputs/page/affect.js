@@ -78,11 +78,12 @@ function mean(values) {
 export function wayOf({ times_s, valence, arousal }, { from_s, to_s }) {
   const first = lowerBound(times_s, from_s);
   const last = lowerBound(times_s, to_s + 1e-6);
-  const step = Math.max((last - first) / POINTS, 1);
+  const parts = Math.min(last - first, POINTS);
+  const bound = (part) => first + Math.floor((part * (last - first)) / parts);
   const points = [];
-  for (let begin = first; begin < last; begin += step) {
+  for (let part = 0; part < parts; part++) {
     let [count, v, a] = [0, 0, 0];
-    for (let i = Math.floor(begin); i < Math.min(Math.floor(begin + step), last); i++) {
+    for (let i = bound(part); i < bound(part + 1); i++) {
       if (Number.isNaN(valence[i]) || Number.isNaN(arousal[i])) continue;
       [count, v, a] = [count + 1, v + valence[i], a + arousal[i]];
     }

@@ -5,11 +5,13 @@ import { judged, shown } from "./dom.js";
 /** The signals by their letters. */
 export const SIGNALS = { T: "words", V: "face", A: "voice" };
 
+// A reading that is less sure than that contradicts nobody.
+const SURE = 0.5;
 // Of ratings: further apart than this share of the scale is another rating.
 const APART = 0.25;
 
 /**
- * The readings of single signals where they disagree, or null where they agree or fewer than two have anything to go by.
+ * The readings of single signals where two that are sure disagree, or else null.
  *
  * @param alone {letter: {label, labels?, scores, evidence, rating?}}
  * @returns [[letter, reading]]
@@ -23,6 +25,7 @@ export function disagreement(alone, range = null) {
     const ratings = told.map(([, { rating }]) => rating);
     return Math.max(...ratings) - Math.min(...ratings) > APART * (range[1] - range[0]) ? told : null;
   }
-  const sets = told.map(([, one]) => [...shown(one)].sort().join("\n"));
-  return sets.every((set) => set === sets[0]) ? null : told;
+  const sure = told.filter(([, one]) => shown(one).some((label) => one.scores[label] >= SURE));
+  const sets = new Set(sure.map(([, one]) => [...shown(one)].sort().join("\n")));
+  return sets.size > 1 ? told : null;
 }

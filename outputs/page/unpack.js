@@ -8,13 +8,14 @@ const VALUES = new Map(LETTERS.map((letter, i) => [letter, i]));
 export function unpack({ media, labels, range, words, segments, tracks }) {
   const phrase = (i) => (Array.isArray(words[i]) ? words[i].map(phrase).join(", ") : (words[i] ?? null));
   const evidence = ["none", "weak", "enough"];
+  const starts_s = timesFrom(segments.map(([start]) => start));
   return {
     media,
     labels,
     range,
-    segments: segments.map(([start_s, end_s, speaker, text, face, voice, faces, grade, ...answer]) => ({
-      start_s,
-      end_s,
+    segments: segments.map(([, length, speaker, text, face, voice, faces, grade, ...answer], i) => ({
+      start_s: starts_s[i],
+      end_s: starts_s[i] + length / 100,
       speaker: phrase(speaker),
       text,
       face: phrase(face),
@@ -31,11 +32,12 @@ export function unpack({ media, labels, range, words, segments, tracks }) {
 function answered(labels, range, [byPerson, first, thousandths, given]) {
   const corrected = byPerson ? { corrected: true } : {};
   if (range) return { rating: first, scores: {}, ...corrected };
+  const scores = pairs(thousandths);
   return {
     ...corrected,
     label: labels[first],
     labels: given?.map((i) => labels[i]),
-    scores: Object.fromEntries(labels.map((name, i) => [name, (thousandths[i] + 0.5) / 1000])),
+    scores: Object.fromEntries(labels.map((name, i) => [name, (scores[i] + 0.5) / 1000])),
   };
 }
 

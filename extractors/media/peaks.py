@@ -1,14 +1,12 @@
-"""How loud the sound is over time, for whoever draws it."""
+"""How loud a sound is over time, for whoever draws it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ..core.context import Store
-from ..core.timeline import SoundPeaks
-from .media import SAMPLE_RATE, Sound
-from .sources import FileSource
-from .store import kept
+from .sound import SAMPLE_RATE, Sound
 
 # More than a screen is wide, also zoomed in; of two hours still five a second.
 MOST_PEAKS = 40_000
@@ -18,18 +16,23 @@ PEAKS_PER_S = 50
 _AT_ONCE = 4096
 
 
-def peaks_of(source: FileSource, store: Store | None = None) -> SoundPeaks:
-    """The peaks of a file's sound; from the store, if it has them, without decoding it.
+@dataclass(frozen=True, eq=False)
+class SoundPeaks:
+    """How loud a sound is over time.
 
-    Raises:
-        MediaError: the sound cannot be read.
+    Attributes:
+        per_s: so many peaks a second.
+        start_s: where the first begins.
+        peaks: (P,) uint8, the greatest amplitude in each stretch, in hundredths of the loudest.
     """
-    about = {"most": MOST_PEAKS, "per_s": PEAKS_PER_S} | source.read_as("audio")
-    return kept(store, source.media.sha256, "peaks", about, lambda: measured(source.sound()), source.interval)
+
+    per_s: float
+    start_s: float
+    peaks: np.ndarray
 
 
-def measured(sound: Sound) -> SoundPeaks:
-    """The peaks of a sound that is all there."""
+def peaks_of(sound: Sound) -> SoundPeaks:
+    """The peaks of a sound that is all there: `PEAKS_PER_S`, of a long one fewer."""
     samples = round(sound.duration_s * SAMPLE_RATE)
     each = max(SAMPLE_RATE // PEAKS_PER_S, -(-samples // MOST_PEAKS))
     blocks = [_greatest(block, each) for _, block in sound.blocks(each * _AT_ONCE / SAMPLE_RATE)]
