@@ -26,7 +26,7 @@ const NAMES = ["first", "second"];
 export function createCompare(root, { jobs, result }) {
   const selects = NAMES.map(() => el("select", { onchange: show }));
   const note = el("p", { class: "note", role: "status" });
-  const place = el("div", { class: "comparison" });
+  const place = el("div", { class: "viewer" });
   const fields = selects.map((select, i) => el("label", { class: "field" }, el("span", {}, NAMES[i]), select));
   root.replaceChildren(el("div", { class: "compared" }, fields), note, place);
   let drawn = null;

@@ -64,6 +64,7 @@ export function contribution(place, { read, viewer, fail }) {
     const mine = ++asked;
     const of = result;
     place.setAttribute("aria-busy", "true");
+    told.textContent = "reading …";
     try {
       const { readings } = await read(signals);
       if (mine !== asked || of !== result) return;
@@ -72,6 +73,7 @@ export function contribution(place, { read, viewer, fail }) {
       viewer.readings({ ...single, ...(off.size && { shown: readings[shown] }) });
       tell(single);
     } catch (error) {
+      told.textContent = "";
       fail(error);
     } finally {
       if (mine === asked) place.removeAttribute("aria-busy");
