@@ -135,8 +135,9 @@ class _Talk:
                 with jobs.running(job):
                     limit_s = self._here.settings.live_s
                     await self._answer(payload_of(job, settings, start=start, limit_s=limit_s), job)
-            if job.state != "done":
-                raise Refused(job.error or "the stream was called off")
+                if job.state != "done":
+                    # Of what came to nothing, nothing stays.
+                    raise Refused(job.error or "the stream was called off")
             await self._socket.send_json({"type": "end", "job": job.id})
         except EmoscribeError as error:
             with suppress(WebSocketDisconnect, RuntimeError):
@@ -145,7 +146,7 @@ class _Talk:
         except (WebSocketDisconnect, RuntimeError):
             return  # whoever listened is gone
         finally:
-            self._channel = self._streaming = None
+            self._channel = None
 
     async def _answer(self, payload: dict[str, Any], job: Job) -> None:
         """Each reply, until there is no more to come."""

@@ -9,7 +9,7 @@ import { createHistory } from "./history.js";
 
 /**
  * @param root is filled with whatever result is open.
- * @returns {{open(status), remember(id, blob)}} `remember` keeps what was recorded live, to be played with its result.
+ * @returns {{open(status), isOpen(), remember(id, blob)}} `remember` keeps what was recorded live, to be played with its result.
  */
 export function createResult(root, options, fail) {
   const recordings = new Map();
@@ -70,7 +70,7 @@ export function createResult(root, options, fail) {
     return { kind, sources: [recording ? URL.createObjectURL(recording) : `/api/jobs/${id}/media`], name };
   }
 
-  return { open, remember: (id, recording) => recordings.set(id, recording) };
+  return { open, isOpen: () => opened !== null, remember: (id, recording) => recordings.set(id, recording) };
 }
 
 /** Links to the result in each format; what was corrected last is kept first. */
