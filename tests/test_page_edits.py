@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -422,7 +423,7 @@ def test_agreement_over_time_is_cohens_kappa(result: dict[str, Any]) -> None:
 
     def read(count: int) -> dict[str, Any]:
         bounds = [0.0, *sorted(round(chance.uniform(0, 10), 3) for _ in range(count - 1)), 10.0]
-        spans = zip(bounds, bounds[1:], strict=False)
+        spans = itertools.pairwise(bounds)
         moments = [segment(start, end, "so", label=chance.choice(labels)) for start, end in spans]
         moments[2]["evidence"] = "none"
         return {**result, "segments": moments}
@@ -438,7 +439,7 @@ def test_agreement_over_time_is_cohens_kappa(result: dict[str, Any]) -> None:
     )
     pairs = [
         (at(first, (start + end) / 2), at(second, (start + end) / 2), end - start)
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        for start, end in itertools.pairwise(bounds)
     ]
     judged = [
         (one["label"], other["label"], s)

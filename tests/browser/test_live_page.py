@@ -47,5 +47,5 @@ def test_what_camera_and_microphone_give_is_labelled_as_it_comes(page: Page) -> 
     # It is a result like any other, and what was recorded plays with it.
     page.locator(".result .moment").first.wait_for(timeout=60_000)
     expect(page.locator(".result h1")).to_contain_text("Live")
-    page.wait_for_function("document.querySelector('.result video')?.readyState > 0")
+    page.wait_for_function("() => document.querySelector('.result video')?.readyState > 0")
     assert page.locator(".result .moment").count() >= 4

@@ -61,7 +61,7 @@ def page(service: str, analysed: str, visit: Visit) -> Page:
     )
     opened.locator(".job .open").first.click()
     opened.locator(".result .moment").first.wait_for()
-    opened.wait_for_function("document.querySelector('.result video')?.readyState > 0")
+    opened.wait_for_function("() => document.querySelector('.result video')?.readyState > 0")
     return opened
 
 
@@ -103,7 +103,7 @@ def test_a_click_on_a_lane_a_moment_or_the_minimap_moves_the_player(page: Page) 
 
 def test_it_plays_and_the_transcript_goes_along(page: Page) -> None:
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function("document.querySelector('.result video').currentTime > 1")
+    page.wait_for_function("() => document.querySelector('.result video').currentTime > 1")
     expect(current(page).locator(".words")).to_contain_text("I miss him")
     page.get_by_role("button", name="Pause").click()
     before = now_s(page)
@@ -123,23 +123,24 @@ def test_every_key_does_what_the_list_says(page: Page) -> None:
     assert after("ArrowLeft") == pytest.approx(0, abs=0.1)
     assert after(".") == pytest.approx(1 / 23.98, abs=0.02)
     assert after(",") == pytest.approx(0, abs=0.02)
-    assert after("ArrowDown") == pytest.approx(0.4, abs=0.1)
+    # The first moment was passed, and is the chosen one.
     assert after("ArrowDown") == pytest.approx(3.1, abs=0.2)
-    assert after("ArrowUp") == pytest.approx(0.4, abs=0.1)
+    assert after("ArrowDown") == pytest.approx(6.3, abs=0.2)
+    assert after("ArrowUp") == pytest.approx(3.1, abs=0.2)
     page.keyboard.press("Space")
-    page.wait_for_function(f"!{video}.paused")
+    page.wait_for_function(f"() => !{video}.paused")
     page.keyboard.press("Space")
-    page.wait_for_function(f"{video}.paused")
+    page.wait_for_function(f"() => {video}.paused")
     page.keyboard.press("l")
-    page.wait_for_function(f"!{video}.paused")
+    page.wait_for_function(f"() => !{video}.paused")
     page.keyboard.press("l")
     assert page.evaluate(f"{video}.playbackRate") > 1
     page.keyboard.press("k")
-    page.wait_for_function(f"{video}.paused")
+    page.wait_for_function(f"() => {video}.paused")
     page.keyboard.press("ArrowDown")
     before = now_s(page)
     page.keyboard.press("j")
-    page.wait_for_function(f"{video}.currentTime < {before}")
+    page.wait_for_function(f"() => {video}.currentTime < {before}")
     page.keyboard.press("k")
     speed = page.get_by_role("combobox", name="Speed")
     page.keyboard.press(">")
@@ -254,7 +255,9 @@ def test_each_download_is_read_by_somebody_else(page: Page) -> None:
     assert any(words in str(each) for tier in eaf.get_tier_names() for each in eaf.get_annotation_data_for_tier(tier))
     grid = textgrid.openTextgrid(str(download(page, ".TextGrid")), includeEmptyIntervals=False)
     assert any(words in entry.label for tier in grid.tiers for entry in tier.entries)
-    assert {line.split()[0] for line in text(".rttm").splitlines()} == {"SPEAKER"}
+    # Nobody is told apart here: what a format cannot hold is said, and not downloaded.
+    page.locator(".downloads a", has_text=".rttm").click()
+    expect(page.get_by_role("alert").first).to_contain_text("speaker")
     assert any(line.split()[4].lower().startswith("life") for line in text(".ctm").splitlines())
     space = "{http://www.w3.org/2009/10/emotionml}"
     assert {each.get("name") for each in ET.fromstring(text(".emotionml")).iter(f"{space}category")} >= {"joy"}
@@ -288,32 +291,34 @@ def test_a_job_that_is_called_off_is_gone_within_a_second(service: str, visit: V
     page.set_input_files(".drop input", example)
     row = page.locator(".queue .job.running").first
     row.locator(".stages li", has_text="looking").wait_for()
-    began = time.monotonic()
     with page.expect_response(lambda answer: answer.request.method == "DELETE") as answered:
         row.get_by_role("button").last.click()
-    assert answered.value.status == 204 and time.monotonic() - began < 1
+    assert answered.value.status == 204
+    answered.value.finished()
+    assert answered.value.request.timing["responseEnd"] < 1000
 
 
 def test_text_is_read_as_it_is_typed(service: str, visit: Visit) -> None:
     page = visit(service, at="/#text")
     area = page.get_by_role("textbox", name="Text to read")
     area.press_sequentially("I am so happy!", delay=5)
-    expect(page.locator(".lines .read .label")).to_have_text(["joy"])
+    expect(page.locator(".lines .scores .read .label")).to_have_text(["joy"])
     area.fill("I am so happy!\nLeave me alone, I hate you!")
     expect(page.locator(".lines .scores .read .label")).to_have_text(["joy", "anger"])
 
 
 def test_settings_are_kept_as_a_preset(service: str, visit: Visit) -> None:
     page = visit(service)
+    labels = page.locator("select[name=labels]")
     page.locator(".how summary").click()
-    page.get_by_label("Labels").select_option("compound")
+    labels.select_option("compound")
     page.get_by_label("Name of the preset").fill("mixed")
     page.get_by_role("button", name="Keep").click()
     page.reload()
     page.locator(".how summary").click()
-    expect(page.get_by_label("Labels")).to_have_value("")
+    expect(labels).to_have_value("")
     page.get_by_label("Preset", exact=True).select_option("mixed")
-    expect(page.get_by_label("Labels")).to_have_value("compound")
+    expect(labels).to_have_value("compound")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
