@@ -99,17 +99,26 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page that is open, and what went wrong on it: console errors, and whatever was asked of anybody else."""
+    """A page that is open, and what went wrong on it: console errors, and whatever was asked of anybody else.
+
+    Attributes:
+        refused: whether it will ask for what cannot be had, which browsers call an error.
+    """
 
     page: Page
     home: str
+    refused: bool = False
     wrong: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
+        self.page.on("console", lambda said: self._said(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", self._requested)
         self.page.set_default_timeout(PATIENCE_MS)
+
+    def _said(self, error: str) -> None:
+        if not (self.refused and "status of 400" in error):
+            self.wrong.append(error)
 
     def _requested(self, request: Request) -> None:
         if not request.url.startswith((self.home, "blob:", "data:", self.home.replace("http", "ws"))):
@@ -122,9 +131,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     visits: list[Visit] = []
 
-    def opened(address: str, *, at: str = "", **context: object) -> Page:
+    def opened(address: str, *, at: str = "", refused: bool = False, **context: object) -> Page:
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}))
-        visits.append(Visit(contexts[-1].new_page(), address))
+        visits.append(Visit(contexts[-1].new_page(), address, refused))
         visits[-1].watch()
         visits[-1].page.goto(address + at)
         return visits[-1].page
