@@ -9,20 +9,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
-from .conftest import Visit, write_fake_camera
+from .conftest import Visit
+from .fake_devices import chromium_arguments
 
 SECONDS = 14.0
 
 
 @pytest.fixture
 def page(playwright: Playwright, chromium: str, service: str, example: Path, tmp_path: Path) -> Iterator[Page]:
-    pictures, sound = write_fake_camera(example, tmp_path, SECONDS)
-    fake = [
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={pictures}",
-        f"--use-file-for-fake-audio-capture={sound}%noloop",
-    ]
+    fake = chromium_arguments(example, tmp_path, SECONDS)
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *fake])
     visit = Visit(browser.new_page(viewport={"width": 1280, "height": 900}), service)
     visit.watch()
