@@ -1,4 +1,4 @@
-"""How long after a window's end its label comes, live: through a real service, at the pace of a camera and a microphone.
+"""How long after a window's end its label comes, live: through a real service, as fast as a camera and a microphone go.
 
     python benchmarks/live.py [VIDEO] [--seconds 60] [--out DIR]
 

@@ -22,13 +22,8 @@ PEOPLE: tuple[Colour, ...] = (
 
 
 def colours_of(transcript: LabelledTranscript) -> dict[str, Colour]:
-    """By name, the colours of those who speak, in the order of speaking, and of those who are seen.
-
-    One alone needs none to be told from others, and is white.
-    """
+    """By name, the colours of those who speak, in the order of speaking, and of those who are seen."""
     faces = ((transcript.tracks or {}).get("faces") or {}).get("people") or []
     speakers = (segment.moment.speaker for segment in transcript.segments)
-    names = list(dict.fromkeys([*filter(None, speakers), *map(name_of, faces)]))
-    if len(names) == 1:
-        return {names[0]: WHITE}
+    names = dict.fromkeys([*filter(None, speakers), *map(name_of, faces)])
     return {name: PEOPLE[number % len(PEOPLE)] for number, name in enumerate(names)}

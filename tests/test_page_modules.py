@@ -58,18 +58,19 @@ def test_times_and_readings_are_worded_as_on_the_terminal(labelled: LabelledTran
 
 
 def test_words_face_and_voice_that_disagree_are_told(node: Node) -> None:
-    def read(label: str, evidence: str = "enough") -> dict[str, Any]:
-        return {"label": label, "evidence": evidence}
+    def read(label: str, evidence: str = "enough", score: float = 0.6) -> dict[str, Any]:
+        return {"label": label, "evidence": evidence, "scores": {"joy": score, "anger": score, "fear": score}}
 
     agreed = {"T": read("joy"), "V": read("joy"), "A": read("anger", "none")}
     apart = {"T": read("joy"), "V": read("anger"), "A": read("joy", "none")}
     several = {"T": {**read("joy"), "labels": ["joy", "fear"]}, "A": {**read("fear"), "labels": ["fear", "joy"]}}
     alone = {"T": read("joy")}
+    unsure = {"T": read("joy"), "V": read("anger", score=0.4)}
     rated = {letter: {"rating": rating, "evidence": "enough"} for letter, rating in (("T", 0.2), ("A", 0.9))}
     script = "import { disagreement } from './disagreement.js';"
     script += "answer(given.map(([alone, range]) => disagreement(alone, range)?.map(([letter]) => letter) ?? null));"
-    cases = [(each, None) for each in (agreed, apart, several, alone)] + [(rated, [-1, 1]), (rated, [-3, 3])]
-    assert node(script, cases) == [None, ["T", "V"], None, None, ["T", "A"], None]
+    cases = [(each, None) for each in (agreed, apart, several, alone, unsure)] + [(rated, [-1, 1]), (rated, [-3, 3])]
+    assert node(script, cases) == [None, ["T", "V"], None, None, None, ["T", "A"], None]
 
 
 # ── who, and how often ───────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 import { el } from "../../outputs/page/dom.js";
 import { createViewer } from "../../outputs/page/viewer.js";
-import { get, post, put } from "./api.js";
+import { check, get, post, put } from "./api.js";
 import { contribution, signalsOf } from "./contribution.js";
 import { createEditor } from "./editing.js";
 import { createHistory } from "./history.js";
@@ -42,11 +42,12 @@ export function createResult(root, options, fail) {
     });
     const switches = el("div", {});
     // What is drawn says nothing to what is read, and may be large.
-    const read = (signals) => post("/api/read", { result: { ...history.result, tracks: undefined, transcript: undefined }, signals });
-    const editor = createEditor(history, { read: async () => Object.values((await read([signalsOf(history.result).join("")])).readings)[0] });
+    const readOf = (some, signals) => post("/api/read", { result: { ...some, tracks: undefined, transcript: undefined }, signals });
+    const read = (signals) => readOf(history.result, signals);
+    const editor = createEditor(history, { read: async (some) => Object.values((await readOf(some, [signalsOf(some).join("")])).readings)[0] });
     root.hidden = false;
     root.replaceChildren(
-      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, editor.node, downloads(id, options.formats, history.settled)), saved),
+      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, editor.node, downloads(id, options.formats, { settled: history.settled, fail })), saved),
       place,
     );
     const viewer = createViewer(place, { media: mediaOf(id, name, result, has_media), editor });
@@ -73,13 +74,18 @@ export function createResult(root, options, fail) {
 }
 
 /** Links to the result in each format; what was corrected last is kept first. */
-function downloads(id, formats, settled) {
+function downloads(id, formats, { settled, fail }) {
   const take = async (event) => {
-    if (!event.isTrusted) return;
     event.preventDefault();
     const { href } = event.currentTarget;
-    await settled();
-    el("a", { href, download: true }).click();
+    try {
+      await settled();
+      // Not every format holds every result: that is to be said, and not to be downloaded.
+      await check(href);
+      el("a", { href, download: true }).click();
+    } catch (error) {
+      fail(error);
+    }
   };
   const link = (query, words) => el("a", { href: `/api/jobs/${id}/result.${query}`, download: true, onclick: take }, words);
   const item = (format, suffix) => el("li", {}, link(format, suffix));
@@ -87,7 +93,7 @@ function downloads(id, formats, settled) {
     "details",
     { class: "downloads" },
     el("summary", {}, "Download"),
-    el("ul", {}, item("emoscribe", ".emoscribe.json"), Object.entries(formats).map(([format, suffix]) => item(format, suffix))),
+    el("ul", {}, Object.entries(formats).map(([format, suffix]) => item(format, suffix))),
     el("p", { class: "note" }, "Each holds the corrections. ", link("json?original=1", "The model’s own result"), " is kept beside them. ", el("code", {}, "emoscribe finetune table"), " learns from .emoscribe.json."),
   );
 }

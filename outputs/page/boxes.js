@@ -46,10 +46,9 @@ export function createBoxes(clock) {
       drawn = (faces?.people ?? []).map((person) => {
         const name = personName(person.person, person.speaker);
         const doing = el("span", { class: "doing" });
-        // One alone needs neither a colour nor a name to be told from others.
-        const several = order.length > 1;
-        const style = several ? { "--person": personColour(order.indexOf(name)) } : {};
-        const box = el("div", { class: "box", hidden: true, style }, el("span", { class: "who", dir: "auto" }, several || person.speaker ? name : ""), doing);
+        // One alone needs no name to be told from others.
+        const who = el("span", { class: "who", dir: "auto" }, order.length > 1 || person.speaker ? name : "");
+        const box = el("div", { class: "box", hidden: true, style: { "--person": personColour(order.indexOf(name)) } }, who, doing);
         return { person, faces, media: result.media, gap_s: 1.5 * usualStep(person.times_s), box, doing, row: -1 };
       });
       node.replaceChildren(...drawn.map(({ box }) => box));

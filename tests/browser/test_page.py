@@ -59,9 +59,9 @@ def page(service: str, analysed: str, visit: Visit) -> Page:
         }""",
         analysed,
     )
-    opened.locator(".job .open").first.click()
+    opened.locator(f".job .open >> text={NAME}").last.click()
     opened.locator(".result .moment").first.wait_for()
-    opened.wait_for_function("document.querySelector('.result video')?.readyState > 0")
+    opened.wait_for_function("() => document.querySelector('.result video')?.readyState > 0")
     return opened
 
 
@@ -103,7 +103,7 @@ def test_a_click_on_a_lane_a_moment_or_the_minimap_moves_the_player(page: Page) 
 
 def test_it_plays_and_the_transcript_goes_along(page: Page) -> None:
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function("document.querySelector('.result video').currentTime > 1")
+    page.wait_for_function("() => document.querySelector('.result video').currentTime > 1")
     expect(current(page).locator(".words")).to_contain_text("I miss him")
     page.get_by_role("button", name="Pause").click()
     before = now_s(page)
@@ -123,23 +123,24 @@ def test_every_key_does_what_the_list_says(page: Page) -> None:
     assert after("ArrowLeft") == pytest.approx(0, abs=0.1)
     assert after(".") == pytest.approx(1 / 23.98, abs=0.02)
     assert after(",") == pytest.approx(0, abs=0.02)
-    assert after("ArrowDown") == pytest.approx(0.4, abs=0.1)
+    # The first moment was passed, and is the chosen one.
     assert after("ArrowDown") == pytest.approx(3.1, abs=0.2)
-    assert after("ArrowUp") == pytest.approx(0.4, abs=0.1)
+    assert after("ArrowDown") == pytest.approx(6.3, abs=0.2)
+    assert after("ArrowUp") == pytest.approx(3.1, abs=0.2)
     page.keyboard.press("Space")
-    page.wait_for_function(f"!{video}.paused")
+    page.wait_for_function(f"() => !{video}.paused")
     page.keyboard.press("Space")
-    page.wait_for_function(f"{video}.paused")
+    page.wait_for_function(f"() => {video}.paused")
     page.keyboard.press("l")
-    page.wait_for_function(f"!{video}.paused")
+    page.wait_for_function(f"() => !{video}.paused")
     page.keyboard.press("l")
     assert page.evaluate(f"{video}.playbackRate") > 1
     page.keyboard.press("k")
-    page.wait_for_function(f"{video}.paused")
+    page.wait_for_function(f"() => {video}.paused")
     page.keyboard.press("ArrowDown")
     before = now_s(page)
     page.keyboard.press("j")
-    page.wait_for_function(f"{video}.currentTime < {before}")
+    page.wait_for_function(f"() => {video}.currentTime < {before}")
     page.keyboard.press("k")
     speed = page.get_by_role("combobox", name="Speed")
     page.keyboard.press(">")
@@ -166,10 +167,12 @@ def test_every_key_does_what_the_list_says(page: Page) -> None:
 
 
 def test_moments_are_searched_and_filtered(page: Page) -> None:
-    page.get_by_role("searchbox").fill("happy to see")
-    expect(page.locator(".moment:visible")).to_have_count(1)
+    page.get_by_role("searchbox").fill("hãppy TO see")
+    expect(page.locator(".filter .count")).to_have_text("1 of 8")
+    page.keyboard.press("Enter")
+    expect(current(page).locator(".words")).to_contain_text("happy to see")
     page.get_by_role("searchbox").fill("")
-    page.get_by_role("combobox", name="Label").select_option(label=re.compile("^surprise"))
+    page.get_by_role("combobox", name="Label").select_option("surprise")
     shown = page.locator(".moment:visible")
     assert {text.split()[0] for text in shown.locator(".scores .read .label").all_inner_texts()} == {"surprise"}
 
@@ -237,7 +240,7 @@ def test_a_label_words_and_a_name_are_corrected_and_found_in_what_is_downloaded(
     again = tmp_path / "mine.emoscribe.json"
     again.write_text(json.dumps(kept))
     page.set_input_files(".drop input", again)
-    expect(page.locator(".result h1")).to_contain_text("mine")
+    expect(page.locator(".result video")).to_have_count(0)
     expect(page.locator(".how-many")).to_contain_text("1 of")
 
 
@@ -254,7 +257,6 @@ def test_each_download_is_read_by_somebody_else(page: Page) -> None:
     assert any(words in str(each) for tier in eaf.get_tier_names() for each in eaf.get_annotation_data_for_tier(tier))
     grid = textgrid.openTextgrid(str(download(page, ".TextGrid")), includeEmptyIntervals=False)
     assert any(words in entry.label for tier in grid.tiers for entry in tier.entries)
-    assert {line.split()[0] for line in text(".rttm").splitlines()} == {"SPEAKER"}
     assert any(line.split()[4].lower().startswith("life") for line in text(".ctm").splitlines())
     space = "{http://www.w3.org/2009/10/emotionml}"
     assert {each.get("name") for each in ET.fromstring(text(".emotionml")).iter(f"{space}category")} >= {"joy"}
@@ -265,6 +267,15 @@ def test_each_download_is_read_by_somebody_else(page: Page) -> None:
     assert words in text(".html")
     with av.open(str(download(page, ".labelled.mp4"))) as film:
         assert len(film.streams.video) == 1 and len(film.streams.subtitles) == 1
+
+
+def test_what_a_format_cannot_hold_is_said_and_not_downloaded(service: str, analysed: str, visit: Visit) -> None:
+    """Nobody is told apart in the example, so that there are no turns to write."""
+    page = visit(service, refused=True)
+    page.locator(".job .open").last.click()
+    page.locator(".downloads summary").click()
+    page.locator(".downloads a", has_text=".rttm").click()
+    expect(page.locator(".alert")).to_contain_text("speaker")
 
 
 def test_what_is_said_is_text(page: Page, tmp_path: Path, analysed: str) -> None:
@@ -288,43 +299,47 @@ def test_a_job_that_is_called_off_is_gone_within_a_second(service: str, visit: V
     page.set_input_files(".drop input", example)
     row = page.locator(".queue .job.running").first
     row.locator(".stages li", has_text="looking").wait_for()
-    began = time.monotonic()
     with page.expect_response(lambda answer: answer.request.method == "DELETE") as answered:
         row.get_by_role("button").last.click()
-    assert answered.value.status == 204 and time.monotonic() - began < 1
+    assert answered.value.status == 204
+    answered.value.finished()
+    assert answered.value.request.timing["responseEnd"] < 1000
 
 
 def test_text_is_read_as_it_is_typed(service: str, visit: Visit) -> None:
     page = visit(service, at="/#text")
     area = page.get_by_role("textbox", name="Text to read")
     area.press_sequentially("I am so happy!", delay=5)
-    expect(page.locator(".lines .read .label")).to_have_text(["joy"])
+    expect(page.locator(".lines .scores .read .label")).to_have_text(["joy"])
     area.fill("I am so happy!\nLeave me alone, I hate you!")
     expect(page.locator(".lines .scores .read .label")).to_have_text(["joy", "anger"])
 
 
 def test_settings_are_kept_as_a_preset(service: str, visit: Visit) -> None:
     page = visit(service)
+    labels = page.locator("select[name=labels]")
     page.locator(".how summary").click()
-    page.get_by_label("Labels").select_option("compound")
+    labels.select_option("compound")
     page.get_by_label("Name of the preset").fill("mixed")
     page.get_by_role("button", name="Keep").click()
     page.reload()
     page.locator(".how summary").click()
-    expect(page.get_by_label("Labels")).to_have_value("")
+    expect(labels).to_have_value("")
     page.get_by_label("Preset", exact=True).select_option("mixed")
-    expect(page.get_by_label("Labels")).to_have_value("compound")
+    expect(labels).to_have_value("compound")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_shuts_anybody_out(service: str, analysed: str, visit: Visit, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "views"), [("light", ("videos", "live", "text", "compare")), ("dark", ("videos",))])
+def test_nothing_shuts_anybody_out(
+    service: str, analysed: str, visit: Visit, scheme: str, views: tuple[str, ...]
+) -> None:
     """What axe calls serious or critical, on each view."""
     page = visit(service, color_scheme=scheme)
-    page.locator(".job .open").first.click()
+    page.locator(".job .open").last.click()
     page.locator(".moment").first.click()
     page.evaluate(AXE_SCRIPT)
     found = []
-    for view in ("videos", "live", "text", "compare"):
+    for view in views:
         page.evaluate("(view) => { location.hash = view; }", view)
         page.locator(f"#{view}").wait_for()
         answer = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
@@ -338,7 +353,7 @@ def test_nothing_shuts_anybody_out(service: str, analysed: str, visit: Visit, sc
 
 def test_a_telephone_shows_all_of_it(service: str, analysed: str, visit: Visit) -> None:
     page = visit(service, viewport={"width": 380, "height": 740}, has_touch=True)
-    page.locator(".job .open").first.click()
+    page.locator(".job .open").last.click()
     page.locator(".moment").first.wait_for()
     for view in ("videos", "live", "text", "compare"):
         page.evaluate("(view) => { location.hash = view; }", view)
