@@ -84,14 +84,14 @@ def _of_docx(path: Path, name: str) -> Iterator[str]:
 def _of_text(path: Path, name: str) -> Iterator[str]:
     raw = path.read_bytes()
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode()
     except UnicodeDecodeError:
         text = recognised(raw)
     if text is None or "\0" in text:
         raise MediaError(
             f"{name} is neither a PDF, a .docx nor text in an encoding that is recognised; save it as UTF-8"
         )
-    yield from _blocks(text)
+    yield from _blocks(text.removeprefix("\ufeff"))
 
 
 def _blocks(text: str) -> Iterator[str]:

@@ -296,6 +296,7 @@ class Jobs:
         except EmoscribeError as error:
             if job.media is not None and job.media.parent == job.folder:
                 job.media.unlink(missing_ok=True)
+                job.media = None
             job.become("failed", str(error))
         else:
             # Who looks at some of the frames ends before the last.

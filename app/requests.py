@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..core.errors import SettingsError
 from ..core.labels import BASIC, LABEL_SETS
 from ..core.settings import Settings, shipped_configs, validate
 from ..extractors.speakers.turns import METHODS
+from ..llm.plan import run_and_labels
 from ..llm.run import TextRun, find_run, shipped_runs
 from ..llm.settings import AnalyzeSettings, analyze_settings
 
@@ -77,13 +79,26 @@ class Defaults:
     assignments: tuple[str, ...] = ()
     offline: bool = False
 
-    @property
+    @cached_property
     def settings(self) -> AnalyzeSettings:
         """
         Raises:
             SettingsError: they are not as they have to be.
         """
-        return self.settings_for(Asked())
+        settings = analyze_settings(self.config, self.assignments, offline=self.offline or None)
+        run_and_labels(settings)
+        return settings
+
+    @cached_property
+    def runs(self) -> tuple[str, ...]:
+        """The runs that may be asked for: the service's own, and those that ship."""
+        return tuple(dict.fromkeys((self.settings.model.run, *shipped_runs())))
+
+    @cached_property
+    def configs(self) -> tuple[str, ...]:
+        """The configs that may be asked for: the service's own, and those that ship, are for analyses, and read with
+        one of the runs."""
+        return tuple(dict.fromkeys((self.config, *filter(self._is_here, shipped_configs()))))
 
     def settings_for(self, asked: Asked) -> AnalyzeSettings:
         """The settings of an analysis.
@@ -91,11 +106,19 @@ class Defaults:
         Raises:
             SettingsError: there is no such config or run, or a setting is not as it has to be.
         """
-        own = analyze_settings(self.config, self.assignments)
-        _check_one_of("config", asked.config, (*shipped_configs(), self.config))
-        _check_one_of("run", asked.run, (*shipped_runs(), own.model.run))
+        _check_one_of("config", asked.config, self.configs)
+        _check_one_of("run", asked.run, self.runs)
         given = asked.model_dump(exclude={"config", "name", "start_s", "end_s"}) | {"names": asked.names}
-        return analyze_settings(asked.config or self.config, self.assignments, **given, offline=self.offline or None)
+        offline = self.offline or None
+        settings = analyze_settings(asked.config or self.config, self.assignments, **given, offline=offline)
+        run_and_labels(settings)
+        return settings
+
+    def _is_here(self, config: str) -> bool:
+        try:
+            return analyze_settings(config).model.run in self.runs
+        except SettingsError:
+            return False
 
 
 def asked_for(given: Mapping[str, Any]) -> Asked:
@@ -114,8 +137,7 @@ def _check_one_of(what: str, given: str | None, allowed: tuple[str, ...]) -> Non
 
 def run_options(defaults: Defaults) -> list[dict[str, Any]]:
     """The runs there are: what they are called, what they read, and the labels they can give."""
-    own = defaults.settings.model.run
-    return [_options_of(name, find_run(name)) for name in dict.fromkeys((own, *shipped_runs()))]
+    return [_options_of(name, find_run(name)) for name in defaults.runs]
 
 
 def _options_of(name: str, run: TextRun) -> dict[str, Any]:

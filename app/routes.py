@@ -15,7 +15,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from ..core.errors import SettingsError
-from ..core.settings import shipped_configs
 from ..outputs.formats import FORMATS
 from ..outputs.write import file_stem
 from . import described
@@ -40,7 +39,7 @@ def options(here: Here) -> described.Options:
     limits, prepared = here.settings, here.models.prepared
     return described.Options(
         runs=run_options(here.defaults),
-        configs=list(dict.fromkeys((here.defaults.config, *shipped_configs()))),
+        configs=list(here.defaults.configs),
         formats={name: wanted.suffix for name, wanted in FORMATS.items()},
         limits={name: getattr(limits, name) for name in ("upload_bytes", "length_s", "pixels", "live_s", "queue")},
         ready=prepared is not None,

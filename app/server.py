@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from typing import Any
+from urllib.parse import quote
 
 import h11
 import uvicorn
@@ -33,15 +34,15 @@ def bound(settings: ServeSettings) -> socket.socket:
         kind = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(kind[4][:2], family=kind[0], backlog=128)
     except OSError as error:
-        raise EmoscribeError(
-            f"cannot listen at {where}: {(error.strerror or str(error)).lower()}; choose another --port or --host"
-        ) from None
+        # Python says beside the reason what it was about to do.
+        reason = (error.strerror or str(error)).partition(" (")[0].lower()
+        raise EmoscribeError(f"cannot listen at {where}: {reason}; choose another --port or --host") from None
 
 
 def address(settings: ServeSettings, port: int) -> str:
     """What to open in a browser."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{port}/" + (f"?token={settings.token}" if settings.token is not None else "")
+    return f"http://{host}:{port}/" + (f"?token={quote(settings.token, safe='')}" if settings.token is not None else "")
 
 
 def server_of(settings: ServeSettings, defaults: Defaults) -> uvicorn.Server:

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from ..core.errors import EmoscribeError
 from ..core.files import passing_folder
+from ..core.interrupts import BEFORE_THE_END
 from . import routes, streams
 from .errors import Refused, answer
 from .files import files
@@ -51,16 +52,18 @@ def create_app(settings: ServeSettings, defaults: Defaults) -> FastAPI:
             file_worker = Worker(files)
             jobs = Jobs(folder, model_worker, file_worker, settings)
             app.state.place = Place(settings, defaults, jobs, model_worker, file_worker, folder)
-            model_worker.start()
-            file_worker.start()
+            for worker in (model_worker, file_worker):
+                BEFORE_THE_END.append(worker.close)
+                worker.start()
             going_on = [asyncio.create_task(jobs.run()), asyncio.create_task(jobs.expire())]
             try:
                 yield
             finally:
                 for each in going_on:
                     each.cancel()
-                model_worker.close()
-                file_worker.close()
+                for worker in (model_worker, file_worker):
+                    BEFORE_THE_END.remove(worker.close)
+                    worker.close()
 
     app = FastAPI(
         title="emoscribe",

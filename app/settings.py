@@ -16,8 +16,8 @@ class ServeSettings(Settings):
     """The address to listen at; any other than this machine's own needs a token, or `insecure`."""
     port: int = Field(default=7860, ge=0, le=65535)
     """The port to listen at; 0 is any that is free."""
-    token: str | None = Field(default=None, min_length=8)
-    """What whoever comes has to show; null for nothing."""
+    token: str | None = Field(default=None, pattern=r"^[!-~]{8,}$")
+    """What whoever comes has to show, eight characters or more and no spaces; null for nothing."""
     insecure: bool = False
     """Answer other machines without a token."""
     names: tuple[str, ...] = ()

@@ -128,15 +128,17 @@ class _Talk:
         """From its start to the job that it becomes."""
         jobs = self._here.jobs
         try:
+            settings = self._here.defaults.settings_for(asked_for(start.asked))
             if jobs.device.locked():
                 raise Refused("something else is being analysed; wait until it is done, or call it off", 409)
             async with jobs.device, jobs.new(file_name(start.name)) as job:
                 with jobs.running(job):
-                    await self._answer(start, job)
-            if job.state == "done":
-                await self._socket.send_json({"type": "end", "job": job.id})
-            else:
-                raise Refused(job.error or "the stream was called off")
+                    limit_s = self._here.settings.live_s
+                    await self._answer(payload_of(job, settings, start=start, limit_s=limit_s), job)
+                if job.state != "done":
+                    # Of what came to nothing, nothing stays.
+                    raise Refused(job.error or "the stream was called off")
+            await self._socket.send_json({"type": "end", "job": job.id})
         except EmoscribeError as error:
             with suppress(WebSocketDisconnect, RuntimeError):
                 await self._say_error(error)
@@ -146,9 +148,8 @@ class _Talk:
         finally:
             self._channel = None
 
-    async def _answer(self, start: LiveStart, job: Job) -> None:
-        settings = self._here.defaults.settings_for(asked_for(start.asked))
-        payload = payload_of(job, settings, start=start, limit_s=self._here.settings.live_s)
+    async def _answer(self, payload: dict[str, Any], job: Job) -> None:
+        """Each reply, until there is no more to come."""
         self._channel = channel = self._here.models.live(payload)
         job.tasks["live"] = channel.task
         async for reply in channel:

@@ -164,12 +164,10 @@ class Worker:
 
     def close(self) -> None:
         """End the process, and all its work with it."""
-        with self._lock:
-            self._closed = True
-            process = self._process
-        if process is not None:
+        # Without the lock: whoever ends the whole service waits for nobody.
+        self._closed = True
+        if (process := self._process) is not None:
             process.kill()
-            process.join(1.0)
 
     def _insist(self, task: Task) -> None:
         """End the process where a task does not stop."""

@@ -150,7 +150,10 @@ FOLDS = options(
     click.option("--column", "columns", multiple=True, metavar="ROLE=NAME", help="Of tables: text=Utterance."),
 )
 
-DATA = "The corpus, laid out as published; of a table also hf:NAME[:CONFIG], a data set of the hub."
+DATA = (
+    "The corpus, laid out as published; of a table also corrected results (.emoscribe.json), or hf:NAME[:CONFIG], a "
+    "data set of the hub."
+)
 
 # Which corpus: shared by all that work on corpora alone.
 CORPUS = options(

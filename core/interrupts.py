@@ -6,9 +6,13 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
 # A shell's, of who ended by signal 2.
 EXIT_CODE = 130
+
+# Called before the process ends, by who has begun other processes.
+BEFORE_THE_END: list[Callable[[], None]] = []
 
 
 def end_on_interrupt() -> None:
@@ -37,6 +41,8 @@ def _wait(told: socket.socket, tells: socket.socket, console: int) -> None:
         pass  # another signal that somebody handles
     from .files import remove_unfinished
 
+    for call in BEFORE_THE_END:
+        call()
     remove_unfinished()
     if os.environ.get("RANK", "0") == "0":
         wiped = "\r\x1b[2K" if os.isatty(console) else ""

@@ -12,6 +12,7 @@ from ..core.labels import LabelSet, counterpart, is_emotion
 from ..core.timeline import Clip
 from . import blemore, c_expr_db, c_expr_db_challenge, ch_sims, cmu_mosei, emorynlp, hub, iemocap, meld, ravdess, table
 from .corpus import FOLDS, SPLITS, Corpus, CorpusRequest, Reader, known
+from .corrected import is_corrected
 from .folds import grouped_by_source
 
 READERS: Mapping[str, Reader] = {
@@ -83,7 +84,7 @@ def _checked(request: CorpusRequest) -> Reader:
     if hub.is_hub(request.data):
         if source is not table.READER:
             raise SettingsError(f"--data {request.data} goes with table: {source.name} is read as it was published")
-    elif not Path(request.data).is_dir():
+    elif not Path(request.data).is_dir() and not (source is table.READER and is_corrected(request.data)):
         raise MediaError(f"no folder {request.data}; {source.obtain}")
     return source
 

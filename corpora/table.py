@@ -1,4 +1,4 @@
-"""A table of one's own: a file a split, a row a clip; or annotation files, see `annotations.py`."""
+"""A table of one's own: a file a split, a row a clip; or annotation files, or corrected results (see there)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from ..core.errors import MediaError, SettingsError
 from ..core.timeline import Clip
 from .annotations import annotation_files, annotation_table
-from .corpus import Corpus, CorpusRequest, Reader, wanted_splits
+from .corpus import SPLITS, Corpus, CorpusRequest, Reader, wanted_splits
+from .corrected import corrected_files, read_corrected
 from .rows import Row, Table, csv_table, jsonl_table, parquet_table, read_utf8
 from .table_targets import TASKS, Targets, targets_in
 
@@ -29,6 +30,7 @@ label (one, several with | or ; between them, or a rating), and text or video or
 the folder
 or annotation files (.eaf, .TextGrid) in folders train, dev and test, beside their media; without these folders, all
 are the test split; labels are the tier emotion, or emotion@SPEAKER, or the one named by --column label=TIER
+or results as corrected on the page of emoscribe serve (.emoscribe.json): the file, or a folder of them
 or hf:NAME[:CONFIG], a data set of the Hugging Face hub, or a folder that `datasets` reads
 speaker, dialogue, source, start_s, end_s (optional)"""
 
@@ -59,6 +61,8 @@ def column_names(assignments: Sequence[str]) -> dict[str, str]:
 def read(request: CorpusRequest) -> Corpus:
     """The rows in order; see `Reader.read`."""
     data = Path(request.data)
+    if not any(_files(data, split) or annotation_files(data, split) for split in SPLITS) and corrected_files(data):
+        return read_corrected(request)
     splits = wanted_splits(
         request,
         lambda split: bool(_files(data, split) or annotation_files(data, split)),

@@ -48,15 +48,27 @@ def make_plan(settings: AnalyzeSettings, context: Context, transcript: str | Pat
             those labels.
         UnavailableError: an engine that was asked for by name is not here.
     """
-    run = find_run(settings.model.run)
-    if run.zero_shot and settings.labels is not None:
-        run = run.answering(label_set(settings.labels))
-    settings = settings.model_copy(update={"modalities": _modalities_for(run, settings)})
-    labels = _labels_from(run, settings.labels)
+    run, labels = run_and_labels(settings)
+    if "modalities" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"modalities": run.modalities})
     wording = _as_trained("wording", settings.wording, run.wording, run)
     prompt = _as_trained("prompt", settings.prompt, run.prompt, run)
     settings, choices = decide(settings, context, transcript)
     return Plan(settings, run, labels, wording, prompt, tuple(choices))
+
+
+def run_and_labels(settings: AnalyzeSettings) -> tuple[TextRun, LabelSet | None]:
+    """The run that reads, and the answers there will be; `None` where moments are rated.
+
+    Raises:
+        SettingsError: there is no such run, it cannot give those labels, or has not learnt to read those signals.
+    """
+    run = find_run(settings.model.run)
+    if run.zero_shot and settings.labels is not None:
+        run = run.answering(label_set(settings.labels))
+    if "modalities" in settings.model_fields_set:
+        check_taught(run, settings.modalities)
+    return run, _labels_from(run, settings.labels)
 
 
 def _labels_from(run: TextRun, name: str | None) -> LabelSet | None:
@@ -80,14 +92,6 @@ def _labels_from(run: TextRun, name: str | None) -> LabelSet | None:
 
 
 G = TypeVar("G", bound=Settings)
-
-
-def _modalities_for(run: TextRun, settings: AnalyzeSettings) -> str:
-    """What was asked for, or else what the run was trained on; it cannot read anything else."""
-    if "modalities" not in settings.model_fields_set:
-        return run.modalities
-    check_taught(run, settings.modalities)
-    return settings.modalities
 
 
 def check_taught(run: TextRun, signals: str) -> None:

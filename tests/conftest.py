@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import os
 import random
 import re
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import httpx2
 import numpy as np
 import pytest
 from emoscribe.core.weights import FOLDERS_VARIABLE, MODELS
@@ -554,3 +558,52 @@ def no_carried_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, package=None: None if name in hidden else find_spec(name, package)
     )
+
+
+class Serving:
+    """`emoscribe serve` on a free port, in a process of its own, as long as the block lasts.
+
+    Attributes:
+        address: without a slash at its end.
+        first_page_s: how long after its start it answered.
+    """
+
+    def __init__(self, *options: str, folder: Path) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "emoscribe", "serve", "--port", "0", *options]
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(folder)}
+        )
+
+    def __enter__(self) -> Serving:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("emoscribe listens at http"), f"the service ended: {self.process.wait(10)}"
+        self.address = line.split()[-1].partition("?")[0].rstrip("/")
+        self.port = int(self.address.rpartition(":")[2])
+        with httpx2.Client(base_url=self.address, timeout=30) as client:
+            client.get("/")
+        self.first_page_s = time.monotonic() - self.began
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+    @property
+    def left(self) -> list[Path]:
+        """All that lies in its folder."""
+        return [Path(folder, name) for folder, *inside in os.walk(self.folder) for names in inside for name in names]
+
+    @property
+    def rss_bytes(self) -> int:
+        """The memory that the process that answers has."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory):
+    """`serving(option, …)`: see `Serving`."""
+    return lambda *options: Serving(*options, folder=tmp_path_factory.mktemp("served"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -301,7 +302,7 @@ def test_a_face_is_somebodys(result: dict[str, Any]) -> None:
 
 def test_what_was_changed_is_read_anew(result: dict[str, Any]) -> None:
     fresh = {"label": "joy", "scores": {"neutral": 0.0, "anger": 0.1, "joy": 0.9}, "evidence": "weak"}
-    read = edited(result, ["setLabel", 1, "neutral"], ["withReadings", [fresh] * 3, [0, 1]])["segments"]
+    read = edited(result, ["setLabel", 1, "neutral"], ["withReadings", [[0, fresh], [1, fresh]]])["segments"]
     assert [each["label"] for each in read] == ["joy", "neutral", "neutral"]
     assert read[1]["scores"]["joy"] == 0.9 and read[2] == result["segments"][2]
 
@@ -400,3 +401,74 @@ def test_corrections_are_kept_as_one_goes() -> None:
     told = node(script)
     assert told["sent"] == [3, 4, 3]
     assert told["states"] == ["saving", "failed", "saving", "saved", "saving", "saved"]
+
+
+# ── compared ─────────────────────────────────────────────────────────────────
+
+
+def agreement(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    script = """
+        import { agreement, differences } from 'agreement.js';
+        answer({ ...agreement(...given), differences: differences(...given) });
+    """
+    return node(script, [first, second])
+
+
+def test_agreement_over_time_is_cohens_kappa(result: dict[str, Any]) -> None:
+    """With a second for a weight, as scikit-learn has it."""
+    from sklearn.metrics import cohen_kappa_score
+
+    chance = random.Random(3)
+    labels = result["labels"]
+
+    def read(count: int) -> dict[str, Any]:
+        bounds = [0.0, *sorted(round(chance.uniform(0, 10), 3) for _ in range(count - 1)), 10.0]
+        spans = itertools.pairwise(bounds)
+        moments = [segment(start, end, "so", label=chance.choice(labels)) for start, end in spans]
+        moments[2]["evidence"] = "none"
+        return {**result, "segments": moments}
+
+    first, second = read(14), read(9)
+    told = agreement(first, second)
+
+    def at(read: dict[str, Any], time_s: float) -> dict[str, Any]:
+        return next(each for each in read["segments"] if each["start_s"] <= time_s < each["end_s"])
+
+    bounds = sorted(
+        {each[bound] for read in (first, second) for each in read["segments"] for bound in ("start_s", "end_s")}
+    )
+    pairs = [
+        (at(first, (start + end) / 2), at(second, (start + end) / 2), end - start)
+        for start, end in itertools.pairwise(bounds)
+    ]
+    judged = [
+        (one["label"], other["label"], s)
+        for one, other, s in pairs
+        if "none" not in (one["evidence"], other["evidence"])
+    ]
+    ours, theirs, weights = zip(*judged, strict=True)
+    assert told["kappa"] == pytest.approx(cohen_kappa_score(ours, theirs, sample_weight=weights))
+    assert told["both_s"] == pytest.approx(sum(weights))
+    differing = sum(s for one, other, s in judged if one != other)
+    assert told["differ_s"] == pytest.approx(differing)
+    assert sum(each["end_s"] - each["start_s"] for each in told["differences"]) == pytest.approx(differing)
+
+
+def test_a_correction_is_a_difference(result: dict[str, Any], rated: dict[str, Any]) -> None:
+    told = agreement(result, edited(result, ["setLabel", 1, "joy"], ["split", 0, 2]))
+    assert (told["both_s"], told["differ_s"]) == (5.5, 2)
+    assert [(each["start_s"], each["end_s"], each["one"], each["other"]) for each in told["differences"]] == [
+        (5, 7, 1, 2)
+    ]
+    apart = agreement(rated, edited(rated, ["setRating", 1, -0.75]))
+    assert apart["kappa"] is None and apart["apart"] == pytest.approx(2 / 5.5) and apart["differ_s"] == 2
+
+
+def test_times_are_read_as_people_write_them() -> None:
+    script = """
+        import { exactTime, parseTime } from 'panel.js';
+        answer({ times: given.map(parseTime), written: [0, 6.2, 8.612, 61.05, 3723.001, 59.999].map(exactTime) });
+    """
+    told = node(script, ["6.2", "0:06.2", " 1:02:03,5", "7", "", "1:2:3:4", "a", "-1", "1:"])
+    assert told["times"] == [6.2, 6.2, 3723.5, 7, None, None, None, None, None]
+    assert told["written"] == ["0:00", "0:06.2", "0:08.612", "1:01.05", "1:02:03.001", "0:59.999"]

@@ -22,6 +22,13 @@ async function ask(method, path, body = null, options = {}) {
   }
 }
 
+/** Whether something can be had; what is wrong is thrown. */
+export async function check(path) {
+  const response = await fetch(path);
+  if (!response.ok) await answer(response);
+  await response.body.cancel();
+}
+
 export const get = (path, options) => ask("GET", path, null, options);
 export const post = (path, body, options) => ask("POST", path, body, options);
 export const put = (path, body, options) => ask("PUT", path, body, options);

@@ -1,7 +1,12 @@
 // Live: what camera and microphone give is sent as it comes, and each window's label drawn as it comes back.
 
-import { clockTime, el, percent, placed, reading, shown } from "../../outputs/page/dom.js";
+import { createClock } from "../../outputs/page/clock.js";
+import { clockTime, el, percent, reading } from "../../outputs/page/dom.js";
+import { describeAt, scoreLanes } from "../../outputs/page/emotions.js";
+import { createInk } from "../../outputs/page/ink.js";
+import { createLanes } from "../../outputs/page/lanes.js";
 import { palette } from "../../outputs/page/palette.js";
+import { createSpan } from "../../outputs/page/span.js";
 import { capture, listen, look, loudness, record, SoundTimes } from "./devices.js";
 import { RATE } from "./microphone.js";
 
@@ -10,7 +15,10 @@ const PICTURE = 2;
 
 // What may wait to be sent: pictures that would come late are left out, sound is kept for half a minute.
 const MOST_WAITING = { [PICTURE]: 192 * 1024, [SOUND]: 30 * RATE * 2 };
+// Windows in the list; the lanes show all.
 const MOST_SHOWN = 40;
+// So much room the lanes have at least, that the first windows do not fill them.
+const LEAST_DRAWN_S = 60;
 const TOLD_BEFORE_S = 60;
 const SIGNALS = [["T", "words"], ["V", "face"], ["A", "voice"]];
 
@@ -28,9 +36,6 @@ export function framed(kind, time_s, payload) {
 
 /** Whether there is room for one more, with so many bytes still to be sent. */
 export const mayFollow = (kind, waiting) => waiting < MOST_WAITING[kind];
-
-/** Path of a block that stands on the floor of a lane. */
-const block = (start_s, end_s, height) => `M${start_s} 1V${1 - height}H${end_s}V1Z`;
 
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
@@ -128,19 +133,20 @@ export function createLive(root, { options = {}, onend = () => {} }) {
   const video = el("video", { muted: true, playsinline: true, "aria-label": "What the camera shows" });
   video.muted = true; // the attribute counts in the mark-up alone
   const boxes = el("div", { class: "boxes", "aria-hidden": "true" });
+  const camera = el("div", { class: "camera" }, video, boxes);
   const meter = el("meter", { min: 0, max: 1, low: 0.25, value: 0, "aria-label": "How loud the microphone is" });
   const status = el("p", { class: "note state", role: "status" });
   const facts = el("p", { class: "note figures" });
   const newest = el("p", { class: "newest", "aria-live": "polite", "aria-atomic": "true" });
-  const lanes = el("div", { class: "grown", role: "img", "aria-label": "Labels so far" });
+  const lanes = el("div", { class: "grown" });
   const list = el("ol", { class: "moments windows", "aria-label": "The latest windows, the newest first" });
   const setting = el("fieldset", { class: "settings" }, el("legend", {}, "What is read"), devices.video.node, devices.audio.node, sets.node,
     el("div", { class: "field" }, el("span", {}, "Signals"), el("span", { class: "checks", role: "group", "aria-label": "Signals" }, signals.map(({ node }) => node))));
   root.replaceChildren(
     el("h1", {}, "Live"),
     el("div", { class: "live" },
-      el("div", { class: "seen" }, el("div", { class: "screen video camera" }, video, boxes), el("div", { class: "heard" }, meter, toggle), status, facts),
-      el("div", { class: "told" }, setting, newest, lanes, list)),
+      el("div", { class: "taken-in" }, camera, el("div", { class: "controls" }, meter, toggle), status, facts),
+      el("div", { class: "given-out" }, setting, newest, lanes, list)),
     el("p", { class: "note" }, "Sound and pictures go to the service, which keeps the result and not them; what was recorded stays in this browser until the page is closed."),
   );
 
@@ -181,6 +187,7 @@ export function createLive(root, { options = {}, onend = () => {} }) {
     }
     const alone = { video: " No camera: sound alone is read.", audio: " No microphone: pictures alone are read." }[missing[0]] ?? "";
     const read = [...letters].filter((letter) => has(letter === "V" ? "video" : "audio")).join("");
+    drawing?.close();
     drawing = createDrawing({ newest, lanes, list, boxes }, run, sets.input.value);
     let size = null;
     current = await stream(
@@ -199,7 +206,10 @@ export function createLive(root, { options = {}, onend = () => {} }) {
           ticking = setInterval(tick, 500);
         },
         segment: (message, at_s) => drawing.add(message, at_s, size),
-        size: (sent) => (size = sent),
+        size(sent) {
+          size = sent;
+          camera.style.aspectRatio = `${sent[0]} / ${sent[1]}`;
+        },
         level: (level) => (meter.value = level),
         late: (kind) => say(kind === SOUND ? "The connection is too slow: some of the sound is missing." : "The connection is slow: pictures are left out."),
         notice: ({ notice }) => say(notice),
@@ -228,20 +238,17 @@ export function createLive(root, { options = {}, onend = () => {} }) {
 
 /** The windows as they come: the newest in words, all of them as lanes, the latest as a list. */
 function createDrawing({ newest, lanes, list, boxes }, run, set) {
+  const ended = new AbortController();
   const labels = run.labels?.[set || run.label_sets[0]] ?? [];
-  const names = labels.length ? labels : ["rating"];
-  const tints = palette(names);
-  const rows = Object.fromEntries(
-    names.map((label) => {
-      const [read, other] = [el("path", { class: "read" }), el("path", { class: "other" })];
-      const svg = el("svg", { class: "lane", preserveAspectRatio: "none", viewBox: "0 0 1 1", "aria-hidden": "true", style: tints[label] }, other, read);
-      return [label, { read, other, svg, marks: { read: "", other: "" } }];
-    }),
-  );
+  const tints = palette(labels.length ? labels : ["rating"]);
+  // As much of a result as lanes are drawn of.
+  const result = { media: { duration_s: 0 }, labels, segments: [], tracks: null, ...(run.range && { range: run.range }) };
+  const [clock, span, ink] = [createClock(null, LEAST_DRAWN_S), createSpan(), createInk(lanes, ended.signal)];
+  const drawn = createLanes({ clock, span, signal: ended.signal }, { name: "Labels so far", describe: (time_s) => describeAt(result, time_s) });
   const behind = [];
   list.replaceChildren();
   newest.textContent = "";
-  lanes.replaceChildren(...names.flatMap((label) => [el("span", { class: "name", dir: "auto" }, label), rows[label].svg]));
+  lanes.replaceChildren(drawn.node);
 
   return {
     latency: () => behind.length > 0 && `${behind.at(-1).toFixed(1)} s behind, ${median(behind).toFixed(1)} s as a rule`,
@@ -249,28 +256,27 @@ function createDrawing({ newest, lanes, list, boxes }, run, set) {
       behind.push(at_s - segment.end_s);
       if (behind.length > 1000) behind.shift();
       newest.textContent = segment.evidence === "none" ? "Nothing to read." : reading(segment);
-      newest.className = `newest lane ${segment.evidence}`;
-      for (const [property, value] of Object.entries(tints[segment.label ?? "rating"] ?? {})) newest.style.setProperty(property, value);
-      for (const [label, { marks, svg, read, other }] of Object.entries(rows)) {
-        const height = segment.rating !== undefined ? placed(segment.rating, run.range ?? [0, 1]) : (segment.scores[label] ?? 0);
-        const kind = segment.rating !== undefined || shown(segment).includes(label) ? "read" : "other";
-        if (segment.evidence !== "none") marks[kind] += block(segment.start_s, segment.end_s - 0.1, height);
-        svg.setAttribute("viewBox", `0 0 ${Math.max(60, segment.end_s)} 1`);
-        read.setAttribute("d", marks.read);
-        other.setAttribute("d", marks.other);
-      }
+      newest.className = `newest ${segment.evidence}`;
+      for (const [property, value] of Object.entries(tintOf(segment, tints))) newest.style.setProperty(property, value);
+      result.segments.push(segment);
+      result.media.duration_s = clock.duration_s = Math.max(LEAST_DRAWN_S, segment.end_s);
+      span.fit(clock.duration_s);
+      drawn.show(scoreLanes(result, { tints, isDim: () => false, ink }));
       list.prepend(windowItem(segment, tints));
       while (list.children.length > MOST_SHOWN) list.lastChild.remove();
       if (size) boxes.replaceChildren(...faces.map((face) => faceBox(face, size)));
     },
+    close: () => ended.abort(),
   };
 }
+
+const tintOf = (segment, tints) => tints[segment.label ?? "rating"] ?? {};
 
 function windowItem(segment, tints) {
   const cue = (name, words) => words && el("div", {}, el("dt", {}, name), el("dd", { dir: "auto" }, words));
   return el(
     "li",
-    { class: `moment ${segment.evidence}`, style: segment.evidence === "none" ? {} : tints[segment.label ?? "rating"] },
+    { class: `moment ${segment.evidence}`, style: segment.evidence === "none" ? {} : tintOf(segment, tints) },
     el("time", { class: "when" }, clockTime(segment.start_s)),
     el("div", { class: "said" },
       segment.text && el("p", { class: "words", dir: "auto" }, segment.text),
@@ -283,8 +289,12 @@ function windowItem(segment, tints) {
 function faceBox({ person, box: [left, top, right, bottom], units }, [width, height]) {
   return el(
     "div",
-    { class: "box", style: { left: percent(left / width), top: percent(top / height), width: percent((right - left) / width), height: percent((bottom - top) / height) } },
-    [`person ${person}`, ...units].join(", "),
+    {
+      class: left + right > width ? "box right" : "box",
+      style: { left: percent(left / width), top: percent(top / height), width: percent((right - left) / width), height: percent((bottom - top) / height) },
+    },
+    el("span", { class: "who" }, `person ${person}`),
+    el("span", { class: "doing" }, units.map((unit) => el("span", {}, unit))),
   );
 }
 

@@ -1,6 +1,5 @@
 // The page: which view is on, what is dropped where, and what goes wrong.
 
-import { el } from "../../outputs/page/dom.js";
 import { get, post, upload } from "./api.js";
 import { createCompare } from "./compare.js";
 import { createForm } from "./form.js";
@@ -29,7 +28,6 @@ function show(view) {
     name === view ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
   }
   alerted.hidden = true;
-  dispatchEvent(new CustomEvent("view", { detail: view }));
 }
 
 function followAddress() {
@@ -55,14 +53,14 @@ export function sorted(files) {
   };
 }
 
-async function start() {
-  addEventListener("hashchange", followAddress);
+/** What is on the page, once the service has told what there is. */
+async function build() {
   const options = await get("/api/options");
   const form = createForm(options);
   find("[data-place=form]").replaceChildren(form.node);
-
   const result = createResult(find("[data-place=result]"), options, fail);
   const queue = createQueue(find("[data-place=queue]"), (status) => result.open(status), {
+    isFree: () => !result.isOpen(),
     onfirst: () => (find(".queue").hidden = false),
     onempty: () => (find(".queue").hidden = true),
   });
@@ -73,42 +71,48 @@ async function start() {
     async onend(id, recording) {
       if (recording) result.remember(id, recording);
       location.hash = "videos";
-      await queue.watch(id, { eager: true });
+      await queue.watch(id);
     },
   });
+  await queue.restore();
+  return { form, queue, text };
+}
 
-  async function take(files) {
-    alerted.hidden = true;
-    const { videos, results, documents } = sorted([...files]);
-    if (videos.length || results.length) location.hash = "videos";
-    for (const { file, transcript } of videos) queue.add(file, form.settings(), transcript);
-    for (const one of results) await reopen(one).catch(fail);
-    for (const file of documents) await readDocument(file).catch(fail);
+/** Takes files as they belong together. */
+async function take(files, built) {
+  alerted.hidden = true;
+  const { videos, results, documents } = sorted([...files]);
+  const { form, queue, text } = await built;
+  if (videos.length || results.length) location.hash = "videos";
+  for (const { file, transcript } of videos) queue.add(file, form.settings(), transcript);
+  for (const { file, media } of results) {
+    const { id } = await upload("/api/results", formOf({ result: file, file: media }), () => {}).done;
+    await queue.watch(id);
   }
-
-  async function reopen({ file, media }) {
-    const sent = new FormData();
-    sent.append("result", file);
-    if (media) sent.append("file", media);
-    const { id } = await upload("/api/results", sent, () => {}).done;
-    await queue.watch(id, { eager: true });
-  }
-
-  async function readDocument(file) {
-    const sent = new FormData();
-    sent.append("file", file);
-    const { text: paragraphs } = await post("/api/documents", sent);
+  for (const file of documents) {
+    const { text: paragraphs } = await post("/api/documents", formOf({ file }));
     location.hash = "text";
     text.read(paragraphs);
   }
+}
 
+function formOf(parts) {
+  const form = new FormData();
+  for (const [name, part] of Object.entries(parts)) if (part) form.append(name, part);
+  return form;
+}
+
+function start() {
+  const built = build();
+  built.catch(fail);
+  const taken = (files) => take(files, built).catch(fail);
   const input = find(".drop input");
   input.addEventListener("change", () => {
-    take(input.files);
+    taken([...input.files]);
     input.value = "";
   });
-  acceptDrops(take);
-  await queue.restore();
+  acceptDrops(taken);
+  addEventListener("hashchange", followAddress);
   followAddress();
 }
 
@@ -122,8 +126,8 @@ function acceptDrops(take) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     mark(-inside);
-    if (event.dataTransfer.files.length) take(event.dataTransfer.files);
+    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
 }
 
-if (globalThis.document) start().catch(fail);
+if (globalThis.document) start();

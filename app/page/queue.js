@@ -7,10 +7,10 @@ const SAID = { queued: "waiting", running: "", done: "", failed: "failed", cance
 
 /**
  * @param list the list that it fills.
- * @param open is given the status of a job whose result is to be shown.
- * @returns {{add(file, settings, transcript), watch(id)}}
+ * @param open is given the status of a job whose result is to be shown; where `isFree()`, without being asked for.
+ * @returns {{add(file, settings, transcript), watch(id), restore()}}
  */
-export function createQueue(list, open, { onempty = () => {}, onfirst = () => {} } = {}) {
+export function createQueue(list, open, { isFree, onempty, onfirst }) {
   let count = 0;
 
   function place(name) {
@@ -27,30 +27,30 @@ export function createQueue(list, open, { onempty = () => {}, onfirst = () => {}
     row.cancelled = () => remove(`/api/jobs/${id}`).catch(() => {});
     row.removed = follow(id, (now) => {
       row.draw(now, () => open(now));
-      if (now.state === "done" && eager) open(now);
+      if (now.state === "done" && (eager === "always" || (eager && isFree()))) open(now);
     });
   }
 
   return {
     /** Uploads a file and follows its job. */
-    async add(file, settings, transcript = null, path = "/api/analyze") {
+    async add(file, settings, transcript = null) {
       const form = new FormData();
       for (const [name, value] of Object.entries(settings)) form.append(name, value);
       if (transcript) form.append("transcript", transcript);
       form.append("file", file);
       const row = place(file.name);
-      const { done, abort } = upload(path, form, (share) => row.draw({ state: "running", stages: { uploading: share } }));
+      const { done, abort } = upload("/api/analyze", form, (share) => row.draw({ state: "running", stages: { uploading: share } }));
       row.cancelled = abort;
       try {
-        watch(await done, row, count === 1);
+        watch(await done, row, true);
       } catch (error) {
         if (error.name !== "AbortError") row.draw({ state: "failed", stages: {}, error: error.message });
       }
     },
-    /** Follows a job that is there already. */
-    async watch(id, { eager = false } = {}) {
+    /** Follows a job that is there already, and shows what comes of it. */
+    async watch(id) {
       const status = await get(`/api/jobs/${id}`);
-      watch(status, place(status.name), eager);
+      watch(status, place(status.name), "always");
     },
     /** Follows all jobs that the service has, as after the page was loaded anew. */
     async restore() {

@@ -2,14 +2,14 @@
 
 import { el } from "../../outputs/page/dom.js";
 import { createViewer } from "../../outputs/page/viewer.js";
-import { get, post, put } from "./api.js";
+import { check, get, post, put } from "./api.js";
 import { contribution, signalsOf } from "./contribution.js";
 import { createEditor } from "./editing.js";
 import { createHistory } from "./history.js";
 
 /**
  * @param root is filled with whatever result is open.
- * @returns {{open(status), remember(id, blob)}} `remember` keeps what was recorded live, to be played with its result.
+ * @returns {{open(status), isOpen(), remember(id, blob)}} `remember` keeps what was recorded live, to be played with its result.
  */
 export function createResult(root, options, fail) {
   const recordings = new Map();
@@ -42,11 +42,12 @@ export function createResult(root, options, fail) {
     });
     const switches = el("div", {});
     // What is drawn says nothing to what is read, and may be large.
-    const read = (signals) => post("/api/read", { result: { ...history.result, tracks: undefined, transcript: undefined }, signals });
-    const editor = createEditor(history, { read: async () => Object.values((await read([signalsOf(history.result).join("")])).readings)[0] });
+    const readOf = (some, signals) => post("/api/read", { result: { ...some, tracks: undefined, transcript: undefined }, signals });
+    const read = (signals) => readOf(history.result, signals);
+    const editor = createEditor(history, { read: async (some) => Object.values((await readOf(some, [signalsOf(some).join("")])).readings)[0] });
     root.hidden = false;
     root.replaceChildren(
-      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, editor.node, downloads(id, options.formats)), saved),
+      el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, editor.node, downloads(id, options.formats, { settled: history.settled, fail })), saved),
       place,
     );
     const viewer = createViewer(place, { media: mediaOf(id, name, result, has_media), editor });
@@ -69,16 +70,30 @@ export function createResult(root, options, fail) {
     return { kind, sources: [recording ? URL.createObjectURL(recording) : `/api/jobs/${id}/media`], name };
   }
 
-  return { open, remember: (id, recording) => recordings.set(id, recording) };
+  return { open, isOpen: () => opened !== null, remember: (id, recording) => recordings.set(id, recording) };
 }
 
-function downloads(id, formats) {
-  const link = (format, suffix) => el("li", {}, el("a", { href: `/api/jobs/${id}/result.${format}`, download: true }, suffix));
+/** Links to the result in each format; what was corrected last is kept first. */
+function downloads(id, formats, { settled, fail }) {
+  const take = async (event) => {
+    event.preventDefault();
+    const { href } = event.currentTarget;
+    try {
+      await settled();
+      // Not every format holds every result: that is to be said, and not to be downloaded.
+      await check(href);
+      el("a", { href, download: true }).click();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const link = (query, words) => el("a", { href: `/api/jobs/${id}/result.${query}`, download: true, onclick: take }, words);
+  const item = (format, suffix) => el("li", {}, link(format, suffix));
   return el(
     "details",
     { class: "downloads" },
     el("summary", {}, "Download"),
-    el("ul", {}, link("emoscribe", ".emoscribe.json"), Object.entries(formats).map(([format, suffix]) => link(format, suffix))),
-    el("p", { class: "note" }, "Each holds the corrections. ", el("a", { href: `/api/jobs/${id}/result.json?original=1`, download: true }, "The model’s own result"), " is kept beside them. ", el("code", {}, "emoscribe finetune table"), " learns from .emoscribe.json."),
+    el("ul", {}, Object.entries(formats).map(([format, suffix]) => item(format, suffix))),
+    el("p", { class: "note" }, "Each holds the corrections. ", link("json?original=1", "The model’s own result"), " is kept beside them. ", el("code", {}, "emoscribe finetune table"), " learns from .emoscribe.json."),
   );
 }

@@ -50,8 +50,9 @@ export function createMoments({ select, editor, signal }) {
       const told = readings?.shown?.[index] ?? null;
       const apart = readings ? disagreement(alone(readings, index), result.range) : null;
       const known = before.get(segment);
-      if (known && known.told === told && same(known.apart, apart) && (known.index === index || !editor)) {
+      if (known && known.told === told && same(known.apart, apart)) {
         before.delete(segment);
+        if (known.index !== index && known.node.hasChildNodes()) editor?.moment(index, segment, known.node);
         return Object.assign(known, { index });
       }
       const item = { segment, index, told, apart, node: el("li", { class: "moment" }) };

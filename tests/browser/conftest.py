@@ -15,6 +15,7 @@ import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -142,15 +143,15 @@ def write_fake_camera(video: Path, folder: Path, seconds: float) -> tuple[Path, 
         stream = drawn.add_stream("mjpeg", rate=15)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuvj420p"
         stream.options = {"qscale": "4"}
-        due = 0.0
+        count = 0
         for frame in source.decode(video=0):
             if frame.time >= seconds:
                 break
-            if frame.time >= due:
+            if frame.time >= count / 15:
                 shown = frame.reformat(640, 360, "yuvj420p")
-                shown.pts = None
+                shown.pts, shown.time_base = count, Fraction(1, 15)
                 drawn.mux(stream.encode(shown))
-                due += 1 / 15
+                count += 1
         drawn.mux(stream.encode(None))
     with av.open(str(video)) as source, av.open(str(sound), "w", format="wav") as heard:
         stream = heard.add_stream("pcm_s16le", rate=48_000, layout="mono")

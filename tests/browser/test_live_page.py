@@ -1,0 +1,51 @@
+"""Live, in a real browser: its fake camera and microphone play a real recording."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Playwright, expect
+
+from .conftest import Visit, write_fake_camera
+
+SECONDS = 14.0
+
+
+@pytest.fixture
+def page(playwright: Playwright, chromium: str, service: str, example: Path, tmp_path: Path) -> Iterator[Page]:
+    pictures, sound = write_fake_camera(example, tmp_path, SECONDS)
+    fake = [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={pictures}",
+        f"--use-file-for-fake-audio-capture={sound}%noloop",
+    ]
+    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *fake])
+    visit = Visit(browser.new_page(viewport={"width": 1280, "height": 900}), service)
+    visit.watch()
+    visit.page.goto(f"{service}/#live")
+    yield visit.page
+    browser.close()
+    assert visit.wrong == []
+
+
+def test_what_camera_and_microphone_give_is_labelled_as_it_comes(page: Page) -> None:
+    page.get_by_role("button", name="Start").click()
+    stop = page.get_by_role("button", name="Stop")
+    stop.wait_for(timeout=120_000)
+    windows = page.locator(".windows .moment")
+    expect(windows.nth(3)).to_be_visible(timeout=60_000)
+    said = " ".join(page.locator(".windows .words").all_inner_texts()).lower()
+    assert re.search("miss|back|wait|believe", said), said
+    assert re.search(r"looks sad|grimace|lip corner", " ".join(page.locator(".windows .cues").all_inner_texts()))
+    behind = re.search(r"([\d.]+) s as a rule", page.locator(".figures").inner_text())
+    assert behind and float(behind[1]) < 10
+    stop.click()
+    # It is a result like any other, and what was recorded plays with it.
+    page.locator(".result .moment").first.wait_for(timeout=60_000)
+    expect(page.locator(".result h1")).to_contain_text("Live")
+    page.wait_for_function("() => document.querySelector('.result video')?.readyState > 0")
+    assert page.locator(".result .moment").count() >= 4
