@@ -114,6 +114,10 @@ DOUBTFUL = -0.8
 # words a second, may have been said once; nobody says ten in a second.
 PHRASE, FAST_PER_S, MOST_PER_S = 3, 4.0, 10.0
 
+# Of what is cut off in the middle of a word, Whisper may say all of it again and again: so many tokens it may not
+# repeat, and words that take no time are none.
+LOOP, NO_TIME_S = 10, 0.021
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:
@@ -241,9 +245,9 @@ class FasterWhisper:
         return [self._settled(piece, decoded[piece], tokenizer) for piece in pieces]
 
     def _settled(self, piece: Piece, heard: Decoded, tokenizer: Tokenizer) -> list[Spelled]:
-        """The words of a piece, listened to once more where they are in doubt; what goes on is so anyway."""
+        """The words of a piece, listened to once more where they are in doubt; one that goes on is so anyway."""
         if piece.stretch.goes_on:
-            return unrepeated(heard.words) if repeats_itself(heard.words, piece.duration_s) else heard.words
+            return before_loop(heard.words)
         if repeats_itself(heard.words, piece.duration_s):
             return self._again(piece, heard.words, tokenizer)
         if heard.logarithm < DOUBTFUL:
@@ -268,6 +272,8 @@ class FasterWhisper:
     ) -> list[Decoded]:
         """What is heard in each piece, decoded together."""
         encoded = self._encode(pieces, window_s)
+        if any(piece.stretch.goes_on for piece in pieces):
+            no_repeat = LOOP
         results = self._whisper.model.generate(
             encoded,
             # Without times of its own (the words get better ones) it would say short things again and again.
@@ -344,23 +350,22 @@ def text_tokens(result: Any, tokenizer: Tokenizer) -> list[int]:
     return [token for token in result.sequences_ids[0] if token < tokenizer.eot]
 
 
-def repeats_itself(words: list[Spelled], duration_s: float) -> bool:
+def repeats_itself(words: Sequence[Spelled], duration_s: float) -> bool:
     """Whether so much is hardly said in that time: a phrase at once again, or more than anybody can say."""
-    return len(words) > MOST_PER_S * duration_s or (
-        len(words) > FAST_PER_S * duration_s and len(unrepeated(words)) < len(words)
-    )
-
-
-def unrepeated(words: list[Spelled]) -> list[Spelled]:
-    """The words up to where a phrase comes at once again."""
+    if len(words) > MOST_PER_S * duration_s:
+        return True
     plain = [word.text.strip().strip(CLOSING).casefold() for word in words]
-    again = (
-        at + size
+    return len(words) > FAST_PER_S * duration_s and any(
+        plain[at : at + size] == plain[at + size : at + 2 * size]
         for size in range(PHRASE, len(plain) // 2 + 1)
         for at in range(len(plain) - 2 * size + 1)
-        if plain[at : at + size] == plain[at + size : at + 2 * size]
     )
-    return words[: min(again, default=len(words))]
+
+
+def before_loop(words: list[Spelled]) -> list[Spelled]:
+    """The words up to where a phrase takes no time."""
+    times = [word.end_s - word.start_s < NO_TIME_S for word in words]
+    return words[: next((at for at in range(len(times) - PHRASE + 1) if all(times[at : at + PHRASE])), len(words))]
 
 
 def enough_of(pieces: Iterator[Piece], duration_s: float) -> Iterator[Piece]:

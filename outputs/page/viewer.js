@@ -155,7 +155,6 @@ export function createViewer(root, { media, editor = null }) {
     moments.mark(index, scroll);
     if (index === chosen) return;
     chosen = index;
-    if (clock.loop) clock.loop = boundsOf(index);
     for (const listener of listeners) listener(index);
   }
 
@@ -165,6 +164,7 @@ export function createViewer(root, { media, editor = null }) {
     // Of moments that begin together the last is on, and this one is chosen.
     on = momentAt(result.segments, segment.start_s);
     choose(index, { scroll });
+    if (clock.loop) clock.loop = boundsOf(index);
     clock.seek(segment.start_s);
     span.reveal(segment.start_s);
   }
