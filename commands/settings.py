@@ -16,8 +16,8 @@ TITLE = """\
 
 Every key of the configs, as `emoscribe settings --markdown` prints them.  A
 config is a YAML file, or one that ships (`configs/`); `--set KEY=VALUE`
-changes a single key, as `--set serve.KEY=VALUE` does one of the service.  Lengths of time are in seconds (`_s`), rates in frames
-a second (`_fps`, `_hz`).
+changes a single key, as `--set serve.KEY=VALUE` does one of the service.
+Lengths of time are in seconds (`_s`), rates in frames a second (`_fps`, `_hz`).
 """
 
 
