@@ -55,9 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     told = {"ours": through_service(pieces), "plain": in_process(pieces)}
     for way, behind in told.items():
         late = np.quantile(behind, 0.9)
-        print(
-            f"{way:6} {median(behind):.2f} s behind the end of a window, 90 % within {late:.2f} s; {len(behind)} windows"
-        )
+        print(f"{way:6} {median(behind):.2f} s behind a window's end, 90 % within {late:.2f} s; {len(behind)} windows")
     name = device_name("cpu")
     report(
         "live", median(told["ours"]), median(told["plain"]), "seconds behind a window's end", name, args.out,
