@@ -37,13 +37,17 @@ _AGAIN = ("emoscribe", "emoscribe.json")
 @router.get("/options", summary="What can be asked for")
 def options(here: Here) -> described.Options:
     limits, prepared = here.settings, here.models.prepared
+    choices = None
+    if prepared is not None and prepared.done():
+        failed = prepared.exception()
+        choices = prepared.result() if failed is None else [str(failed)]
     return described.Options(
         runs=run_options(here.defaults),
         configs=list(here.defaults.configs),
         formats={name: wanted.suffix for name, wanted in FORMATS.items()},
         limits={name: getattr(limits, name) for name in ("upload_bytes", "length_s", "pixels", "live_s", "queue")},
-        ready=prepared is not None,
-        choices=prepared or [],
+        ready=choices is not None,
+        choices=choices or [],
         device=here.defaults.settings.model.device,
     )
 
@@ -133,7 +137,7 @@ def _told(watched: AsyncIterator[dict[str, Any] | None]) -> StreamingResponse:
         async for status in watched:
             yield f"data: {json.dumps(status)}\n\n" if status is not None else ": nothing new\n\n"
 
-    return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return StreamingResponse(lines(), media_type="text/event-stream")
 
 
 @router.delete("/jobs/{id}", status_code=204, summary="Call a job off, and remove all of it")
@@ -148,7 +152,7 @@ async def media(id: str, here: Here) -> FileResponse:
     if found.media is None:
         raise Refused(f"job {id} has no media: it was live, or opened without", 404)
     kind = described.MEDIA_TYPES.get(found.media.suffix.lower(), "application/octet-stream")
-    return FileResponse(found.media, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+    return FileResponse(found.media, media_type=kind)
 
 
 # ── results ──────────────────────────────────────────────────────────────────
@@ -166,7 +170,7 @@ async def result(id: str, format: str, here: Here, original: bool = False) -> Fi
     else:
         raise Refused(f"unknown format {format!r}; there are: {', '.join((*FORMATS, _AGAIN[0]))}", 404)
     name = file_stem(Path(file_name(found.name)).stem) + suffix
-    return FileResponse(path, filename=name, headers={"Cache-Control": "no-store"})
+    return FileResponse(path, filename=name)
 
 
 @router.put("/jobs/{id}/result", status_code=204, summary="Keep a corrected result", **described.CORRECT)

@@ -66,6 +66,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 added = MutableHeaders(scope=message)
                 added.update(_HEADERS)
+                # A browser keeps nothing of what is removed here, and asks whether a page is still the same.
+                added["Cache-Control"] = "no-store" if scope["path"].startswith("/api/") else "no-cache"
                 # A Host that is no name at all is not repeated.
                 added["Content-Security-Policy"] = _POLICY.format(host=host if _HOST.fullmatch(host) else "localhost")
             await send(message)

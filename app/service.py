@@ -78,13 +78,14 @@ def create_app(settings: ServeSettings, defaults: Defaults) -> FastAPI:
     app.add_exception_handler(EmoscribeError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
+    app.add_exception_handler(OSError, _refuse)
     mimetypes.add_type("text/javascript", ".js")
     for name in _PAGES:
         app.mount(f"/{name}", StaticFiles(directory=_HOME / name), name=name)
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
-        return FileResponse(_HOME / _PAGES[0] / "index.html", headers={"Cache-Control": "no-cache"})
+        return FileResponse(_HOME / _PAGES[0] / "index.html")
 
     app.add_middleware(Guard, settings=settings)
     return app
@@ -100,5 +101,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         return answer(Refused(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"))
+    if isinstance(error, OSError):
+        return answer(Refused(f"what was sent cannot be kept: {(error.strerror or str(error)).lower()}", 507))
     assert isinstance(error, EmoscribeError)
     return answer(error)

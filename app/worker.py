@@ -102,10 +102,9 @@ class Worker:
         self._closed = False
 
     @property
-    def prepared(self) -> Any | None:
-        """What the first work came to; `None` until it is done, and where it failed."""
-        future = self._prepared.future if self._prepared is not None else None
-        return future.result() if future is not None and future.done() and future.exception() is None else None
+    def prepared(self) -> Future[Any] | None:
+        """What the first work of the process comes to."""
+        return self._prepared.future if self._prepared is not None else None
 
     @property
     def pid(self) -> int | None:
@@ -218,6 +217,8 @@ class Worker:
         with self._lock:
             self._outgoing.put(None)
             self._process = None
+            for stage in self._loading:
+                self._told(stage, 1.0)
             left, self._tasks = list(self._tasks.values()), {}
             killed = any(task.cancelled for task in left)
             for task in left:

@@ -12,7 +12,9 @@ from .parameters import FILE
 WHERE = options(
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at."),
     click.option("--port", type=int, default=7860, show_default=True, help="0 is any that is free."),
-    click.option("--token", metavar="TEXT", help="What whoever comes has to show."),
+    click.option(
+        "--token", envvar="EMOSCRIBE_TOKEN", metavar="TEXT", help="What whoever comes has to show; or EMOSCRIBE_TOKEN."
+    ),
     click.option("--insecure", is_flag=True, help="Answer other machines without a token."),
     click.option("--allow", "names", multiple=True, metavar="NAME", help="A further name of this service; repeatable."),
     click.option(

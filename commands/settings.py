@@ -16,8 +16,8 @@ TITLE = """\
 
 Every key of the configs, as `emoscribe settings --markdown` prints them.  A
 config is a YAML file, or one that ships (`configs/`); `--set KEY=VALUE`
-changes a single key.  Lengths of time are in seconds (`_s`), rates in frames
-a second (`_fps`, `_hz`).
+changes a single key, as `--set serve.KEY=VALUE` does one of the service.
+Lengths of time are in seconds (`_s`), rates in frames a second (`_fps`, `_hz`).
 """
 
 
@@ -33,7 +33,7 @@ def _sections(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 def command(section: str | None, markdown: bool) -> None:
     """Print every setting with its default, what it may be, its unit and one line on it.
 
-    SECTION is a command (analyze, finetune, baseline), a part of its
+    SECTION is a command (analyze, finetune, baseline, serve), a part of its
     settings, as in `face` or `finetune.optimizer`, or a single key, as in
     `face.sampling_fps` or `sampling_fps`.
     """
@@ -56,13 +56,19 @@ def settings_reference(section: str | None = None) -> dict[str, list[Key]]:
     Raises:
         SettingsError: no command has such a section.
     """
+    from ..app.settings import ServeSettings
     from ..baseline.settings import BaselineSettings
     from ..core.errors import SettingsError
     from ..core.settings import keys_of
     from ..experiments.settings import FinetuneSettings
     from ..llm.settings import AnalyzeSettings
 
-    models = {"analyze": AnalyzeSettings, "finetune": FinetuneSettings, "baseline": BaselineSettings}
+    models = {
+        "analyze": AnalyzeSettings,
+        "finetune": FinetuneSettings,
+        "baseline": BaselineSettings,
+        "serve": ServeSettings,
+    }
     reference = {name: list(keys_of(model)) for name, model in models.items()}
     if section is None:
         return reference

@@ -44,6 +44,9 @@ def packed(transcript: LabelledTranscript, about: Mapping[str, Any], room: int) 
         left = room - len(kept.encode("utf-8", "backslashreplace"))
         if left >= _TRACK_BYTES:
             break
+    if left <= 0:
+        # Words alone are more than there is room for, and a page without pictures would be no smaller.
+        left = _TRACK_BYTES
     rows = _rows(transcript.tracks)
     while transcript.tracks and rows:
         tracks = script_safe(_pack_tracks(thin(transcript.tracks, rows)))

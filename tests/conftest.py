@@ -579,7 +579,9 @@ class Serving:
     def __enter__(self) -> Serving:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line.startswith("emoscribe listens at http"), f"the service ended: {self.process.wait(10)}"
+        if not line.startswith("emoscribe listens at http"):
+            self.process.kill()
+            pytest.fail(f"the service says {line!r}")
         self.address = line.split()[-1].partition("?")[0].rstrip("/")
         self.port = int(self.address.rpartition(":")[2])
         with httpx2.Client(base_url=self.address, timeout=30) as client:

@@ -302,7 +302,7 @@ def test_a_face_is_somebodys(result: dict[str, Any]) -> None:
 
 def test_what_was_changed_is_read_anew(result: dict[str, Any]) -> None:
     fresh = {"label": "joy", "scores": {"neutral": 0.0, "anger": 0.1, "joy": 0.9}, "evidence": "weak"}
-    read = edited(result, ["setLabel", 1, "neutral"], ["withReadings", [fresh] * 3, [0, 1]])["segments"]
+    read = edited(result, ["setLabel", 1, "neutral"], ["withReadings", [[0, fresh], [1, fresh]]])["segments"]
     assert [each["label"] for each in read] == ["joy", "neutral", "neutral"]
     assert read[1]["scores"]["joy"] == 0.9 and read[2] == result["segments"][2]
 

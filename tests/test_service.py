@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 import signal
+import subprocess
 import sys
 import time
 import zipfile
@@ -341,6 +344,34 @@ def test_everything_is_described_with_an_example(client: httpx2.Client) -> None:
     assert described["components"]["schemas"]["Status"]["examples"]
     assert client.get("/docs").status_code == 404
     assert client.get("/nothing").json() == {"error": "GET /nothing: not found"}
+
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "service.md").read_text(encoding="utf-8")
+
+
+def test_what_the_document_shows_in_python_runs(
+    service, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(Path(__file__).resolve().parents[1])
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    exec(compile(block.replace("http://localhost:7860", service.address), "docs/service.md", "exec"), {})
+    assert "I miss him so much." in capsys.readouterr().out
+
+
+def test_what_the_document_shows_with_curl_runs(service, job: str, client: httpx2.Client, tmp_path: Path) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("no curl on this machine")
+    (tmp_path / "examples").symlink_to(Path(__file__).resolve().parents[1] / "examples")
+    asking = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
+    whole = [line for line in asking if "curl" in line and "TOKEN" not in line and "DELETE" not in line]
+    assert len(whole) == 6
+    shown = "\n".join(["set -e", *(line.replace("localhost:7860", service.address) for line in whole)])
+    done = subprocess.run(["bash", "-c", shown], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0 and '"state": "done"' in done.stdout and '"readings":' in done.stdout, done.stdout[
+        -500:
+    ]
+    assert '"speaker": "Ann"' in done.stdout
+    assert (tmp_path / "tears-to-laughter.srt").read_text().startswith("1\n00:00:00")
 
 
 # ── the command ──────────────────────────────────────────────────────────────

@@ -151,7 +151,9 @@ def test_one_section_can_be_asked_for() -> None:
     assert {key.name.partition(".")[0] for keys in settings_reference("face").values() for key in keys} == {"face"}
     assert list(settings_reference("finetune.optimizer")) == ["finetune"]
     assert [key.name for key in settings_reference("sampling_fps")["analyze"]] == ["face.sampling_fps"]
-    with pytest.raises(SettingsError, match=r"no settings 'fase'; there are: analyze, finetune, baseline, speech"):
+    with pytest.raises(
+        SettingsError, match=r"no settings 'fase'; there are: analyze, finetune, baseline, serve, speech"
+    ):
         settings_reference("fase")
     shown = CliRunner().invoke(command, ["finetune.optimizer"]).output
     assert (

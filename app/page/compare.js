@@ -20,13 +20,13 @@ const MOST_LETTERS = 26;
 const NAMES = ["first", "second"];
 
 /**
- * @param root is filled.
+ * @param root is filled whenever it is shown: no longer `hidden`.
  * @param jobs () → promise of the jobs there are; `result` (id, query) → promise of a job's result.
  */
 export function createCompare(root, { jobs, result }) {
   const selects = NAMES.map(() => el("select", { onchange: show }));
   const note = el("p", { class: "note", role: "status" });
-  const place = el("div", { class: "comparison" });
+  const place = el("div", { class: "viewer" });
   const fields = selects.map((select, i) => el("label", { class: "field" }, el("span", {}, NAMES[i]), select));
   root.replaceChildren(el("div", { class: "compared" }, fields), note, place);
   let drawn = null;
@@ -35,7 +35,7 @@ export function createCompare(root, { jobs, result }) {
 
   async function refresh() {
     try {
-      choices = (await jobs()).filter(({ state }) => state === "done").flatMap(choicesOf);
+      choices = choicesOf((await jobs()).filter(({ state }) => state === "done"));
     } catch (error) {
       return tell(error.message);
     }
@@ -75,15 +75,20 @@ export function createCompare(root, { jobs, result }) {
 
   const tell = (line) => (note.textContent = line);
 
-  // What was corrected meanwhile is another result.
-  addEventListener("view", ({ detail }) => (detail === "compare" ? refresh() : clear()));
-  return { refresh };
+  // What was corrected since it was last in sight is another result.
+  const seen = () => (root.hidden ? clear() : refresh());
+  new MutationObserver(seen).observe(root, { attributes: true, attributeFilter: ["hidden"] });
+  if (!root.hidden) refresh();
 }
 
-/** A job is one result to choose; a corrected one is two. */
-function choicesOf({ id, name, corrected, has_media }) {
-  const choice = (query, label) => ({ value: id + query, id, query, label, has_media });
-  return corrected ? [choice("?original=1", `${name}, as it was read`), choice("", `${name}, corrected`)] : [choice("", name)];
+/** A job is one result to choose; a corrected one is two.  Of those with one name, the time of day tells which it is. */
+function choicesOf(jobs) {
+  return jobs.flatMap(({ id, name, corrected, created, has_media }) => {
+    const alike = jobs.some((other) => other.id !== id && other.name === name);
+    const called = alike ? `${name} (${new Date(1000 * created).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })})` : name;
+    const choice = (query, label) => ({ value: id + query, id, query, label, has_media });
+    return corrected ? [choice("?original=1", `${called}, as it was read`), choice("", `${called}, corrected`)] : [choice("", called)];
+  });
 }
 
 /** Draws two results into a place: `[{id, label, result, has_media}]`. */

@@ -27,6 +27,7 @@ export function contribution(place, { read, viewer, fail }) {
   let timer = 0;
   let asked = 0;
   let readFor = "";
+  let count = 0;
 
   function build(letters) {
     off = new Set();
@@ -62,16 +63,18 @@ export function contribution(place, { read, viewer, fail }) {
     const signals = [...new Set([...alone, ...(off.size ? [shown] : [])])];
     if (!signals.length) return viewer.readings(null);
     const mine = ++asked;
-    const of = result;
+    const of = words(result);
     place.setAttribute("aria-busy", "true");
+    told.textContent = "reading …";
     try {
       const { readings } = await read(signals);
-      if (mine !== asked || of !== result) return;
-      readFor = words(of);
+      if (mine !== asked || of !== words(result)) return;
+      readFor = of;
       const single = Object.fromEntries(alone.map((letter) => [letter, readings[letter]]));
       viewer.readings({ ...single, ...(off.size && { shown: readings[shown] }) });
       tell(single);
     } catch (error) {
+      told.textContent = "";
       fail(error);
     } finally {
       if (mine === asked) place.removeAttribute("aria-busy");
@@ -93,7 +96,11 @@ export function contribution(place, { read, viewer, fail }) {
         build(letters);
       }
       // A label that a person sets changes nothing of what is read.
-      if (letters.length > 1 && words(result) !== readFor) ask(PAUSE_MS);
+      if (letters.length < 2 || words(result) === readFor) return;
+      // What was read of other moments stands beside none of these.
+      if (readFor && result.segments.length !== count) viewer.readings(null);
+      count = result.segments.length;
+      ask(PAUSE_MS);
     },
   };
 }

@@ -4,9 +4,12 @@ import { button, el } from "../../outputs/page/dom.js";
 import { assignFace, confirm, confirmAll, merge, namePerson, Refused, renameSpeaker, speakersOf, split, withReadings } from "./edits.js";
 import { createPanel } from "./panel.js";
 
+// As many turns before a moment as any prompt tells of.
+const MOST_BEFORE = 64;
+
 /**
  * @param history see `createHistory`.
- * @param read (result) → promise of what its moments are read as now, one reading each; null where nothing reads again.
+ * @param read (result) → promise of what its moments are read as now, one reading each; null where nothing reads.
  * @returns what `createViewer` takes as `editor`, and besides {node, attach(viewer), close()}: `node` holds the tools.
  */
 export function createEditor(history, { read = null } = {}) {
@@ -50,8 +53,11 @@ export function createEditor(history, { read = null } = {}) {
     const known = new Set(before.segments.map(wordsOf));
     const changed = after.segments.flatMap((segment, i) => (known.has(wordsOf(segment)) ? [] : [i]));
     if (!changed.length) return;
-    const readings = await read(after).catch(() => null);
-    if (readings) history.amend(after, (result) => withReadings(result, readings, changed));
+    // With those before them, which a prompt may tell of.
+    const near = after.segments.map((_, i) => i).filter((i) => changed.some((at) => at >= i && at - i <= MOST_BEFORE));
+    const readings = await read({ ...after, segments: near.map((i) => after.segments[i]) }).catch(() => null);
+    const anew = near.map((i, k) => [i, readings?.[k]]).filter(([i, reading]) => reading && changed.includes(i));
+    if (anew.length) history.amend(after, (result) => withReadings(result, anew));
   }
 
   function step(which) {

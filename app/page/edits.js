@@ -266,11 +266,12 @@ const ownFace = ({ faces, speaker }, whose) => Object.keys(faces).find((person) 
 
 // ── together ─────────────────────────────────────────────────────────────────
 
-/** The result with what the model reads anew of some moments, as after their words were changed; what a person set stays. */
-export function withReadings(result, readings, indices) {
+/** The result with what the model reads anew of some moments, `[[index, reading]]`; what a person set stays. */
+export function withReadings(result, readings) {
+  const anew = new Map(readings);
   const segments = result.segments.map((segment, i) => {
-    if (!indices.includes(i)) return segment;
-    const { label, labels, rating, scores, evidence } = readings[i];
+    if (!anew.has(i)) return segment;
+    const { label, labels, rating, scores, evidence } = anew.get(i);
     const answer = rating === undefined ? { label, ...(labels && { labels }) } : { rating };
     return { ...segment, scores, evidence, ...(segment.corrected ? {} : answer) };
   });

@@ -67,6 +67,7 @@ export function createHistory(result, { save, state = () => {}, pause_ms = PAUSE
 function createKeeper({ save, state, pause_ms }) {
   let waiting = null;
   let timer = 0;
+  let going = null;
   let sending = null;
   let failures = 0;
 
@@ -83,10 +84,10 @@ function createKeeper({ save, state, pause_ms }) {
   function send(leaving = false) {
     clearTimeout(timer);
     if (waiting === null || sending) return sending;
-    const sent = waiting;
+    going = waiting;
     waiting = null;
     state("saving");
-    sending = save(sent, leaving).then(
+    sending = save(going, leaving).then(
       () => {
         sending = null;
         failures = 0;
@@ -95,7 +96,7 @@ function createKeeper({ save, state, pause_ms }) {
       },
       () => {
         sending = null;
-        waiting ??= sent;
+        waiting ??= going;
         state("failed");
         wait(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
       },
@@ -111,6 +112,7 @@ function createKeeper({ save, state, pause_ms }) {
   // is asked.
   const hidden = () => document.visibilityState === "hidden" && send();
   const leave = () => {
+    if (sending) waiting ??= going;
     sending = null;
     send(true);
   };

@@ -42,8 +42,9 @@ export function createResult(root, options, fail) {
     });
     const switches = el("div", {});
     // What is drawn says nothing to what is read, and may be large.
-    const read = (signals) => post("/api/read", { result: { ...history.result, tracks: undefined, transcript: undefined }, signals });
-    const editor = createEditor(history, { read: async () => Object.values((await read([signalsOf(history.result).join("")])).readings)[0] });
+    const readOf = (some, signals) => post("/api/read", { result: { ...some, tracks: undefined, transcript: undefined }, signals });
+    const read = (signals) => readOf(history.result, signals);
+    const editor = createEditor(history, { read: async (some) => Object.values((await readOf(some, [signalsOf(some).join("")])).readings)[0] });
     root.hidden = false;
     root.replaceChildren(
       el("header", { class: "taken" }, el("h1", { dir: "auto" }, name), el("div", { class: "tools" }, switches, editor.node, downloads(id, options.formats, { settled: history.settled, fail })), saved),

@@ -1,13 +1,13 @@
 // The way through valence and arousal: how pleasant, and how aroused, a face looked.
 
 import { el } from "./dom.js";
-import { onPaper } from "./ink.js";
+import { isPrinting, onPaper } from "./ink.js";
 import { penOn } from "./lanes.js";
 import { seriesOf } from "./faces.js";
 import { lowerBound, nearest } from "./series.js";
 
 // So many points draw a way; between them lies their mean.
-const POINTS = 240;
+const POINTS = 120;
 const MARGIN = 26;
 
 /** @returns {{node, show(faces, person)}} hidden where nothing is rated. */
@@ -18,9 +18,10 @@ export function createAffect({ clock, span, ink, signal }) {
   let series = null;
   let asked = 0;
 
-  const redraw = () => {
-    if (series && !asked) asked = requestAnimationFrame(draw);
-  };
+  function redraw() {
+    if (isPrinting()) draw();
+    else if (series && !asked) asked = requestAnimationFrame(draw);
+  }
 
   function draw() {
     asked = 0;
@@ -107,8 +108,8 @@ function axes(context, { x, y, side, left, top }, { rule, soft, sans }) {
   context.textAlign = "center";
   context.fillText("aroused", x(0), top - 8);
   context.fillText("calm", x(0), top + side + 16);
-  context.textAlign = "end";
-  context.fillText("unpleasant", left + 24, y(0) - 6);
   context.textAlign = "start";
-  context.fillText("pleasant", left + side - 24, y(0) - 6);
+  context.fillText("unpleasant", left + 6, y(0) - 6);
+  context.textAlign = "end";
+  context.fillText("pleasant", left + side - 6, y(0) - 6);
 }

@@ -27,9 +27,8 @@ export function createBoxes(clock) {
     box.style.top = percent(top / media.height);
     box.style.width = percent((right - left) / media.width);
     box.style.height = percent((bottom - top) / media.height);
-    // What does not fit below stands beside.
-    box.classList.toggle("low", bottom > 0.72 * media.height);
-    box.classList.toggle("right", left > 0.5 * media.width);
+    // Words stand on the side that has more room for them.
+    box.classList.toggle("right", left > media.width - right);
     const active = activeUnits(faces, person.action_units[row]).map((code) => faces.names?.[code] ?? code);
     if (doing.dataset.now !== active.join()) {
       doing.dataset.now = active.join();

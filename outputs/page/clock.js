@@ -114,14 +114,20 @@ export function createClock(player, duration_s) {
     if (!playing) return;
     const passed_s = (Math.max(now_ms - last_ms, 0) / 1000) * rate;
     last_ms = now_ms;
-    if (hasPlayer() && rate > 0) tell(player.currentTime);
+    const to = hasPlayer() && rate > 0 ? player.currentTime : clock.now + behind_s + passed_s;
+    // Whoever listens is not told that another moment began.
+    if (isOver(to)) again();
+    else if (hasPlayer() && rate > 0) tell(to);
     else pass(passed_s);
-    if (loop && rate > 0 && (clock.now >= loop[1] || clock.now < loop[0] - 1)) again();
-    else if (rate < 0 ? clock.now <= 0 : clock.now >= clock.duration_s && !hasPlayer()) clock.pause();
+    if (!loop && (rate < 0 ? clock.now <= 0 : clock.now >= clock.duration_s && !hasPlayer())) clock.pause();
     schedule();
   }
 
+  /** Whether a time is behind the moment that is repeated, or long before it. */
+  const isOver = (time_s) => playing && rate > 0 && loop !== null && (time_s >= loop[1] || time_s < loop[0] - 1);
+
   function again() {
+    behind_s = 0;
     clock.seek(loop[0]);
     settle();
   }
@@ -148,7 +154,7 @@ export function createClock(player, duration_s) {
       settle();
     });
     // A player that has nothing to play must not pull time back to zero.
-    player.addEventListener("timeupdate", () => hasPlayer() && tell(player.currentTime));
+    player.addEventListener("timeupdate", () => hasPlayer() && !isOver(player.currentTime) && tell(player.currentTime));
   }
   return clock;
 }

@@ -11,13 +11,17 @@ import { nearest, usualStep } from "./series.js";
 
 const CAPTION = "Facial action units as estimated from the picture, each from 0 to 1; darker where they count as shown. Empty stretches: no face found.";
 
-/** @returns {{node, show(result, tints)}} */
-export function createFaces(view) {
-  const choices = el("p", { class: "people" });
+/**
+ * @param editor see `createViewer`.
+ * @returns {{node, show(result, tints)}}
+ */
+export function createFaces(view, editor) {
+  const choices = el("span", { class: "choices-of-people" });
+  const tools = el("span", {});
   const faint = el("p", { class: "note" });
   const lanes = createLanes(view, { name: "The face over time", describe });
   const affect = createAffect(view);
-  const node = section("Faces", choices, el("figure", {}, lanes.node, faint, el("figcaption", {}, CAPTION)), affect.node);
+  const node = section("Faces", el("p", { class: "people" }, choices, tools), el("figure", {}, lanes.node, faint, el("figcaption", {}, CAPTION)), affect.node);
   let faces = null;
   let person = null;
   let tints = {};
@@ -33,10 +37,15 @@ export function createFaces(view) {
   function draw() {
     if (!inSight || node.hidden || drawn === person) return;
     drawn = person;
+    tools.replaceChildren();
+    editor?.person(person.person, tools);
     const { lanes: those, faint: weak } = faceLanes(faces, person, { tints, ink: view.ink });
     lanes.show(those);
     affect.show(faces, person);
     faint.textContent = weak.length ? `Below ${DRAWN_FROM} throughout: ${weak.map((code) => faces.names?.[code] ?? code).join(", ")}.` : "";
+  }
+
+  function press() {
     for (const choice of choices.children) choice.setAttribute("aria-pressed", choice.textContent === personName(person.person, person.speaker));
   }
 
@@ -58,9 +67,11 @@ export function createFaces(view) {
       person = people.find((one) => one.person === person?.person) ?? people.reduce((a, b) => (b.times_s.length > a.times_s.length ? b : a));
       const choose = (one) => () => {
         person = one;
+        press();
         draw();
       };
       choices.replaceChildren(...(people.length > 1 ? people.map((one) => button(personName(one.person, one.speaker), choose(one), { dir: "auto" })) : []));
+      press();
       if (!same) drawn = null;
       draw();
     },

@@ -1,7 +1,7 @@
 // Lanes over one axis of time, drawn for the part of it that is shown.
 
 import { clockTime, el, percent } from "./dom.js";
-import { onPaper, onSight } from "./ink.js";
+import { isPrinting, onPaper, onSight } from "./ink.js";
 
 const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 const MOST_TICKS = 7;
@@ -58,7 +58,8 @@ export function createLanes({ clock, span, signal }, { name, describe }) {
   let asked = 0;
   function redraw() {
     stale = true;
-    if (inSight && !asked) asked = requestAnimationFrame(draw);
+    if (isPrinting()) draw();
+    else if (inSight && !asked) asked = requestAnimationFrame(draw);
   }
 
   function draw() {

@@ -80,7 +80,7 @@ export function strip(spans, { read, isDim = () => false, ink, words = FOR_WORDS
         context.fillStyle = fill;
         context.fillRect(left, height - (tall * (part + 1)) / told.fills.length, width, tall / told.fills.length);
       });
-      const next = i + 1 < spans.length ? x(spans[i + 1].start_s) : all;
+      const next = i + 1 < spans.length ? Math.min(x(spans[i + 1].start_s), all) : all;
       const begin = Math.max(left, 0);
       if (words && context.measureText(told.words).width <= next - begin - 4) {
         context.fillStyle = isDim(segment) ? soft : letters;

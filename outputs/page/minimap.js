@@ -31,7 +31,8 @@ export function createMinimap({ clock, span, signal }) {
     frame.style.width = percent(share(span.to_s - span.from_s));
     frame.setAttribute("aria-valuemax", span.duration_s.toFixed(1));
     frame.setAttribute("aria-valuenow", span.from_s.toFixed(1));
-    frame.setAttribute("aria-valuetext", `${clockTime(span.from_s)} to ${clockTime(span.to_s)}`);
+    const tenths = span.to_s - span.from_s < 60;
+    frame.setAttribute("aria-valuetext", `${clockTime(span.from_s, tenths)} to ${clockTime(span.to_s, tenths)}`);
     if (!node.hidden && drawn !== node.clientWidth) redraw();
   }
 

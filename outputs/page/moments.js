@@ -9,6 +9,8 @@ import { faceNames, personName } from "./people.js";
 const BARS = 3;
 // From here on moments off screen are not laid out, which keeps an hour quick, and the list scrolls by itself.
 const LONG = 100;
+// In pixels, so that a moment has room.
+const LEAST_SEEN = 160;
 // What is searched for has this name in the style sheet.
 const HIT = "emoscribe-hit";
 
@@ -50,8 +52,9 @@ export function createMoments({ select, editor, signal }) {
       const told = readings?.shown?.[index] ?? null;
       const apart = readings ? disagreement(alone(readings, index), result.range) : null;
       const known = before.get(segment);
-      if (known && known.told === told && same(known.apart, apart) && (known.index === index || !editor)) {
+      if (known && known.told === told && same(known.apart, apart)) {
         before.delete(segment);
+        if (known.index !== index && known.node.hasChildNodes()) editor?.moment(index, segment, known.node);
         return Object.assign(known, { index });
       }
       const item = { segment, index, told, apart, node: el("li", { class: "moment" }) };
@@ -82,14 +85,19 @@ export function createMoments({ select, editor, signal }) {
     }
     if (!item || !follow) return;
     filling.now(item);
-    scrollTo(item);
+    // A long list scrolls by itself, a short one with the page.
+    if (node.classList.contains("scrolls")) bring(item);
+    else item.scrollIntoView({ block: "nearest" });
   }
 
-  // A long list scrolls by itself, a short one with the page.
-  function scrollTo(item) {
-    if (!node.classList.contains("scrolls")) return item.scrollIntoView({ block: "nearest" });
+  // Those above it that come into sight may be of another height than was thought: it is looked after for some frames.
+  function bring(item, frames = 12) {
     const [frame, box] = [node.getBoundingClientRect(), item.getBoundingClientRect()];
-    if (box.top < frame.top || box.bottom > frame.bottom) node.scrollTop += (box.top + box.bottom - frame.top - frame.bottom) / 2;
+    const [top, bottom] = [Math.max(frame.top, 0), Math.min(frame.bottom, innerHeight)];
+    // Of a list of which hardly anything is in sight, its own bounds count.
+    const seen = bottom - top > LEAST_SEEN ? [top, bottom] : [frame.top, frame.bottom];
+    if (box.top < seen[0] || box.bottom > seen[1]) node.scrollTop += box.top - seen[0] - (seen[1] - seen[0]) / 5;
+    if (frames > 0 && item === marked) requestAnimationFrame(() => bring(item, frames - 1));
   }
 
   /** Show those that a filter keeps, and where they hold what is searched for. */

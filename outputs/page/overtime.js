@@ -53,7 +53,7 @@ export function createOverTime(view, help) {
       .filter((letter) => readings?.[letter])
       .map((letter) => {
         const at = new Map(result.segments.map((segment, i) => [segment, readings[letter][i]]));
-        return { label: `${SIGNALS[letter]} alone`, kind: "strip", draw: strip(spans, { read: (segment) => at.get(segment) && read(at.get(segment)), ink }) };
+        return { label: `${SIGNALS[letter]} alone`, kind: "alone", draw: strip(spans, { read: (segment) => at.get(segment) && read(at.get(segment)), ink }) };
       });
   }
 

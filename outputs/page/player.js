@@ -68,7 +68,7 @@ export function createPlayer({ clock, signal }, { media, element, lane, repeat }
     },
     show(result) {
       screen.hidden ||= !element || media.kind === "audio";
-      bar.hidden = !(result.media.duration_s > 0);
+      bar.hidden = caption.hidden = !(result.media.duration_s > 0);
       shape(result.media.width, result.media.height);
       boxes.show(result);
       controls.place(clock.now);

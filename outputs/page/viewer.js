@@ -50,7 +50,7 @@ export function createViewer(root, { media, editor = null }) {
   const filter = createFilter({ changed: sifted, go: (index) => select(index, { scroll: true }), current: () => chosen });
   const moments = createMoments({ select, editor, signal });
   const overTime = createOverTime(view, help);
-  const faces = createFaces(view);
+  const faces = createFaces(view, editor);
   const player = createPlayer(view, { media, element, lane: overTime.scrubber, repeat });
   const follow = el("input", { type: "checkbox" });
   const followed = el("label", {}, follow, " follow");
@@ -101,16 +101,19 @@ export function createViewer(root, { media, editor = null }) {
     moments.keep(filter);
     overTime.show(now, { tints, readings, isDim });
     often.replaceChildren(...summary(now, tints, nameTools));
-    on = NEVER;
-    follows(clock.now);
+    on = momentAt(result.segments, clock.now);
+    tell(clock.now);
+    chosen < 0 && on >= 0 ? choose(on) : moments.mark(chosen, false);
   }
 
-  /** The result with the scores of other signals, where those are shown; what a person has set stays. */
-  function drawn() {
-    const instead = readings?.shown;
-    if (!instead) return result;
-    return { ...result, segments: result.segments.map((segment, i) => (segment.corrected ? segment : { ...segment, ...instead[i] })) };
+  /** A moment with the scores of other signals, where those are shown; what a person has set stays. */
+  function shownAt(index) {
+    const segment = result.segments[index];
+    const instead = readings?.shown?.[index];
+    return instead && !segment.corrected ? { ...segment, ...instead } : segment;
   }
+
+  const drawn = () => (readings?.shown ? { ...result, segments: result.segments.map((_, i) => shownAt(i)) } : result);
 
   const isDim = (index) => filter.active && !filter.kept(index);
 
@@ -125,37 +128,37 @@ export function createViewer(root, { media, editor = null }) {
     for (const person of persons) editor.person(person, node);
   }
 
-  // ── where one is ────────────────────────────────────────────────────────────
+  // ── where one is ──
 
   // The moment that is on; whoever was chosen stays chosen until another one begins.
-  const NEVER = -2;
-  let on = NEVER;
+  let on = -1;
   let said_ms = -Infinity;
 
   function follows(time_s) {
     if (!result) return;
-    const index = momentAt(result.segments, time_s);
-    const now = index < 0 ? null : readings?.shown && !result.segments[index].corrected ? { ...result.segments[index], ...readings.shown[index] } : result.segments[index];
-    const words = now ? reading(now) : "";
-    player.tell(`${clockTime(time_s, true)}  `, words);
-    if (index === on) return;
-    on = index;
-    if (index >= 0) choose(index, { scroll: follow.checked && clock.playing });
-    speak(now, words);
+    const before = on;
+    on = momentAt(result.segments, time_s);
+    tell(time_s);
+    if (on === before || on < 0) return;
+    choose(on, { scroll: follow.checked && clock.playing });
+    speak(shownAt(on));
   }
 
-  function speak(moment, words) {
+  function tell(time_s) {
+    player.tell(`${clockTime(time_s, true)}  `, on < 0 ? "" : reading(shownAt(on)));
+  }
+
+  function speak(moment) {
     const now_ms = performance.now();
-    if (!moment || now_ms - said_ms < SPOKEN_EVERY_MS) return;
+    if (now_ms - said_ms < SPOKEN_EVERY_MS) return;
     said_ms = now_ms;
-    spoken.textContent = [moment.speaker, moment.text, words].filter(Boolean).join(", ");
+    spoken.textContent = [moment.speaker, moment.text, reading(moment)].filter(Boolean).join(", ");
   }
 
   function choose(index, { scroll = false } = {}) {
     moments.mark(index, scroll);
     if (index === chosen) return;
     chosen = index;
-    if (clock.loop) clock.loop = boundsOf(index);
     for (const listener of listeners) listener(index);
   }
 
@@ -165,6 +168,7 @@ export function createViewer(root, { media, editor = null }) {
     // Of moments that begin together the last is on, and this one is chosen.
     on = momentAt(result.segments, segment.start_s);
     choose(index, { scroll });
+    if (clock.loop) clock.loop = boundsOf(index);
     clock.seek(segment.start_s);
     span.reveal(segment.start_s);
   }

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
 
@@ -98,17 +97,26 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page that is open, and what went wrong on it: console errors, and whatever was asked of anybody else."""
+    """A page that is open, and what went wrong on it: console errors, and whatever was asked of anybody else.
+
+    Attributes:
+        refused: whether it will ask for what cannot be had, which browsers call an error.
+    """
 
     page: Page
     home: str
+    refused: bool = False
     wrong: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
+        self.page.on("console", lambda said: self._said(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", self._requested)
         self.page.set_default_timeout(PATIENCE_MS)
+
+    def _said(self, error: str) -> None:
+        if not (self.refused and "status of 400" in error):
+            self.wrong.append(error)
 
     def _requested(self, request: Request) -> None:
         if not request.url.startswith((self.home, "blob:", "data:", self.home.replace("http", "ws"))):
@@ -121,9 +129,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     visits: list[Visit] = []
 
-    def opened(address: str, *, at: str = "", **context: object) -> Page:
+    def opened(address: str, *, at: str = "", refused: bool = False, **context: object) -> Page:
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}))
-        visits.append(Visit(contexts[-1].new_page(), address))
+        visits.append(Visit(contexts[-1].new_page(), address, refused))
         visits[-1].watch()
         visits[-1].page.goto(address + at)
         return visits[-1].page
@@ -133,31 +141,3 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert wrong == []
-
-
-def write_fake_camera(video: Path, folder: Path, seconds: float) -> tuple[Path, Path]:
-    """A video as the two files that Chromium's fake camera and microphone play: JPEGs in a row, and sound."""
-    pictures, sound = folder / "camera.mjpeg", folder / "microphone.wav"
-    with av.open(str(video)) as source, av.open(str(pictures), "w", format="mjpeg") as drawn:
-        stream = drawn.add_stream("mjpeg", rate=15)
-        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuvj420p"
-        stream.options = {"qscale": "4"}
-        due = 0.0
-        for frame in source.decode(video=0):
-            if frame.time >= seconds:
-                break
-            if frame.time >= due:
-                shown = frame.reformat(640, 360, "yuvj420p")
-                shown.pts = None
-                drawn.mux(stream.encode(shown))
-                due += 1 / 15
-        drawn.mux(stream.encode(None))
-    with av.open(str(video)) as source, av.open(str(sound), "w", format="wav") as heard:
-        stream = heard.add_stream("pcm_s16le", rate=48_000, layout="mono")
-        resampler = av.AudioResampler("s16", "mono", 48_000)
-        for frame in source.decode(audio=0):
-            if frame.time >= seconds:
-                break
-            for piece in resampler.resample(frame):
-                heard.mux(stream.encode(piece))
-    return pictures, sound
