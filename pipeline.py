@@ -202,7 +202,7 @@ class Session:
         """
         return FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
 
-    def stream(self, source: LiveSource, *, patient: bool = True) -> Iterator[Segment]:
+    def stream(self, source: LiveSource, *, patient: bool = True) -> Generator[Segment, None, None]:
         """Windows of what is seen and heard, each as soon as all that began in it is known.
 
         They are those of the settings, or `LIVE_WINDOW_S` long.  Whatever the

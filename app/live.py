@@ -83,7 +83,7 @@ class Intake:
         self.failure: EmoscribeError | None = None
         # Up to when what came reaches, and when it came.
         self._arrivals: deque[tuple[float, float]] = deque(maxlen=4096)
-        self._reached_s = 0.0
+        self._reached_s, self._shown_s = 0.0, -1.0
         self._told = {"end": False, "late": False}
 
     def run(self) -> None:
@@ -138,8 +138,9 @@ class Intake:
         return time_s + len(samples) / SAMPLE_RATE
 
     def _picture(self, payload: memoryview, time_s: float) -> float:
-        if self._source.unseen < _UNSEEN and time_s > self._source.pictures_end_s:
+        if self._source.unseen < _UNSEEN and time_s > self._shown_s:
             self._source.push_frame(decoded(payload), time_s)
+            self._shown_s = time_s
         return time_s
 
     def _tell(self, notice: str) -> None:

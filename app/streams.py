@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -26,6 +27,8 @@ router = APIRouter()
 _RUBBISH = 10
 # Messages a second, and how many more at once: a browser sends a dozen.
 _PER_S, _BURST = 100.0, 500.0
+# A stream that has just ended lets go of the device in less.
+_DEVICE_S = 3.0
 # Somebody who sends nothing for so long while a stream goes on has gone.
 _SILENCE_S = 30.0
 # Characters of a line that is typed.
@@ -48,6 +51,7 @@ class _Talk:
         self._streaming: asyncio.Task[None] | None = None
         self._typed: asyncio.Task[None] | None = None
         self._next: dict[str, Any] | None = None
+        self._ready = False
         self._allowed, self._counted = _BURST, time.monotonic()
 
     async def go_on(self) -> None:
@@ -73,7 +77,7 @@ class _Talk:
                 self._channel.close()
 
     async def _received(self) -> Message:
-        if self._channel is None:
+        if self._channel is None or not self._ready:
             return await self._socket.receive()
         try:
             return await asyncio.wait_for(self._socket.receive(), _SILENCE_S)
@@ -129,9 +133,7 @@ class _Talk:
         jobs = self._here.jobs
         try:
             settings = self._here.defaults.settings_for(asked_for(start.asked))
-            if jobs.device.locked():
-                raise Refused("something else is being analysed; wait until it is done, or call it off", 409)
-            async with jobs.device, jobs.new(file_name(start.name)) as job:
+            async with self._device(), jobs.new(file_name(start.name)) as job:
                 with jobs.running(job):
                     limit_s = self._here.settings.live_s
                     await self._answer(payload_of(job, settings, start=start, limit_s=limit_s), job)
@@ -148,11 +150,28 @@ class _Talk:
         finally:
             self._channel = None
 
+    @asynccontextmanager
+    async def _device(self) -> AsyncIterator[None]:
+        """
+        Raises:
+            Refused: others have it, and go on.
+        """
+        device = self._here.jobs.device
+        try:
+            await asyncio.wait_for(device.acquire(), _DEVICE_S)
+        except TimeoutError:
+            raise Refused("something else is being analysed; wait until it is done, or call it off", 409) from None
+        try:
+            yield
+        finally:
+            device.release()
+
     async def _answer(self, payload: dict[str, Any], job: Job) -> None:
         """Each reply, until there is no more to come."""
         self._channel = channel = self._here.models.live(payload)
         job.tasks["live"] = channel.task
         async for reply in channel:
+            self._ready = self._ready or reply["type"] == "ready"
             with suppress(WebSocketDisconnect, RuntimeError):
                 await self._socket.send_json(reply)
 

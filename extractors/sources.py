@@ -334,4 +334,4 @@ class LiveSound(Sound):
 
 
 # A whole number of the voice-activity detector's frames of 32 ms.
-LIVE_STEP_S = 0.128
+LIVE_STEP_S = 0.256

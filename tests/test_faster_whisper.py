@@ -22,7 +22,8 @@ from emoscribe.extractors.registry import choose, needs_of
 from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.sources import LiveSource
 from emoscribe.extractors.speech import spelled, vad
-from emoscribe.extractors.speech.faster_whisper import Piece, repeats_itself
+from emoscribe.extractors.speech.faster_whisper import Piece
+from emoscribe.extractors.speech.loops import before_loop, repeats_itself
 from emoscribe.extractors.speech.languages import language_of
 from emoscribe.extractors.speech.spelled import Spelled
 from emoscribe.extractors.speech.subtitles import read_transcript
@@ -144,6 +145,14 @@ def said(text: str) -> list[Spelled]:
 )
 def test_a_phrase_twice_in_a_row_is_believed_at_an_ordinary_pace(text: str, duration_s: float, so: bool) -> None:
     assert repeats_itself(said(text), duration_s) is so
+
+
+def test_words_that_take_no_time_are_said_again_by_nobody() -> None:
+    """Of speech that is cut off, Whisper says all of it again, and the words have no place left in the sound."""
+    times_s = [0.2, 0.5, 0.5, 0.9, 1.2, 1.2, 1.2, 1.2, 1.2]
+    words = [Spelled(a, b, f" {i}", 1.0) for i, (a, b) in enumerate(zip([0.0, *times_s], times_s, strict=False))]
+    assert [word.text.strip() for word in before_loop(words)] == ["0", "1", "2", "3", "4"]
+    assert before_loop(words[:6]) == words[:6] and before_loop([]) == []
 
 
 def test_english_is_believed_the_sooner_the_less_was_heard() -> None:

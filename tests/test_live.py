@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError, SettingsError
 from emoscribe.core.settings import load
-from emoscribe.core.timeline import Segment
+from emoscribe.core.timeline import Segment, Word
 from emoscribe.extractors import media
+from emoscribe.extractors.live import words_after
 from emoscribe.extractors.media import SAMPLE_RATE
 from emoscribe.extractors.sources import KEPT_S, WAITING_FRAMES, WAITING_S, LiveSource
 from emoscribe.extractors.speech import vad
@@ -102,6 +104,56 @@ def test_segments_come_while_the_source_goes_on(example: Path) -> None:
         looking.join()
         source.close()
         assert [segment.moment.start_s for segment in stream] == [4.0]
+
+
+def spoken_without_pauses(path: Path) -> np.ndarray:
+    """What is said in a file in one go: (N,)."""
+    with media.sound(path) as sound:
+        return np.concatenate([sound.read(each.start_s, each.end_s) for each in vad.stretches(sound)])
+
+
+def test_who_does_not_pause_is_heard_when_a_window_is_over(example: Path) -> None:
+    """Somebody who talks on was not heard before they paused, or for fifteen seconds."""
+    talk = spoken_without_pauses(example)
+    source = LiveSource(has_video=False)
+    with Session(plan_of(modalities="T"), OFFLINE) as session, closing(session.stream(source, patient=False)) as stream:
+        source.push_sound(talk[: 3 * SAMPLE_RATE])
+        first = next(stream)
+        assert first.moment.end_s == 2.0 and "miss him so much" in first.moment.text
+        source.push_sound(talk[3 * SAMPLE_RATE :])
+        source.close()
+        said = " ".join([first.moment.text, *(segment.moment.text for segment in stream)]).lower()
+    for words in (
+        "come back to me",
+        "is that really you",
+        "believe it",
+        "happy to see you",
+        "best day of my",
+        "love you",
+    ):
+        assert said.count(words) == 1, said
+
+
+def test_pictures_that_no_longer_come_are_not_waited_for(example: Path) -> None:
+    source = LiveSource()
+    with Session(plan_of(), OFFLINE) as session, closing(session.stream(source)) as stream:
+        for frame in itertools.takewhile(lambda frame: frame.time_s < 1.0, media.frames(example, 5.0)):
+            source.push_frame(frame.image, frame.time_s)
+        source.push_sound(np.zeros(4 * SAMPLE_RATE))
+        first = next(stream)
+        assert (first.moment.start_s, first.moment.end_s) == (0.0, 2.0)
+        assert first.moment.text == "" and first.moment.face
+
+
+def test_words_that_were_told_are_not_told_again() -> None:
+    def word(start_s: float, end_s: float, text: str) -> Word:
+        return Word(start_s, end_s, text)
+
+    told = word(1.6, 2.0, "as")
+    again = [word(1.0, 1.5, "and"), word(1.65, 2.2, "ask"), word(2.2, 2.5, "what"), word(2.5, 2.9, "you")]
+    assert [each.text for each in words_after(told, again, 2.3)] == ["what", "you"]
+    assert [each.start_s for each in words_after(told, again, 2.3)] == [2.3, 2.5]
+    assert [each.text for each in words_after(None, again, 0.0)] == ["and", "ask", "what", "you"]
 
 
 def test_memory_does_not_grow_with_the_source() -> None:

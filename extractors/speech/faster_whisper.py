@@ -26,6 +26,7 @@ from ..registry import EngineSpec, Need
 from ..settings import SpeechSettings
 from .faster_whisper_weights import fetch, on_disk, require_to_be_had, weights_sha256
 from .languages import CERTAIN, ENOUGH_S, language_of
+from .loops import CLOSING, LOOP, MOST_PER_S, PHRASE, before_loop, repeats_itself
 from .spelled import Spelled, check_language, described, in_words, preferred, utterance
 from .vad import Stretch
 
@@ -86,7 +87,8 @@ def _precision(settings: SpeechSettings, device: str) -> str:
 
 # Whisper has learnt to listen for half a minute.  It hears as well in less, in
 # a time that grows faster than the length (8 s take a seventh of what 30 do),
-# if silence follows what is said.  With too little of it, it says that again.
+# if silence follows what is said.  With too little of it, it says that again;
+# of what goes on the end is not told, and half of it is enough.
 SILENCE_S, LONGEST_S = 2, 30
 # Heard on either side of a stretch.
 AROUND_S = 0.2
@@ -94,8 +96,8 @@ AROUND_S = 0.2
 # Samples from one column of the spectrogram to the next.
 HOP = 160
 
-# Punctuation that belongs to the word behind it, and before it (openai-whisper's defaults).
-OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+# Punctuation that belongs to the word behind it (openai-whisper's default).
+OPENING = "\"'“¿([{-"
 
 # In whatever language, more tokens are not said in a second; and so many at least are given.
 _TOKENS_PER_S, _FEWEST_TOKENS, _MOST_TOKENS = 20, 16, 224
@@ -109,14 +111,6 @@ NO_SPEECH, LOGARITHM = 0.4, -1.0
 # Words of less than this are listened to once more, for longest, and the likelier
 # ones believed: one stretch in thirty where speech is clear, of a poor voice one in four.
 DOUBTFUL = -0.8
-
-# A phrase of three words or more that comes twice in a row, at more than four
-# words a second, may have been said once; nobody says ten in a second.
-PHRASE, FAST_PER_S, MOST_PER_S = 3, 4.0, 10.0
-
-# Of what is cut off in the middle of a word, Whisper may say all of it again and again: so many tokens it may not
-# repeat, and words that take no time are none.
-LOOP, NO_TIME_S = 10, 0.021
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +128,8 @@ class Piece:
     @property
     def window_s(self) -> int:
         """How long it is listened to: whole seconds, so that there are others to be decoded with."""
-        return min(math.ceil(self.duration_s) + SILENCE_S, LONGEST_S)
+        silence_s = SILENCE_S // 2 if self.stretch.goes_on else SILENCE_S
+        return min(math.ceil(self.duration_s) + silence_s, LONGEST_S)
 
 
 @dataclass(frozen=True)
@@ -348,24 +343,6 @@ def piece_of(sound: Sound, stretch: Stretch) -> Piece:
 def text_tokens(result: Any, tokenizer: Tokenizer) -> list[int]:
     """What was decoded, without the times in between."""
     return [token for token in result.sequences_ids[0] if token < tokenizer.eot]
-
-
-def repeats_itself(words: Sequence[Spelled], duration_s: float) -> bool:
-    """Whether so much is hardly said in that time: a phrase at once again, or more than anybody can say."""
-    if len(words) > MOST_PER_S * duration_s:
-        return True
-    plain = [word.text.strip().strip(CLOSING).casefold() for word in words]
-    return len(words) > FAST_PER_S * duration_s and any(
-        plain[at : at + size] == plain[at + size : at + 2 * size]
-        for size in range(PHRASE, len(plain) // 2 + 1)
-        for at in range(len(plain) - 2 * size + 1)
-    )
-
-
-def before_loop(words: list[Spelled]) -> list[Spelled]:
-    """The words up to where a phrase takes no time."""
-    times = [word.end_s - word.start_s < NO_TIME_S for word in words]
-    return words[: next((at for at in range(len(times) - PHRASE + 1) if all(times[at : at + PHRASE])), len(words))]
 
 
 def enough_of(pieces: Iterator[Piece], duration_s: float) -> Iterator[Piece]:

@@ -43,7 +43,7 @@ MAX_STRETCH_S = 15.0
 # Of a stretch that goes on, the last words may turn out to be others when more of it is heard.
 UNSETTLED_S = 0.8
 # It is heard again from a quiet place on, rather than from its beginning, once it is so long.
-CONTEXT_S = 5.0
+CONTEXT_S = 4.0
 
 Weights = Mapping[str, np.ndarray]
 
