@@ -291,6 +291,22 @@ def test_what_is_said_is_text(page: Page, tmp_path: Path, analysed: str) -> None
     assert page.locator("main img, main script").count() == 0
 
 
+def test_what_was_read_is_compared_with_what_a_person_made_of_it(page: Page) -> None:
+    page.locator(".moment .words", has_text="come back").click()
+    page.keyboard.press("7")
+    expect(page.locator(".saved")).to_have_text("corrections are kept")
+    page.get_by_role("link", name="Compare").click()
+    expect(page.locator("#compare select").nth(1).locator("option:checked")).to_contain_text("corrected")
+    expect(page.locator("#compare .agreement")).to_contain_text("kappa")
+    differing = page.locator("#compare").get_by_text("anger")
+    expect(differing.first).to_be_visible()
+    plot = page.get_by_role("slider", name="Two readings over time")
+    box = plot.bounding_box()
+    assert box is not None
+    plot.click(position={"x": box["width"] / 2, "y": 20})
+    page.wait_for_function("() => document.querySelector('#compare video').currentTime > 9")
+
+
 # ── beside it ────────────────────────────────────────────────────────────────
 
 
