@@ -41,8 +41,8 @@ export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor
 
 // ── a run of it ─────────────────────────────────────────────────────────────
 
-/** Sends what the devices give, and tells `on` what comes back; resolves when it is under way. */
-async function stream(start, media, video, on) {
+/** Sends what the devices give, and tells `on` what comes back. */
+function stream(start, media, video, on) {
   const socket = new WebSocket(new URL("/ws/live", location.href.replace(/^http/, "ws")));
   socket.binaryType = "arraybuffer";
   const endings = [];
@@ -190,7 +190,7 @@ export function createLive(root, { options = {}, onend = () => {} }) {
     drawing?.close();
     drawing = createDrawing({ newest, lanes, list, boxes }, run, sets.input.value);
     let size = null;
-    current = await stream(
+    current = stream(
       {
         signals: read, sound: has("audio"), picture: has("video"), window_s: 2, name: `Live ${new Date().toTimeString().slice(0, 5)}`,
         ...(sets.input.value && { labels: sets.input.value }),
