@@ -114,7 +114,7 @@ class Jobs:
 
     Attributes:
         device: held by whoever analyses or streams: one at a time.
-        few: held by whoever reads, converts or checks: a few at a time.
+        reading, filing: held by whoever reads text, and by whoever converts or checks: a few at a time.
         loading: what the models' process is loading.
     """
 
@@ -127,7 +127,8 @@ class Jobs:
         self._running: Job | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self.device, self.few = asyncio.Lock(), asyncio.Semaphore(_AT_A_TIME)
+        self.device = asyncio.Lock()
+        self.reading, self.filing = asyncio.Semaphore(_AT_A_TIME), asyncio.Semaphore(_AT_A_TIME)
         self.loading = Pace()
 
     # ── coming and going ─────────────────────────────────────────────────────
@@ -349,7 +350,7 @@ class Jobs:
             media = str(job.media) if job.media is not None else None
             payload = {"result": str(source), "format": format, "out": str(made), "media": media}
             try:
-                async with self.few:
+                async with self.filing:
                     if made.name not in job.tasks:
                         job.tasks[made.name] = self._files.submit("convert", payload)
                     await job.tasks[made.name]

@@ -201,7 +201,7 @@ async def reopen(request: Request, here: Here) -> described.Created:
 
 async def _checked(here: Place, sent: Path, out: Path) -> str:
     """A result that was sent, written where it is kept; the name of its media."""
-    async with here.jobs.few:
+    async with here.jobs.filing:
         named = await here.files.submit("check", {"sent": str(sent), "out": str(out)}).within(_PATIENCE_S)
     return file_name(named)
 
@@ -211,7 +211,7 @@ async def _checked(here: Place, sent: Path, out: Path) -> str:
 
 @router.post("/read", summary="Read lines of text, or a result again with some of its signals", **described.READ)
 async def read(request: Request, here: Here) -> Response:
-    async with _passing_file(request, here, here.settings.document_bytes) as body, here.jobs.few:
+    async with _passing_file(request, here, here.settings.document_bytes) as body, here.jobs.filing:
         answer = await here.models.submit("read", {"body": str(body), "jobs": str(here.folder)})
     return Response(answer, media_type="application/json")
 
@@ -225,7 +225,7 @@ async def documents(request: Request, here: Here) -> described.Paragraphs:
         if "file" not in form.files:
             raise Refused("the form has no part 'file'; send the document as that")
         document = {"path": str(form.files["file"]), "name": form.names["file"]}
-        async with here.jobs.few:
+        async with here.jobs.filing:
             return described.Paragraphs(text=await here.files.submit("document", document).within(_PATIENCE_S))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

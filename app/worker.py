@@ -32,6 +32,8 @@ GRACE_S = 0.7
 LOADING_GRACE_S = 30.0
 # Bytes of a stream that may wait in the process.
 BACKLOG_BYTES = 4_000_000
+# Work that is done once more where its process ended: it leaves nothing behind, and takes no long time.
+_REPEATABLE = ("read", "convert", "document", "inspect", "check")
 _CALLED_OFF = "it was called off"
 # A process that ends sooner cannot do its work at all.
 _SHORTEST_LIFE_S = 5.0
@@ -105,11 +107,6 @@ class Worker:
     def prepared(self) -> Future[Any] | None:
         """What the first work of the process comes to."""
         return self._prepared.future if self._prepared is not None else None
-
-    @property
-    def pid(self) -> int | None:
-        """That of the process, while there is one."""
-        return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
         """Begin the process, if there is none."""
@@ -222,7 +219,7 @@ class Worker:
             left, self._tasks = list(self._tasks.values()), {}
             killed = any(task.cancelled for task in left)
             for task in left:
-                again = not task.cancelled and not task.repeated and task.kind in REPEATABLE and not self._closed
+                again = not task.cancelled and not task.repeated and task.kind in _REPEATABLE and not self._closed
                 if task.cancelled:
                     task.finish(error=Cancelled(_CALLED_OFF))
                 elif not again:
@@ -234,10 +231,6 @@ class Worker:
                 self.start()
                 self._tasks[task.number] = task
                 self._outgoing.put((task.number, "begin", (task.kind, task.payload)))
-
-
-# What leaves nothing behind, and takes no long time.
-REPEATABLE = ("read", "convert", "document", "inspect", "check")
 
 
 def _why(process: BaseProcess) -> str:
