@@ -172,7 +172,7 @@ def test_many_videos_from_python(videos: Path, tmp_path: Path) -> None:
 def test_a_data_frame_has_a_row_a_segment(labelled: emoscribe.LabelledTranscript) -> None:
     table = labelled.to_dataframe()
     assert list(table.columns) == [
-        *("start_s", "end_s", "speaker", "text", "face", "voice", "evidence", "label"),
+        *("start_s", "end_s", "speaker", "text", "face", "voice", "evidence", "label", "corrected"),
         *labelled.labels,
     ]
     assert len(table) == len(labelled.segments)

@@ -237,7 +237,7 @@ def test_a_moment_shows_all_that_reaches_its_threshold(sets: TextRun, talk: tupl
         rows = [row for row in csv.DictReader(file) if row["text"]]
     assert [row["labels"] for row in rows] == ["|".join(both["labels"]), ""]
     page = (tmp_path / "talk.html").read_text(encoding="utf-8")
-    assert "6 labels, any number a moment" in page and "the labels that were read" in " ".join(page.split())
+    assert "6 labels, any number a moment" in page
     again = CliRunner().invoke(
         main, ["export", str(tmp_path / "talk.json"), "--formats", "csv", "--out", str(tmp_path / "x")]
     )
@@ -260,8 +260,8 @@ def test_a_moment_is_rated(rated: tuple[TextRun, Path, list[str]], talk: tuple[P
     # Where nobody speaks there is nothing to rate.
     assert [row["rating"] for row in rows if row["text"]] == [f"{awful:.6f}", f"{neutral:.6f}"]
     assert all(row["rating"] == "" for row in rows if not row["text"]) and "label" not in rows[0]
-    page = " ".join((tmp_path / "talk.html").read_text(encoding="utf-8").split())
-    assert "rated from 1 to 5" in page and "The rating, from 1 at the foot of the lane to 5 at the top." in page
+    page = (tmp_path / "talk.html").read_text(encoding="utf-8")
+    assert "rated from 1 to 5" in page and re.search(r'"range":\[1(\.0)?,5(\.0)?\]', page)
     assert analyzed(run, talk, tmp_path, "--labels", "basic").exit_code == 1
 
 

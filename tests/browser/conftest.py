@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect, sync_playwright
 
 # Names under which distributions install it.
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _IN_CI = bool(os.environ.get("CI"))
 # Nobody waits longer for what he expects to see.
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

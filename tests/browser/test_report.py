@@ -77,9 +77,10 @@ def test_keys_move_the_player_and_the_moments(page: Page) -> None:
 
 
 def test_it_plays_at_any_speed_and_repeats_a_moment(page: Page) -> None:
-    press(page, "ArrowDown", "ArrowDown", "ArrowDown", ">", ">", ">", ">", "r")
-    assert page.get_by_role("button", name="Repeat the moment").get_attribute("aria-pressed") == "true"
+    press(page, ">", ">", ">", ">")
     assert page.evaluate("document.querySelector('video').playbackRate") == 2.5
+    press(page, "<", "<", "<", "<", "ArrowDown", "ArrowDown", "ArrowDown", "r")
+    assert page.get_by_role("button", name="Repeat the moment").get_attribute("aria-pressed") == "true"
     page.wait_for_function("!document.querySelector('video').paused")
     times = [
         page.evaluate("new Promise((done) => setTimeout(() => done(document.querySelector('video').currentTime), 250))")
