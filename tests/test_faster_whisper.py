@@ -23,8 +23,8 @@ from emoscribe.extractors.settings import SpeechSettings
 from emoscribe.extractors.sources import LiveSource
 from emoscribe.extractors.speech import spelled, vad
 from emoscribe.extractors.speech.faster_whisper import Piece
-from emoscribe.extractors.speech.loops import before_loop, repeats_itself
 from emoscribe.extractors.speech.languages import language_of
+from emoscribe.extractors.speech.loops import before_loop, repeats_itself
 from emoscribe.extractors.speech.spelled import Spelled
 from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.extractors.speech.transcribe import describe
