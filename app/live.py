@@ -125,8 +125,8 @@ class Intake:
 
     def since(self, time_s: float) -> float:
         """Seconds since what ended at that time came."""
-        now = time.monotonic()
-        return now - next((came for end_s, came in self._arrivals if end_s >= time_s), now)
+        now, arrivals = time.monotonic(), tuple(self._arrivals)  # more may come meanwhile
+        return now - next((came for end_s, came in arrivals if end_s >= time_s), now)
 
     def _sound(self, payload: memoryview, time_s: float) -> float:
         samples = np.frombuffer(payload, dtype="<i2").astype(np.float32) / 32768.0
