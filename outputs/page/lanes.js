@@ -20,7 +20,7 @@ export function createLanes({ clock, span, signal }, { name, describe }) {
   const tip = el("output", { class: "tip" });
   const ghost = el("div", { class: "ghost", hidden: true }, tip);
   const ticks = el("div", { class: "ticks" });
-  const plot = el("div", { class: "plot", role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": 0 }, ticks, loop, ghost, cursor);
+  const plot = el("div", { class: "plot", role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": 0, "aria-valuenow": 0 }, ticks, loop, ghost, cursor);
   const node = el("div", { class: "chart" }, plot);
   let lanes = [];
   let canvases = [];

@@ -201,7 +201,7 @@ function runsOf({ times_s, levels, gap_s }, { x, width, from_s, to_s }) {
 }
 
 /** Where there was nothing to judge by. */
-export function hatch(context, left, width, top, bottom, colour) {
+function hatch(context, left, width, top, bottom, colour) {
   context.save();
   context.beginPath();
   context.rect(left, top, width, bottom - top);

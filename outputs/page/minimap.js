@@ -12,7 +12,7 @@ const CLOSER = 0.5;
 export function createMinimap({ clock, span, signal }) {
   const canvas = el("canvas", { "aria-hidden": "true" });
   const cursor = el("div", { class: "cursor" });
-  const frame = el("div", { class: "window", role: "slider", tabindex: 0, "aria-label": "Part of the time that is shown", "aria-valuemin": 0, onkeydown: move });
+  const frame = el("div", { class: "window", role: "slider", tabindex: 0, "aria-label": "Part of the time that is shown", "aria-valuemin": 0, "aria-valuenow": 0, onkeydown: move });
   const node = el("div", { class: "minimap", hidden: true }, canvas, cursor, frame);
   const middle = () => (clock.now >= span.from_s && clock.now <= span.to_s ? clock.now : (span.from_s + span.to_s) / 2);
   const closer = () => span.zoom(CLOSER, middle());

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -171,3 +174,12 @@ def test_nobody_is_left_out(page: Page, width: int, scheme: str) -> None:
     assert serious == [], [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in serious]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
     page.set_viewport_size({"width": 1180, "height": 900})
+
+
+def test_a_long_result_is_measured(chromium: str) -> None:
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "page.py"
+    command = [sys.executable, script, "--hours", "0.1", "--frames", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert list(told) == ["name", "ratio", "ours", "plain", "unit", "device"]
+    assert told["name"] == "page" and told["ours"] > 0 and "120 moments" in done.stdout
