@@ -294,11 +294,12 @@ class Jobs:
             yield
         except Cancelled:
             job.become("cancelled")
-        except EmoscribeError as error:
+        except Exception as error:  # whatever it is, the next job has its turn
             if job.media is not None and job.media.parent == job.folder:
                 job.media.unlink(missing_ok=True)
                 job.media = None
-            job.become("failed", str(error))
+            ours = isinstance(error, EmoscribeError)
+            job.become("failed", str(error) if ours else f"unexpected {type(error).__name__}: {error}")
         else:
             # Who looks at some of the frames ends before the last.
             for stage in job.pace.done:

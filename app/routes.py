@@ -22,7 +22,7 @@ from .errors import Refused
 from .jobs import Job, payload_of
 from .place import Here, Place
 from .requests import Asked, asked_for, run_options
-from .uploads import Limits, file_name, receive_file, receive_form
+from .uploads import Form, Limits, file_name, receive_file, receive_form
 
 router = APIRouter(prefix="/api")
 
@@ -79,8 +79,7 @@ async def _received(request: Request, here: Place, job: Job) -> tuple[Asked, str
         job.name = job.media.name
         return asked_for(value), None
     _check_room(request, here)
-    limits = Limits(here.settings.upload_bytes, here.settings.stall_s)
-    form = await receive_form(request, job.folder, {"file": "media", "transcript": "transcript"}, limits)
+    form = await _form(request, here, job.folder, "transcript")
     if "file" not in form.files:
         raise Refused("the form has no part 'file'; send the video, sound file or picture as that")
     job.media, job.name = form.files["file"], form.names["file"]
@@ -88,6 +87,13 @@ async def _received(request: Request, here: Place, job: Job) -> tuple[Asked, str
         raise Refused(f"{job.name} is a document; POST it to /api/documents, and its text to /api/read", 415)
     transcript = form.files.get("transcript")
     return asked_for(form.fields), str(transcript) if transcript is not None else None
+
+
+async def _form(request: Request, here: Place, folder: Path, beside: str) -> Form:
+    """A form with media as its part `file`, and another part that is a smaller file."""
+    limits = here.settings
+    files = {"file": limits.upload_bytes, beside: limits.document_bytes}
+    return await receive_form(request, folder, files, Limits(limits.upload_bytes, limits.stall_s))
 
 
 def _allowed(path: str, here: Place) -> Path:
@@ -188,8 +194,7 @@ async def reopen(request: Request, here: Here) -> described.Created:
     with here.jobs.place():
         async with here.jobs.new() as job:
             _check_room(request, here)
-            limits = Limits(here.settings.upload_bytes, here.settings.stall_s)
-            form = await receive_form(request, job.folder, {"result": "sent", "file": "media"}, limits)
+            form = await _form(request, here, job.folder, "result")
             if "result" not in form.files:
                 raise Refused("the form has no part 'result'; send the .json that was kept as that")
             job.media = form.files.get("file")
@@ -220,8 +225,8 @@ async def read(request: Request, here: Here) -> Response:
 async def documents(request: Request, here: Here) -> described.Paragraphs:
     folder = Path(tempfile.mkdtemp(dir=here.folder))
     try:
-        limits = Limits(here.settings.document_bytes, here.settings.stall_s)
-        form = await receive_form(request, folder, {"file": "document"}, limits)
+        most = here.settings.document_bytes
+        form = await receive_form(request, folder, {"file": most}, Limits(most, here.settings.stall_s))
         if "file" not in form.files:
             raise Refused("the form has no part 'file'; send the document as that")
         document = {"path": str(form.files["file"]), "name": form.names["file"]}

@@ -54,11 +54,11 @@ class Limits:
     stall_s: float
 
 
-async def receive_form(request: Request, folder: Path, files: Mapping[str, str], limits: Limits) -> Form:
-    """A form whose files are written to a folder.
+async def receive_form(request: Request, folder: Path, files: Mapping[str, int], limits: Limits) -> Form:
+    """A form whose files are written to a folder, each as `sent-PART` with its ending.
 
     Args:
-        files: by the parts that may be files, what they are called in the folder, without ending.
+        files: the parts that are files, and how many bytes each may have.
 
     Raises:
         Refused: it is no form, too large, or comes too slowly; what was written is the folder's owner's to remove.
@@ -133,13 +133,13 @@ async def body_of(request: Request, limits: Limits) -> AsyncIterator[bytes]:
 class _Reading(ExitStack):
     """A form as it comes: which part is being read, and what of it is to be written."""
 
-    def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, files: Mapping[str, int]) -> None:
         super().__init__()
         self.form = Form()
         self._folder, self._files = folder, files
         self._part, self._text = "", bytearray()
         self._file: IO[bytes] | None = None
-        self._block = bytearray()
+        self._block, self._count = bytearray(), 0
 
     @property
     def is_due(self) -> bool:
@@ -167,13 +167,17 @@ class _Reading(ExitStack):
             if name is None:
                 raise Refused(f"the part {part!r} has to be a file, and has no file name")
             called = file_name(name)
-            path = self._folder / (self._files[part] + ending(called))
+            path, self._count = self._folder / f"sent-{part}{ending(called)}", 0
             self.form.files[part], self.form.names[part] = path, called
             self._file = self.enter_context(path.open("wb"))
 
     def _more(self, data: bytes | bytearray) -> None:
         if self._file is not None:
             self._block += data
+            self._count += len(data)
+            if self._count > self._files[self._part]:
+                most = self._files[self._part]
+                raise Refused(f"the part {self._part!r} has more than {most:,} bytes, the most that is taken", 413)
         elif len(self._text) + len(data) > _FIELD_BYTES:
             raise Refused(f"the part {self._part!r} has more than {_FIELD_BYTES:,} bytes, too many for a setting", 413)
         else:

@@ -204,6 +204,10 @@ def test_what_is_too_large_is_refused_before_it_has_come(client: httpx2.Client, 
     eventually(lambda: folders(service) == [])
     assert client.put("/api/jobs/x/result", content=bytes(2 * MB)).status_code == 404
     assert client.post("/api/read", content=bytes(2 * MB)).status_code == 413
+    large = {"file": ("a.mp4", b"a"), "transcript": ("a.srt", bytes(2 * MB))}
+    assert client.post("/api/analyze", files=large).json()["error"] == (
+        "the part 'transcript' has more than 1,000,000 bytes, the most that is taken"
+    )
 
 
 @pytest.mark.parametrize(
@@ -249,7 +253,7 @@ def test_a_form_that_is_none_is_refused(body: bytes, error: str, client: httpx2.
 def test_a_file_name_is_never_a_path(name: str, called: str, client: httpx2.Client, service, clip: bytes) -> None:
     status = analysed(client, name, clip)
     assert (status["name"], status["state"]) == (called, "done")
-    lying = [path for path in service.left if path.stem == "media"]
+    lying = [path for path in service.left if path.stem == "sent-file"]
     assert [path.parent.name for path in lying] == [status["id"]]
     assert lying[0].parent.stat().st_mode & 0o777 == 0o700
     kept = client.get(f"/api/jobs/{status['id']}/result.json").headers["content-disposition"]
