@@ -24,6 +24,7 @@ export function createQueue(list, open, { isFree, onempty, onfirst }) {
   }
 
   function watch({ id }, row, eager) {
+    row.node.dataset.job = id;
     row.cancelled = () => remove(`/api/jobs/${id}`).catch(() => {});
     row.removed = follow(id, (now) => {
       row.draw(now, () => open(now));

@@ -59,7 +59,7 @@ def page(service: str, analysed: str, visit: Visit) -> Page:
         }""",
         analysed,
     )
-    opened.locator(f".job .open >> text={NAME}").last.click()
+    opened.locator(f"[data-job='{analysed}'] .open").click()
     opened.locator(".result .moment").first.wait_for()
     opened.wait_for_function("() => document.querySelector('.result video')?.readyState > 0")
     return opened
@@ -272,7 +272,7 @@ def test_each_download_is_read_by_somebody_else(page: Page) -> None:
 def test_what_a_format_cannot_hold_is_said_and_not_downloaded(service: str, analysed: str, visit: Visit) -> None:
     """Nobody is told apart in the example, so that there are no turns to write."""
     page = visit(service, refused=True)
-    page.locator(".job .open").last.click()
+    page.locator(f"[data-job='{analysed}'] .open").click()
     page.locator(".downloads summary").click()
     page.locator(".downloads a", has_text=".rttm").click()
     expect(page.locator(".alert")).to_contain_text("speaker")
@@ -351,7 +351,7 @@ def test_nothing_shuts_anybody_out(
 ) -> None:
     """What axe calls serious or critical, on each view."""
     page = visit(service, color_scheme=scheme)
-    page.locator(".job .open").last.click()
+    page.locator(f"[data-job='{analysed}'] .open").click()
     page.locator(".moment").first.click()
     page.evaluate(AXE_SCRIPT)
     found = []
@@ -369,7 +369,7 @@ def test_nothing_shuts_anybody_out(
 
 def test_a_telephone_shows_all_of_it(service: str, analysed: str, visit: Visit) -> None:
     page = visit(service, viewport={"width": 380, "height": 740}, has_touch=True)
-    page.locator(".job .open").last.click()
+    page.locator(f"[data-job='{analysed}'] .open").click()
     page.locator(".moment").first.wait_for()
     for view in ("videos", "live", "text", "compare"):
         page.evaluate("(view) => { location.hash = view; }", view)
