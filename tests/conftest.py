@@ -57,13 +57,13 @@ def node_program() -> Path:
 
 
 def answered(node_program: Path, script: str, given: Any) -> Any:
-    """What a module in JavaScript answers that reads `given`; `refusal` is what a call throws."""
+    """What a module in JavaScript answers that reads `given`; `thrownBy` is what a call throws."""
     # Node takes a file for a module by its package's word or its own syntax; ours have the syntax.
     frame = """
         import { readFileSync } from "node:fs";
         const given = JSON.parse(readFileSync(0, "utf8"));
         const answer = (value) => process.stdout.write(JSON.stringify(value));
-        const refusal = (run) => { try { run(); } catch (error) { return error.message; } return null; };
+        const thrownBy = (run) => { try { run(); } catch (error) { return error.message; } return null; };
     """
     done = subprocess.run(
         [node_program, "--no-warnings", "--input-type=module", "--eval", frame + script],

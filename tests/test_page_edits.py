@@ -43,7 +43,7 @@ def edited(result: dict[str, Any], *edits: list[Any]) -> dict[str, Any]:
 def refused(result: dict[str, Any], name: str, *rest: Any) -> str:
     script = """
         import * as edits from 'edits.js';
-        answer(refusal(() => edits[given.name](given.result, ...given.rest)));
+        answer(thrownBy(() => edits[given.name](given.result, ...given.rest)));
     """
     return node(script, {"result": result, "name": name, "rest": rest})
 
