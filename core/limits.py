@@ -10,8 +10,11 @@ from .errors import MediaError
 
 # Of a transcript, or of a file that tells who speaks.  A day of talk, word by word in JSON, takes 25 MB.
 MOST_TEXT_BYTES = 50_000_000
-# Of a table of clips: the text of a million of them takes half of it.
+# Of a table of clips, or of a kept result with all that is drawn of it: a million clips, or a day of four faces, take
+# half of it.
 MOST_TABLE_BYTES = 500_000_000
+# Of a config, which somebody wrote.
+MOST_CONFIG_BYTES = 1_000_000
 
 # Cues, or turns: a day has fewer where there is one a second.
 MOST_CUES = 100_000
@@ -25,6 +28,8 @@ MOST_TIERS = 1_000
 
 # No recording lasts longer: eleven days and a half.
 LONGEST_S = 1e6
+# Of a recording; slides that stand for hours have several.
+LEAST_BYTES_PER_S = 1.0
 # A cue may begin so much after the end, since containers disagree on it; what begins later is of another cut.
 LATE_START_S = 1.0
 # The last one may be shown so much longer than the recording lasts, as the same subtitles go with several cuts.
@@ -52,6 +57,19 @@ def check_size(path: Path, what: str, most_bytes: int = MOST_TEXT_BYTES) -> None
     size = path.stat().st_size
     if size > most_bytes:
         raise MediaError(f"the {what} {path} has {size:,} bytes, and at most {most_bytes:,} are read; divide it")
+
+
+def check_duration(path: Path, duration_s: float) -> None:
+    """
+    Raises:
+        MediaError: the file tells of a length that no recording has, or not one of its size.
+    """
+    most_s = min(LONGEST_S, path.stat().st_size / LEAST_BYTES_PER_S)
+    if not duration_s <= most_s:
+        raise MediaError(
+            f"{path} says that it lasts {duration_s:,.0f} s, and of its size none is longer than {most_s:,.0f} s; its "
+            "times are damaged: write it anew with a converter"
+        )
 
 
 def check_count(where: object, count: int, what: str, duration_s: float | None = None) -> None:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from .errors import SettingsError
+from .limits import MOST_CONFIG_BYTES
 from .text import shortened
 from .yaml_values import parse_yaml
 
@@ -100,6 +101,8 @@ def _read(config: str | Path) -> tuple[dict[str, Any], str]:
             f"no config {str(config)!r}: neither a file nor one that ships ({', '.join(shipped_configs())})"
         )
     try:
+        if (size := path.stat().st_size) > MOST_CONFIG_BYTES:
+            raise SettingsError(f"config {path} has {size:,} bytes, and at most {MOST_CONFIG_BYTES:,} are read")
         values = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"config {path} is not readable YAML{_because(error)}") from None
