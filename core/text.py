@@ -19,6 +19,9 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
+# Of these XML knows not even an escape; halves of characters are escaped where they are written.
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
 
 def ends(bounds: tuple[float, float]) -> str:
     """A scale by its ends: `-3 to 3`."""
@@ -30,6 +33,11 @@ def one_line(text: str) -> str:
     if text.isascii() and text.isprintable():  # as most lines are, of which there may be many
         return " ".join(text.split())
     return " ".join(_CONTROLS.sub("", _ESCAPES.sub("", text)).split())
+
+
+def in_xml(text: str) -> str:
+    """A file's name, say, as far as it can stand in XML."""
+    return _NOT_IN_XML.sub("", text)
 
 
 def shortened(value: object) -> str:
