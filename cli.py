@@ -19,6 +19,7 @@ COMMANDS = (
     "export",
     "corpus",
     "extract",
+    "store",
     "finetune",
     "baseline",
     "evaluate",

@@ -32,7 +32,7 @@ from .extractors.media.peaks import SoundPeaks
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
 from .extractors.speakers.turns import AUTO, NOBODY, check_several
-from .extractors.store import CueStore
+from .extractors.store import CueStore, claimed
 from .llm.plan import Plan, check_taught, make_plan
 from .llm.predictors import Predictors
 from .llm.reading import Remembering, made_of_basic, prompt_of, prompts_from, read_again, segments_from
@@ -181,6 +181,7 @@ class Session:
                 source = stack.enter_context(closing(self.opened(source)))
             # The language model loads while the source is being perceived; on a GPU before that.
             predictor = self._predictors.begin(self.plan.run)
+            stack.enter_context(claimed(self.context.store, source.media.sha256, source.interval))
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
             heard = source.media.has_audio and set(self.plan.settings.modalities) & set("TA")
             peaks = source.peaks(self.context.store) if heard else None

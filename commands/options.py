@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from . import parameters
-from .parameters import FILE, FormatsOption, Naming, RenamedOption, Time
+from .parameters import FILE, STORE_PLACE, FormatsOption, Naming, RenamedOption, Time
 
 if TYPE_CHECKING:
     from ..core.console import Bars
@@ -34,7 +34,7 @@ HOP = click.option("--hop", type=float, metavar="S", help="A window every S seco
 STORE = click.option(
     *("--store", "--cues", "store"),
     cls=RenamedOption,
-    type=FILE,
+    type=STORE_PLACE,
     metavar="STORE",
     help="Keep what was perceived here, and reuse it.",
 )
@@ -259,11 +259,11 @@ def context_of(given: dict[str, Any], place: Terminal, store: str = "store") -> 
     return Context(offline=bool(given.pop("offline")), progress=place.bars, store=store_at(given.pop(store)))
 
 
-def store_at(folder: Path | None) -> Store | None:
-    """The cue store in a folder, if one is given."""
+def store_at(place: Path | str | None) -> Store | None:
+    """The cue store in a folder or under a URL, if one is given."""
     from ..extractors.store import CueStore
 
-    return CueStore(folder) if folder is not None else None
+    return CueStore(place) if place is not None else None
 
 
 # Of the reading options, those that settings have.
