@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...core.errors import EmoscribeError, UnavailableError
 from .work import Lost, Make, R, T
 
 # Items that an actor is given at once: each gift costs some milliseconds.
 _AT_ONCE = 4
+# How long a cluster may take to answer at all.
+_KNOCK_S = 5.0
 # How often an actor is begun anew for what the one before ended under.
 _TRIES = 2
 
@@ -64,6 +68,8 @@ class RayExecutor:
         if ray.is_initialized():
             return False
         try:
+            if self._address is not None:
+                _knock(self._address)
             ray.init(
                 address=self._address,
                 num_cpus=None if self._address else self._workers,
@@ -71,7 +77,7 @@ class RayExecutor:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             where = f" at {self._address}" if self._address else ""
             raise EmoscribeError(f"no Ray cluster{where}: {' '.join(str(error).split())}") from None
         return True
@@ -85,6 +91,17 @@ class RayExecutor:
                 yield left.pop(number), result
         for item in left.values():
             yield item, Lost("its worker ended under it, again and again; is there enough memory?")
+
+
+def _knock(address: str) -> None:
+    """Ray by itself tries for minutes to reach who is not there.
+
+    Raises:
+        OSError, ValueError: nobody answers, or it is no address.
+    """
+    place = urlsplit(address if "://" in address else f"ray://{address}")
+    if place.port is not None:
+        socket.create_connection((place.hostname or "", place.port), timeout=_KNOCK_S).close()
 
 
 def _rows(make: Make[T, R], items: dict[int, T], blocks: int, workers: int, gpus: float) -> Iterator[tuple[int, R]]:
