@@ -20,8 +20,8 @@ from .options import (
     names_corpus,
     out_option,
     run_option,
-    terminal,
 )
+from .terminal import terminal
 
 
 @click.command("extract", cls=WithEngines)

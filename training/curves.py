@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import EmoscribeError, MediaError
 from ..core.files import make_folder, plain, write_text
+from ..core.text import printable
 
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
@@ -150,7 +151,7 @@ def curves_figure(rows: Sequence[Row], metrics: Sequence[str]) -> str:
         rate.set_xlabel("updates")
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return file.getvalue()
+    return printable(file.getvalue())
 
 
 def _place(row: Row) -> tuple[int, bool]:
