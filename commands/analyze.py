@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import READING, TABLE, Terminal, WithEngines, formats_option, options, out_option, plan_of, terminal
+from .options import READING, TABLE, WithEngines, formats_option, options, out_option, plan_of
 from .parameters import FILE
+from .terminal import Terminal, terminal
 
 if TYPE_CHECKING:
     from ..core.timeline import LabelledTranscript
@@ -181,7 +182,8 @@ class Batch:
 
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         if not self._alone:
-            self._place.say(f"\n{video}")
+            self._place.say("")
+            self._place.say(str(video))
         for segment in result.segments:
             self._place.say(segment_line(segment, width))
         if self._given["transcript"] is not None and result.transcript is not None:

@@ -19,9 +19,9 @@ from .options import (
     corpus_request,
     names_corpus,
     run_option,
-    terminal,
 )
 from .parameters import STORE_PLACE
+from .terminal import terminal
 
 if TYPE_CHECKING:
     from ..extractors.executors import Executor

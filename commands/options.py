@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,11 +12,11 @@ from . import parameters
 from .parameters import FILE, STORE_PLACE, FormatsOption, Naming, RenamedOption, Time
 
 if TYPE_CHECKING:
-    from ..core.console import Bars
     from ..core.context import Context, Store
     from ..corpora.corpus import CorpusRequest
     from ..llm.plan import Plan
     from ..training.run import Run
+    from .terminal import Terminal
 
 SET = click.option(
     "--set",
@@ -194,58 +192,10 @@ def names_corpus(source: str, data: str | None) -> bool:
     return data is not None
 
 
-@dataclass(frozen=True)
-class Terminal:
-    """Where a command talks.
-
-    Attributes:
-        console: standard error, for what is not the result.
-        bars: how far each stage is.
-        quiet: say the result, and what went wrong, and nothing else.
-    """
-
-    console: TextIO
-    bars: Bars
-    quiet: bool = False
-
-    def say(self, line: str) -> None:
-        """A line of the result."""
-        self.bars.clear()
-        click.echo(line)
-
-    def note(self, line: str) -> None:
-        """A line beside it."""
-        if not self.quiet:
-            self._print(line)
-
-    def complain(self, error: Exception) -> None:
-        """What went wrong with one of several things."""
-        self._print(f"emoscribe: {' '.join(str(error).split())}")
-
-    def summarize(self, line: str) -> None:
-        """What several things came to, of which not all went well."""
-        self._print(line)
-
-    def _print(self, line: str) -> None:
-        self.bars.clear()
-        print(line, file=self.console)
-
-
 def say_what_was_reached(run: Run, place: Terminal) -> None:
     """The line that a training ends with."""
     select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
     place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
-
-
-@contextmanager
-def terminal(debug: bool, quiet: bool = False) -> Iterator[Terminal]:
-    """A terminal on which libraries are silent; with `debug` they have their say too."""
-    from ..core import console
-
-    with console.quiet(debug) as stderr:
-        bars = console.Bars(stderr, shown=not quiet)
-        yield Terminal(stderr, bars, quiet)
-        bars.clear()
 
 
 def context_of(given: dict[str, Any], place: Terminal, store: str = "store") -> Context:

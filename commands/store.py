@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import out_option, terminal
+from .options import out_option
 from .parameters import STORE_PLACE
+from .terminal import terminal
 
 if TYPE_CHECKING:
     from ..extractors.store.upkeep import Compacted

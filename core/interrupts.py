@@ -39,7 +39,7 @@ def _wait(told: socket.socket, tells: socket.socket, console: int) -> None:
     """
     while told.recv(1)[0] != signal.SIGINT:
         pass  # another signal that somebody handles
-    from .files import remove_unfinished
+    from .unfinished import remove_unfinished
 
     for call in BEFORE_THE_END:
         call()

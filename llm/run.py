@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
-from ..core.files import make_folder, read_json, write_json
+from ..core.files import make_folder, read_json, together, write_json
 from ..core.labels import BASIC, LabelSet
 from ..core.settings import Settings
 from ..core.weights import find_base
@@ -158,6 +158,7 @@ class TextRun(Run):
             return None
         return population_norms(self.norms, self.wording.voice_grades, f"run {self.name}")
 
+    @together()
     def save(self) -> None:
         """Write the description, and the norms, into the run's folder; see `Run.save`."""
         if self.norms is not None:

@@ -188,8 +188,14 @@ class RemoteShards(Shards):
     @contextmanager
     def _reading(self, what: str) -> Iterator[None]:
         try:
-            with super()._reading(what):
-                yield
+            try:
+                with super()._reading(what):
+                    yield
+            except DamagedError:
+                # A store that is far away has other words for what is gone, and fails at once where it is not reached.
+                if self._files.exists(f"{self._root}/{what.rpartition('/')[2]}"):
+                    raise
+                raise VanishedError(f"{what} is gone") from None
         except EmoscribeError:
             raise
         except Exception as error:  # each store has errors of its own
