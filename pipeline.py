@@ -40,8 +40,7 @@ from .llm.settings import AnalyzeSettings, analyze_settings
 from .outputs.tracks import tracks_of
 from .prompts.render import was_spoken
 from .textualize.moments import moment_in, moments_of, weighed
-from .textualize.voice import Scope
-from .textualize.windows import clock_bounds, shortest_s, window_at
+from .textualize.windows import check_windows, clock_bounds, shortest_s, window_at
 
 if TYPE_CHECKING:
     from .llm.predictor import TextPredictor
@@ -199,9 +198,11 @@ class Session:
         """A file, or a stretch of it, as the session's settings read it; to be closed.
 
         Raises:
-            MediaError, SettingsError: see `FileSource`.
+            MediaError, SettingsError: see `FileSource`, and `check_windows`.
         """
-        return FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
+        source = FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
+        check_windows(self.plan.settings.windows, source.media.until_s - source.media.start_s)
+        return source
 
     def stream(self, source: LiveSource, *, patient: bool = True) -> Generator[Segment, None, None]:
         """Windows of what is seen and heard, each as soon as all that began in it is known.
@@ -367,15 +368,12 @@ def live_plan(plan: Plan) -> Plan:
     if plan.settings.speech.speakers not in (AUTO, NOBODY):
         raise SettingsError("speech.speakers is for files; of a live source, leave it out")
     face = plan.settings.face.model_copy(update={"batch_size": 1})
+    scope = plan.wording.voice_scope
     return replace(
         plan,
         settings=plan.settings.model_copy(update={"face": face}),
-        wording=plan.wording.model_copy(update={"voice_scope": _past(plan.wording.voice_scope)}),
+        wording=plan.wording.model_copy(update={"voice_scope": "past" if scope == "speaker" else scope}),
     )
-
-
-def _past(scope: Scope) -> Scope:
-    return "past" if scope == "speaker" else scope
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:

@@ -161,7 +161,8 @@ def _words(where: str, items: Any, start_s: float, end_s: float, unit_s: float) 
             shares = [(at_s + step_s * index, at_s + step_s * (index + 1)) for index in range(len(numbers))]
         for number, (from_s, to_s) in zip(numbers, shares, strict=True):
             text, item, _ = spoken[number]
-            found.append(Word(from_s, to_s, text, _probability(item)))
+            inside_s = sorted(min(max(time_s, start_s), max(start_s, end_s)) for time_s in (from_s, to_s))
+            found.append(Word(*inside_s, text, _probability(item)))
         at_s = shares[-1][1]
     return found
 
