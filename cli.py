@@ -22,6 +22,7 @@ COMMANDS = (
     "finetune",
     "baseline",
     "evaluate",
+    "pack",
     "serve",
     "settings",
     "doctor",
