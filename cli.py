@@ -25,6 +25,7 @@ COMMANDS = (
     "finetune",
     "baseline",
     "evaluate",
+    "pack",
     "serve",
     "settings",
     "doctor",

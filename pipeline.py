@@ -43,7 +43,7 @@ from .textualize.moments import moment_in, moments_of, weighed
 from .textualize.windows import check_windows, clock_bounds, shortest_s, window_at
 
 if TYPE_CHECKING:
-    from .llm.predictor import TextPredictor
+    from .llm.predictors import AnyPredictor
 
 
 # What is drawn over time is the movement; what it means is said in the moments' words.
@@ -288,7 +288,7 @@ class Session:
 
 
 def label(
-    cues: Cues, plan: Plan, predictor: TextPredictor, context: Context, peaks: SoundPeaks | None = None
+    cues: Cues, plan: Plan, predictor: AnyPredictor, context: Context, peaks: SoundPeaks | None = None
 ) -> LabelledTranscript:
     """Put the cues into words, let the model read them, and keep its scores.
 
@@ -335,7 +335,7 @@ LIVE_WINDOW_S = 2.0
 
 
 def stream_windows(
-    live: LiveCues, plan: Plan, predictor: Callable[[], TextPredictor], context: Context
+    live: LiveCues, plan: Plan, predictor: Callable[[], AnyPredictor], context: Context
 ) -> Iterator[tuple[Segment, Cues]]:
     """See `Session.stream_with_cues`."""
     window_s, hop_s = plan.settings.windows.window_s or LIVE_WINDOW_S, plan.settings.windows.hop_s
@@ -377,9 +377,10 @@ def live_plan(plan: Plan) -> Plan:
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
-    made, media = made_of_basic(plan), cues.media
+    made, media, pack = made_of_basic(plan), cues.media, plan.run.pack
     part = media.start_s > 0 or media.end_s is not None
     rule = {"rule": f"{made.name} scores from basic ones"} if made is not None else {}
+    packed = {"pack": pack.told} if pack is not None else {}
     return {
         "emoscribe": importlib.metadata.version("emoscribe"),
         **({"stretch": {"start_s": media.start_s, "end_s": media.until_s}} if part else {}),
@@ -390,7 +391,7 @@ def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:
             "sha256": plan.run.base.sha256,
             "label_set": plan.run.label_set,
             "seconds": round(seconds, 2),
-            **rule,
+            **(rule | packed),
         },
         "settings": plan.settings.model_dump(exclude={"wording", "prompt"})
         | {"wording": plan.wording.model_dump(), "prompt": plan.prompt.model_dump()},

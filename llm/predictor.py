@@ -12,11 +12,10 @@ import numpy as np
 from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
 from ..core.files import read_json
-from ..core.labels import given
 from ..core.prompt import Prompt, Scored
 from ..core.tensors import load_tensors
 from ..core.weights import find_base
-from ..training.answers import scores_of
+from .answers import answers_of
 from .run import ADAPTER, HEAD, TextRun
 from .tokens import PromptTokenizer, Tokens, batches_by_length, collate
 from .turns import read_once
@@ -98,18 +97,10 @@ class TextPredictor:
                 f"the GPU's memory does not hold the model and {most} tokens at a time; set model.batch_tokens lower, "
                 "or free memory that others use"
             ) from None
-        rows = scores_of(self.run, logits).tolist()
-        return [self._scored(prompt.id, row) for prompt, row in zip(prompts, rows, strict=True)]
-
-    def _scored(self, id: str, row: Sequence[float]) -> Scored:
-        if self.run.task == "number":
-            return Scored(id, {}, rating=row[0])
-        scores = dict(zip(self.labels, row, strict=True))
-        several = given(scores, self.run.thresholds) if self.run.task == "label-sets" else None
-        return Scored(id, scores, several)
+        return answers_of(self.run, prompts, logits)
 
     def _logits(self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]) -> np.ndarray:
-        """(N, L), divided by the temperature."""
+        """(N, L)"""
         import torch
 
         read, turns = read_once(prompts)
@@ -127,10 +118,7 @@ class TextPredictor:
                 rows[index] = row
             done += len(batch)
             progress(done / len(read))
-        logits = self.model.judged(torch.stack(rows), turns).double().cpu().numpy()
-        run = self.run
-        temperatures = [run.temperatures.get(prompt.signals, run.temperature) for prompt in prompts]
-        return logits / np.array(temperatures)[:, None]
+        return self.model.judged(torch.stack(rows), turns).double().cpu().numpy()
 
     def _prefix(self, tokens: Sequence[Tokens]) -> Prefix | None:
         """What all prompts begin with, read ahead."""

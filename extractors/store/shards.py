@@ -158,11 +158,12 @@ class RemoteShards(Shards):
         self._files.use_listings_cache = False
 
     def names(self) -> dict[str, int]:
-        with self._reading(self._name):
-            try:
+        try:
+            with self._reading(self._name):
                 listed = self._files.ls(self._root, detail=True, refresh=True)
-            except FileNotFoundError:
-                return {}
+        except VanishedError:
+            return {}
+        with self._reading(self._name):
             found = {entry["name"].rpartition("/")[2]: int(entry["size"] or 0) for entry in listed}
             return {name: found[name] for name in sorted(found) if name.endswith(SUFFIX)}
 
