@@ -15,7 +15,7 @@ from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 from ...core.context import gpu_is_here
-from ...core.files import remove_unfinished
+from ...core.unfinished import remove_unfinished
 from .work import Lost, Make, R, T
 
 # What the models of a worker take, with room for what they work on.
