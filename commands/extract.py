@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -17,14 +17,13 @@ from .options import (
     WithEngines,
     context_of,
     corpus_request,
+    executor_of,
     names_corpus,
     run_option,
+    workers_options,
 )
 from .parameters import STORE_PLACE
 from .terminal import terminal
-
-if TYPE_CHECKING:
-    from ..extractors.executors import Executor
 
 
 @click.command("extract", cls=WithEngines)
@@ -46,14 +45,7 @@ if TYPE_CHECKING:
 )
 @run_option("Perceive as this run's data were.  [default: meld-minilm]")
 @MODALITIES
-@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Who works.")
-@click.option(
-    "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: as many as there are cores]"
-)
-@click.option("--address", metavar="ADDRESS", help="Of a running Ray cluster.  [default: one of this machine]")
-@click.option(
-    "--gpus", type=click.FloatRange(0), default=0.0, metavar="F", help="GPUs that a Ray worker takes, as in .5."
-)
+@workers_options("one a core, or two a GPU")
 @SET
 @OFFLINE
 @click.pass_obj
@@ -70,7 +62,7 @@ def command(debug: bool, source: str, splits: tuple[str, ...], **given: Any) -> 
         asked = corpus_request(source, given, splits=splits or None) if of_corpus else Path(source)
         store = given.pop("store")
         context = context_of(given | {"store": None}, place)
-        executor = _executor(**{name: given.pop(name) for name in ("engine", "workers", "address", "gpus")})
+        executor = executor_of(given)
         how = {name: given[name] for name in ("config", "run", "modalities", "assignments")}
         settings, choices = extraction_settings(**how, context=context)
         for choice in choices if given["config"] is not None else ():
@@ -86,14 +78,3 @@ def command(debug: bool, source: str, splits: tuple[str, ...], **given: Any) -> 
         place.note(f"→ {store}")
     if failed:
         sys.exit(1)
-
-
-def _executor(engine: str, workers: int | None, address: str | None, gpus: float) -> Executor | None:
-    from ..core.errors import SettingsError
-    from ..extractors.executors import LocalExecutor, RayExecutor
-
-    if engine == "ray":
-        return RayExecutor(workers, gpus, address)
-    if address is not None or gpus:
-        raise SettingsError(f"{'--address' if address is not None else '--gpus'} is for --engine ray")
-    return LocalExecutor(workers) if workers is not None else None

@@ -14,6 +14,7 @@ from .parameters import FILE, STORE_PLACE, FormatsOption, Naming, RenamedOption,
 if TYPE_CHECKING:
     from ..core.context import Context, Store
     from ..corpora.corpus import CorpusRequest
+    from ..extractors.executors import Executor
     from ..llm.plan import Plan
     from ..training.run import Run
     from .terminal import Terminal
@@ -103,6 +104,42 @@ STRETCH = options(
     click.option("--from", "start_s", type=Time(), metavar="TIME", help="Begin here: 83, 1:23 or 1:02:03.5."),
     click.option("--to", "end_s", type=Time(), metavar="TIME", help="End here."),
 )
+
+
+def workers_options(default: str) -> Callable:
+    """Who works on many videos; `executor_of` takes them.
+
+    Args:
+        default: the number of processes, in words.
+    """
+    return options(
+        click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help=_ENGINE),
+        click.option("--workers", type=click.IntRange(1), metavar="N", help=f"Processes.  [default: {default}]"),
+        click.option("--address", metavar="ADDRESS", help="Of a running Ray cluster.  [default: one of this machine]"),
+        click.option("--gpus", type=click.FloatRange(0), default=0.0, metavar="F", help="GPUs a Ray worker takes."),
+    )
+
+
+_ENGINE = "Work in processes of this machine, or on a cluster."
+
+
+def executor_of(given: dict[str, Any]) -> Executor | None:
+    """Who is to work on many videos, where that is said; takes the options out of `given`.
+
+    Raises:
+        SettingsError: options that mean nothing together.
+        UnavailableError: Ray is not here.
+    """
+    from ..core.errors import SettingsError
+    from ..extractors.executors import LocalExecutor, RayExecutor
+
+    engine, workers, address, gpus = (given.pop(name) for name in ("engine", "workers", "address", "gpus"))
+    if engine == "ray":
+        return RayExecutor(workers, gpus, address)
+    if address is not None or gpus:
+        raise SettingsError(f"{'--address' if address is not None else '--gpus'} is for --engine ray")
+    return LocalExecutor(workers) if workers is not None else None
+
 
 # Who hears: settings that are asked for often.
 HEARING = options(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -165,3 +166,17 @@ def test_options_of_one_engine_are_refused_with_the_other(recordings: Path, tmp_
     told = emoscribe("extract", recordings, "--out", tmp_path, "--engine", "ray", "--address", "127.0.0.1:1")
     assert told.returncode == 1 and told.stderr.startswith("emoscribe: no Ray cluster at 127.0.0.1:1: ")
     assert told.stderr.count("\n") == 1
+
+
+# ── videos ───────────────────────────────────────────────────────────────────
+
+
+def test_workers_analyse_as_a_session_does(recordings: Path, tmp_path: Path) -> None:
+    command = ("analyze", recordings, "--config", "embedded", "--offline", "--modalities", "V", "--formats", "json")
+    results = {}
+    for name, more in (("session", ()), ("workers", ("--workers", "2"))):
+        told = emoscribe(*command, "--out", tmp_path / name, *more)
+        assert told.returncode == 1 and "5 of 6 analysed; failed: " in told.stderr
+        written = {path.name: json.loads(path.read_text()) for path in sorted((tmp_path / name).iterdir())}
+        results[name] = {file: [each["scores"] for each in result["segments"]] for file, result in written.items()}
+    assert results["workers"] == results["session"] and len(results["session"]) == 5
