@@ -96,11 +96,9 @@ class TextPredictor:
         if not prompts:
             return []
         most = batch_tokens or BATCH_TOKENS[self.device]
-        run = self.run
-        temperatures = [run.temperatures.get(prompt.signals, run.temperature) for prompt in prompts]
         try:
             with torch.inference_mode():
-                logits = self._logits(prompts, most, progress) / np.array(temperatures)[:, None]
+                logits = self._logits(prompts, most, progress)
         except torch.OutOfMemoryError:
             raise EmoscribeError(
                 f"the GPU's memory does not hold the model and {most} tokens at a time; set model.batch_tokens lower, "
