@@ -166,7 +166,9 @@ def _copy(path: Path, copy: Path) -> None:
 
 
 def _to_disk(path: Path) -> None:
-    """See to it that what is renamed is there, should the power go."""
+    """See to it that what is renamed is there, should the power go; a folder's files see to it themselves."""
+    if path.is_dir():
+        return
     with path.open("r+b") as file:
         try:
             os.fsync(file.fileno())
