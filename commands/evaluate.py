@@ -17,9 +17,9 @@ from .options import (
     corpus_request,
     out_option,
     run_option,
-    terminal,
 )
 from .parameters import FILE
+from .terminal import terminal
 
 # Of what is measured, what is printed: of blends, of labels, of sets of labels, of numbers.
 _SHOWN = (

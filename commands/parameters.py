@@ -12,6 +12,18 @@ from click.shell_completion import CompletionItem
 
 FILE = click.Path(path_type=Path)
 
+
+class StorePlace(click.ParamType):
+    """A folder, or a URL, which is left as it is."""
+
+    name = "store"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        return value if "://" in str(value) else FILE.convert(value, param, ctx)
+
+
+STORE_PLACE = StorePlace()
+
 # Hours and minutes, each with a colon, and seconds.
 _CLOCK = re.compile(r"(?:\d+:){0,2}\d+(?:\.\d+)?")
 

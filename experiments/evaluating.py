@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
-from ..core.files import check_folder
+from ..core.files import check_folder, together
 from ..corpora.caveats import caveats, train_overlap
 from ..corpora.corpus import Corpus
 from ..evaluation.answers import write_answers
@@ -105,6 +105,7 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
     return Evaluation(files, tuple(name for name in runs if any(name in met for met in known.values())))
 
 
+@together()
 def _write(
     out: str | Path,
     request: EvaluationRequest,
@@ -114,7 +115,7 @@ def _write(
     notes: Sequence[str],
     about: Mapping[str, str],
 ) -> dict[str, Path]:
-    """The files of the report, by name."""
+    """The files of the report, by name; they appear together."""
     predictions = [blending.applied(one) for each in answered.values() for one in each.predictions]
     notes = [*notes, *always_the_same(predictions)]
     frames = {reading: one for each in answered.values() for reading, one in each.frames.items()}

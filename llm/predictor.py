@@ -12,12 +12,11 @@ import numpy as np
 from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
 from ..core.files import read_json
-from ..core.labels import given
 from ..core.prompt import PrecedingTurn, Prompt, Scored
 from ..core.tensors import load_tensors
 from ..core.weights import find_base
-from ..training.answers import scores_of
 from ..training.probe import Probe, check_probe, probe_of
+from .answers import answers_of
 from .run import ADAPTER, HEAD, TextRun
 from .tokens import PromptTokenizer, Tokens, batches_by_length, collate
 from .turns import read_once
@@ -97,18 +96,15 @@ class TextPredictor:
         if not prompts:
             return []
         most = batch_tokens or BATCH_TOKENS[self.device]
-        run = self.run
-        temperatures = [run.temperatures.get(prompt.signals, run.temperature) for prompt in prompts]
         try:
             with torch.inference_mode():
-                logits = self._logits(prompts, most, progress) / np.array(temperatures)[:, None]
+                logits = self._logits(prompts, most, progress)
         except torch.OutOfMemoryError:
             raise EmoscribeError(
                 f"the GPU's memory does not hold the model and {most} tokens at a time; set model.batch_tokens lower, "
                 "or free memory that others use"
             ) from None
-        rows = scores_of(run, logits).tolist()
-        return [self._scored(prompt.id, row) for prompt, row in zip(prompts, rows, strict=True)]
+        return answers_of(self.run, prompts, logits)
 
     def probed(self, asked: Sequence[str] = ASKED) -> Probe:
         """What it answers to some texts, each of which follows the ones before."""
@@ -123,13 +119,6 @@ class TextPredictor:
             logits = self._logits(prompts, BATCH_TOKENS[self.device], lambda done: None)
         whole = all(each.dtype == torch.float32 for each in self.model.parameters())
         return probe_of(self.run, asked, logits, exact=whole and self.device == "cpu")
-
-    def _scored(self, id: str, row: Sequence[float]) -> Scored:
-        if self.run.task == "number":
-            return Scored(id, {}, rating=row[0])
-        scores = dict(zip(self.labels, row, strict=True))
-        several = given(scores, self.run.thresholds) if self.run.task == "label-sets" else None
-        return Scored(id, scores, several)
 
     def _logits(self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]) -> np.ndarray:
         """(N, L)."""
