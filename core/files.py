@@ -305,6 +305,18 @@ def read_json(path: str | Path) -> Any:
         raise MediaError(f"{path} is not JSON in UTF-8{why_not_json(error)}") from None
 
 
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """What a JSON file holds that is one object.
+
+    Raises:
+        MediaError: see `read_json`; or it is something else.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise MediaError(f"{path} must be a mapping, got a {type(value).__name__}")
+    return value
+
+
 def why_not_json(error: ValueError | RecursionError) -> str:
     """What is wrong with a text that `json.loads` refuses, in brackets; empty where the error does not tell."""
     if isinstance(error, json.JSONDecodeError):

@@ -107,9 +107,13 @@ def test_what_never_ends_is_read_as_fast_as_what_is_said(name: str, tmp_path: Pa
     """Subtitles of 120 kB with tags that do not close took half a minute, others never ended."""
     read = READERS[name]
     plain_s = min(seconds(lambda: read(tmp_path, filled(PLAIN))) for _ in range(3))
-    taken_s = {unit: seconds(lambda unit=unit: read(tmp_path, filled(unit))) for unit in ENDLESS}
-    slow = {unit: round(took_s, 2) for unit, took_s in taken_s.items() if took_s > TIMES * plain_s + SLACK_S}
-    assert not slow, f"plain takes {plain_s:.4f} s"
+    most_s = TIMES * plain_s + SLACK_S
+
+    def is_slow(unit: str) -> bool:
+        # Once is nobody's fault on a machine with others.
+        return all(seconds(lambda: read(tmp_path, filled(unit))) > most_s for _ in range(3))
+
+    assert not [unit for unit in ENDLESS if is_slow(unit)], f"plain takes {plain_s:.4f} s"
 
 
 # Of so many, what compares each with each takes seconds.
@@ -128,7 +132,7 @@ UTTERANCES = [Utterance(i, i + 1, f"a{i}", None, (Word(i, i + 1, f"a{i}"),)) for
     ids=["layered", "unrolled", "speakers", "window"],
 )
 def test_of_many_not_each_is_compared_with_each(work: Callable[[], object]) -> None:
-    assert seconds(work) < 1.5
+    assert any(seconds(work) < 1.5 for _ in range(3))
 
 
 def test_a_chain_of_comments_is_followed_once(tmp_path: Path) -> None:
