@@ -20,6 +20,9 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
+# Of these XML knows not even an escape; halves of characters are escaped where they are written.
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
 
 # What a terminal acts on, and what some take for the end of a line: all controls but tabs and line ends.
 _ACTED_ON = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -58,6 +61,11 @@ def bare(text: str) -> str:
 def bare_value(value: Any) -> Any:
     """For the `finalize` of Jinja: texts from data bare, markup that is known to be safe and all else as it is."""
     return bare(value) if type(value) is str else value
+
+
+def in_xml(text: str) -> str:
+    """A file's name, say, as far as it can stand in XML."""
+    return _NOT_IN_XML.sub("", text)
 
 
 def shortened(value: object) -> str:

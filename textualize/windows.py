@@ -42,7 +42,8 @@ def cut(cues: Cues, settings: WindowSettings) -> list[Window]:
         check_windows(settings, until_s - begin_s)
         said = _Said(utterances)
         bounds = clock_bounds(settings.window_s, settings.hop_s or settings.window_s, begin_s, until_s)
-        windows = [said.window(*each) for each in bounds]
+        # What is said at the very end belongs to what ends there.
+        windows = [said.window(*each, whole=each[1] >= until_s) for each in bounds]
     else:
         windows = [part for u in utterances for part in _by_pauses(u, settings.max_utterance_s)]
         if cues.face is not None:
@@ -100,9 +101,10 @@ class _Said:
         self._order = np.argsort(middles_s, kind="stable")
         self._middles_s = middles_s[self._order]
 
-    def window(self, start_s: float, end_s: float) -> Window:
-        """See `window_at`."""
-        first, last = np.searchsorted(self._middles_s, (start_s, end_s))
+    def window(self, start_s: float, end_s: float, *, whole: bool = False) -> Window:
+        """See `window_at`; with its end, where it is the whole of what is left."""
+        first = np.searchsorted(self._middles_s, start_s)
+        last = np.searchsorted(self._middles_s, end_s, "right" if whole else "left")
         inside = [self._spoken[index] for index in np.sort(self._order[first:last])]
         # Of those who say equally much, who is first.
         ((speaker, _),) = Counter(speaker for speaker, _ in inside).most_common(1) or ((None, 0),)
