@@ -100,7 +100,9 @@ def _read(config: str | Path) -> tuple[dict[str, Any], str]:
         )
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        raise SettingsError(f"cannot read config {path}: {(error.strerror or str(error)).lower()}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"config {path} is not readable YAML{_because(error)}") from None
     if values is None:
         values = {}

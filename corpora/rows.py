@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import MediaError
+from ..core.files import check_readable
 
 # Spreadsheets of many countries write semicolons.
 _DELIMITERS = ",;\t"
@@ -203,6 +204,7 @@ def parquet_table(path: Path) -> Table:
     import pyarrow
     import pyarrow.parquet
 
+    check_readable(path)
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException):
