@@ -11,6 +11,7 @@ from ...core.console import hushed
 from ...core.context import Context, resolve_device
 from ...core.downloads import sha256_of, status
 from ...core.errors import EmoscribeError, UnavailableError
+from ...core.files import check_readable
 from ...core.weights import find_base, weights_sha256
 from .settings import FEATURES, FeatureSettings
 
@@ -109,6 +110,7 @@ def read_checkpoint(name: str, path: Path) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    check_readable(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
