@@ -90,6 +90,11 @@ def main(ctx: click.Context, debug: bool) -> None:
 def run() -> None:
     """The program: the command line, in a process of its own."""
     from .core.interrupts import end_on_interrupt
+    from .core.patience import end_without_waiting
 
     end_on_interrupt()
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        end_without_waiting(ended)
+        raise
