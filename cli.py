@@ -107,7 +107,7 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 def run() -> None:
     """The program: the command line, in a process of its own."""
-<<<<<<< HEAD
+    from .core.patience import end_without_waiting
     from .core.streams import give_up_output, why
 
     try:
@@ -117,14 +117,6 @@ def run() -> None:
         give_up_output()
         click.echo(f"emoscribe: {why(error)}", err=True)
         sys.exit(1)
-=======
-    from .core.interrupts import end_on_interrupt
-    from .core.patience import end_without_waiting
-
-    end_on_interrupt()
-    try:
-        main()
     except SystemExit as ended:
         end_without_waiting(ended)
         raise
->>>>>>> pack

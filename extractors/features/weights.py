@@ -11,12 +11,8 @@ from ...core.console import hushed
 from ...core.context import Context, resolve_device
 from ...core.downloads import fetch_file, sha256_of
 from ...core.errors import EmoscribeError, UnavailableError
-<<<<<<< HEAD
 from ...core.files import check_readable
-from ...core.weights import find_base, weights_sha256
-=======
 from ...core.weights import find_base, published_sha256, weights_sha256
->>>>>>> pack
 from .settings import FEATURES, FeatureSettings
 
 if TYPE_CHECKING:
