@@ -163,7 +163,7 @@ def _read_eaf(path: Path, content: bytes) -> TierFile:
         spans = _spans(root, origin_s)
         tiers = tuple(_tier(element, spans) for element in root.iter("TIER"))
     except (ElementTree.ParseError, AttributeError, KeyError, ValueError) as error:
-        raise MediaError(f"{path} is not an ELAN file that can be read: {one_line(str(error))}") from None
+        raise MediaError(f"{path} is not an ELAN file that can be read: {one_line(str(error))[:200]}") from None
     return TierFile(tiers, tuple(_locations(media)) if media is not None else ())
 
 
@@ -236,7 +236,7 @@ def _read_textgrid(path: Path, content: bytes) -> TierFile:
         _, _, count = [float(next(tokens)) for _ in range(3)]
         tiers = [_praat_tier(tokens) for _ in range(int(count))]
     except (StopIteration, ValueError, OverflowError) as error:
-        reason = "it ends too early" if isinstance(error, StopIteration) else one_line(str(error))
+        reason = "it ends too early" if isinstance(error, StopIteration) else one_line(str(error))[:200]
         raise MediaError(f"{path} is not a TextGrid that can be read: {reason}") from None
     return TierFile(tuple(tier for tier in tiers if tier is not None))
 
