@@ -10,7 +10,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-FILE = click.Path(path_type=Path)
+# Whether it can be read, whoever reads it says, and of several goes on with the others.
+FILE = click.Path(path_type=Path, readable=False)
 
 
 class StorePlace(click.ParamType):

@@ -15,6 +15,9 @@ from .terminal import terminal
 if TYPE_CHECKING:
     from ..extractors.store.upkeep import Compacted
 
+# So many hashes of settings are listed.
+_FEW = 3
+
 _PLACE = click.argument("store", metavar="STORE", type=STORE_PLACE)
 
 
@@ -28,7 +31,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_obj
 def ls(debug: bool, store: Path | str, as_json: bool) -> None:
-    """List what STORE holds: rows, files and size by part and settings."""
+    """List what STORE holds: rows, files, size and hashes of settings by part; --json lists all hashes."""
     with terminal(debug) as place:
         from ..core.files import dumps
         from ..extractors.store import upkeep
@@ -38,11 +41,11 @@ def ls(debug: bool, store: Path | str, as_json: bool) -> None:
         if as_json:
             place.say(dumps({"shards": len(cues.names), "contents": found, "damaged": damaged}))
             return
-        width = max(len(each.part) for each in found) if found else 4
-        place.say(f"{'part':{width}}  {'settings':16}  {'rows':>8}  {'files':>8}  {'MB':>9}")
+        width = max((len(each.part) for each in found), default=0)
+        place.say(f"{'part':{width}}  {'rows':>8}  {'files':>8}  {'MB':>9}  settings")
         for each in found:
-            size = each.bytes / 1e6
-            place.say(f"{each.part:{width}}  {each.settings:16}  {each.rows:8}  {each.files:8}  {size:9.1f}")
+            settings = ", ".join(each.settings) if len(each.settings) <= _FEW else f"{len(each.settings)} different"
+            place.say(f"{each.part:{width}}  {each.rows:8}  {each.files:8}  {each.bytes / 1e6:9.1f}  {settings}")
         place.say(f"{len(cues)} rows in {len(cues.names)} shards")
         for damage in damaged:
             place.note(f"damaged: {damage}; `emoscribe store compact {store}` drops it")
@@ -117,7 +120,7 @@ def gc(
 @click.option("--format", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
 @click.pass_obj
 def export(debug: bool, store: Path | str, out: Path, form: str) -> None:
-    """Write the cues of STORE as plain tables, one for each part and settings: a row an utterance, a face, a window."""
+    """Write the cues of STORE as plain tables, one for each part: a row an utterance, a face in a frame, a window."""
     with terminal(debug) as place:
         from ..core.context import Context
         from ..extractors.store import tables, upkeep

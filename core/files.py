@@ -10,6 +10,7 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Set
@@ -23,7 +24,7 @@ import numpy as np
 
 from .errors import EmoscribeError, MediaError, SettingsError
 from .limits import MOST_TABLE_BYTES, check_size
-from .unfinished import begin, end, name_beside, prefix_of_passing, sweep, sweep_passing
+from .unfinished import begin, end, name_beside, name_of_passing, sweep, sweep_passing
 
 # A JSON value that fits into this many characters stays on one line.
 _LINE = 110
@@ -59,6 +60,7 @@ def make_folder(folder: str | Path) -> Path:
         EmoscribeError: it cannot be made, or nothing can be written to it.
     """
     folder = Path(folder)
+    sweep(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Asking `os.access` is not enough: a file system may be read-only.
@@ -189,18 +191,25 @@ def passing_folder(beside: str | Path | None = None) -> Iterator[Path]:
     """
     if beside is None:
         with writing_temporary():
-            sweep_passing(Path(tempfile.gettempdir()))
-            folder = Path(tempfile.mkdtemp(prefix=prefix_of_passing()))
+            folder = Path(tempfile.gettempdir()) / name_of_passing()
+        sweep_temporary()
     else:
         sweep(Path(beside))
         folder = Path(beside) / name_beside()
-        with writing(folder):
-            folder.mkdir(mode=0o700)
+    # Whoever ends the process between the two finds nothing to take away; the other way round something would stay.
     begin(folder)
     try:
+        with writing_temporary() if beside is None else writing(folder):
+            folder.mkdir(mode=0o700)
         yield folder
     finally:
         end(folder)
+
+
+def sweep_temporary() -> None:
+    """Take away what killed processes have left where the system has what passes."""
+    with suppress(OSError):
+        sweep_passing(Path(tempfile.gettempdir()))
 
 
 @contextmanager
@@ -317,6 +326,19 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     return value
 
 
+def check_readable(path: str | Path) -> None:
+    """For what others read, who take a file that they may not open for one that is damaged.
+
+    Raises:
+        MediaError: it is not there, or may not be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise MediaError(f"cannot read {path}: {_reason(error)}") from None
+
+
 def why_not_json(error: ValueError | RecursionError) -> str:
     """What is wrong with a text that `json.loads` refuses, in brackets; empty where the error does not tell."""
     if isinstance(error, json.JSONDecodeError):
@@ -342,4 +364,6 @@ def _laid_out(value: Any, indent: str) -> str:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    # Arrow tells the system's reason in its own words alone.
+    told = re.search(r"\[errno (\d+)\]", str(error))
+    return (os.strerror(int(told[1])) if told is not None else error.strerror or str(error)).lower()

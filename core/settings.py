@@ -104,7 +104,9 @@ def _read(config: str | Path) -> tuple[dict[str, Any], str]:
         if (size := path.stat().st_size) > MOST_CONFIG_BYTES:
             raise SettingsError(f"config {path} has {size:,} bytes, and at most {MOST_CONFIG_BYTES:,} are read")
         values = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        raise SettingsError(f"cannot read config {path}: {(error.strerror or str(error)).lower()}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"config {path} is not readable YAML{_because(error)}") from None
     if values is None:
         values = {}

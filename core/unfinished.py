@@ -27,6 +27,8 @@ _LEFT_ALONE_S = 2 * 86_400.0
 _WRITER = r"(?P<owner>[0-9a-f]{8})-(?P<pid>\d+)-(?P<began>\d+)-[\w]+"
 _BESIDE = re.compile(rf"\.(?:{_WRITER}|[0-9a-f]{{12}})\.partial")
 _PASSING = re.compile(rf"emoscribe-{_WRITER}")
+# How often what other threads are writing to is taken away.
+_TRIES = 5
 
 # What this process is writing.
 _mine: set[Path] = set()
@@ -38,9 +40,9 @@ def name_beside() -> str:
     return f".{_writer()}{uuid.uuid4().hex[:6]}.partial"
 
 
-def prefix_of_passing() -> str:
-    """What the name of a folder begins with that is where the system has such things."""
-    return f"emoscribe-{_writer()}"
+def name_of_passing() -> str:
+    """The name of a folder that is where the system has such things; nobody can guess it."""
+    return f"emoscribe-{_writer()}{uuid.uuid4().hex}"
 
 
 def begin(path: Path) -> None:
@@ -56,8 +58,11 @@ def end(path: Path) -> None:
 
 def remove_unfinished() -> None:
     """Take away what is being written: for whoever ends the process in the middle of it."""
-    for path in list(_mine):
-        _remove(path)
+    for _ in range(_TRIES):  # other threads write on meanwhile
+        for path in (left := list(_mine)):
+            _remove(path)
+        if not any(map(os.path.lexists, left)):
+            break
 
 
 def sweep(folder: Path) -> None:

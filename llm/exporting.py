@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..core.downloads import first_line
 from ..core.errors import EmoscribeError
 from .heads import MEMORY as MEMORY_WIDTH
 from .heads import Classification, Memory
@@ -95,9 +96,9 @@ def _export(
                 dynamo=False,
             )
     except Exception as error:  # of any base there may be, and each does something of its own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EmoscribeError(
-            f"run {name} cannot be packed: onnxruntime has nothing for what its base does ({reason}); deploy the run"
+            f"run {name} cannot be packed: its base does what ONNX has nothing for ({first_line(error)}); "
+            "deploy the run as it is"
         ) from None
 
 

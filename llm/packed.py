@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.context import DEFAULT, Context
+from ..core.downloads import first_line
 from ..core.errors import EmoscribeError, UnavailableError
+from ..core.onnx_files import open_network
 from ..core.prompt import Prompt, Scored
 from .answers import answers_of
 from .pack import BASE, MEMORY, MODEL, Pack, check_onnxruntime
@@ -22,9 +22,6 @@ from .turns import Turns, read_once
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-
-# A file that keeps weights in other files names them under this key; those would be read unverified.
-_ELSEWHERE = b"\n\x08location"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,41 +103,18 @@ def load_packed(run: TextRun, pack: Pack, context: Context = DEFAULT) -> PackedP
         run=run,
         pack=pack,
         tokenizer=PromptTokenizer(run.folder / BASE, frame=pack.frame),
-        model=open_network(run.folder / MODEL),
-        memory=open_network(run.folder / MEMORY) if run.prompt.history_turns > 0 else None,
+        model=network_of(run, MODEL),
+        memory=network_of(run, MEMORY) if run.prompt.history_turns > 0 else None,
     )
 
 
-def open_network(path: Path) -> InferenceSession:
-    """A network in one file of ONNX, on the processor.
+def network_of(run: TextRun, name: str) -> InferenceSession:
+    """A network in a pack's folder.
 
     Raises:
         EmoscribeError: it is none, or keeps weights in other files.
     """
-    from onnxruntime import InferenceSession, SessionOptions  # pyright: ignore[reportAttributeAccessIssue]
-
-    options = SessionOptions()
-    # Left to itself, it takes all cores of the machine, whatever share of them a container has.
-    options.intra_op_num_threads = _threads()
-    options.log_severity_level = 3
-    try:
-        data = path.read_bytes()
-        if _ELSEWHERE in data:
-            raise EmoscribeError(f"{path} keeps weights in other files, which no pack does; make the pack anew")
-        return InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except EmoscribeError:
-        raise
-    except Exception as error:  # onnxruntime has classes of its own for each way of being damaged
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EmoscribeError(f"{path} cannot be read by onnxruntime ({reason}); make the pack anew") from None
-
-
-def _threads() -> int:
-    """Those that OMP_NUM_THREADS gives, or one a core that this process may use."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return open_network(run.folder / name, f"pack {run.name}", alone=True)
 
 
 def _run(network: InferenceSession, arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -149,7 +123,8 @@ def _run(network: InferenceSession, arrays: dict[str, np.ndarray]) -> np.ndarray
     try:
         (answer,) = network.run(None, asked)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EmoscribeError(f"a network of the pack does not take what it should ({reason}); make it anew") from None
+        raise EmoscribeError(
+            f"a network of the pack does not take what it should ({first_line(error)}); make the pack anew"
+        ) from None
     result: Any = answer
     return result

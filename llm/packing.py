@@ -26,7 +26,7 @@ from ..training.curves import FIGURE
 from ..training.traces import TRACES
 from .pack import BASE, MEMORY, MODEL, PACK, Agreement, Pack, Precision, check_onnxruntime
 from .pack_card import pack_card
-from .packed import PackedPredictor, load_packed, open_network
+from .packed import PackedPredictor, load_packed, network_of
 from .run import NORMS, TextRun
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _quantized(
             continue
         smaller = folder / f"{precision}.onnx"
         quantize(folder / MODEL, smaller, operations)
-        scored = replace(packed, model=open_network(smaller)).predict(
+        scored = replace(packed, model=network_of(packed.run, smaller.name)).predict(
             prompts, progress=context.stage(f"reading in {precision}")
         )
         tried[precision] = round(answers.shared(scored), 4)

@@ -135,7 +135,8 @@ def test_every_command_ends_at_once_whenever(work, name: str, tmp_path: Path) ->
         took.append(took_s)
     took.sort()
     print(f"{name}: median {took[len(took) // 2]:.2f} s, longest {took[-1]:.2f} s of {TRIES}")
-    assert took[-1] < 1
+    # A second; and another where all cores are busy with other work.
+    assert took[-1] < 2
 
 
 @pytest.mark.parametrize("after_s", [0.2, 2.5], ids=["loading", "decoding"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 import subprocess
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from emoscribe.core.errors import EmoscribeError
-from emoscribe.core.timeline import Media, Sequence
+from emoscribe.core.timeline import Media, Sequence, Transcript, Utterance
 from emoscribe.extractors.store import CueStore, DamagedError, Key, upkeep
 from emoscribe.extractors.store.cue_store import FAN
 from emoscribe.extractors.store.rows import schema, to_row
@@ -176,20 +177,37 @@ def test_a_store_is_listed_and_exported_as_plain_tables(tmp_path: Path) -> None:
         for part, value in PARTS.items():
             store.put(sha, part, "s1", value)
     listed = json.loads(emoscribe("store", "ls", tmp_path / "store", "--json").stdout)
-    assert [(each["part"], each["rows"], each["files"]) for each in listed["contents"]] == [
-        (part, 2, 2) for part in sorted(PARTS)
+    assert [(each["part"], each["rows"], each["files"], each["settings"]) for each in listed["contents"]] == [
+        (part, 2, 2, {"s1": 2}) for part in sorted(PARTS)
     ]
     shown = emoscribe("store", "ls", tmp_path / "store").stdout.splitlines()
-    assert shown[0].split() == ["part", "settings", "rows", "files", "MB"] and shown[-1] == "10 rows in 10 shards"
+    assert shown[0].split() == ["part", "rows", "files", "MB", "settings"] and shown[-1] == "10 rows in 10 shards"
     for form in ("csv", "parquet"):
         told = emoscribe("store", "export", tmp_path / "store", "--out", tmp_path / form, "--format", form)
-        assert told.stdout.splitlines() == [str(tmp_path / form / f"{part}-s1.{form}") for part in sorted(PARTS)]
-    face = (tmp_path / "csv" / "face-s1.csv").read_text().splitlines()
-    assert face[0].startswith('"sha256","from_s","until_s","time_s","person","left","top","right","bottom","AU12"')
-    assert len(face) == 1 + 2 * 2 and face[1].startswith('"abc",0,inf,0,0,0,1,2,3,0.5')
-    said = pq.read_table(tmp_path / "parquet" / "transcript-s1.parquet").to_pylist()
-    about = {"sha256": "abc", "from_s": 0.0, "until_s": END}
+        assert told.stdout.splitlines() == [str(tmp_path / form / f"{part}.{form}") for part in sorted(PARTS)]
+    face = (tmp_path / "csv" / "face.csv").read_text().splitlines()
+    assert face[0].startswith('"sha256","settings","from_s","until_s","time_s","person","left","top","right","bottom"')
+    assert len(face) == 1 + 2 * 2 and face[1].startswith('"abc","s1",0,inf,0,0,0,1,2,3,0.5')
+    said = pq.read_table(tmp_path / "parquet" / "transcript.parquet").to_pylist()
+    about = {"sha256": "abc", "settings": "s1", "from_s": 0.0, "until_s": END}
     assert said[0] == about | {"start_s": 0.5, "end_s": 1.0, "speaker": "Ann", "text": "hé “you”"}
+
+
+def test_parts_of_other_columns_are_other_tables(tmp_path: Path) -> None:
+    store = CueStore(tmp_path / "store")
+    for sha, names in (("abc", ("a", "b")), ("abd", ("c", "d")), ("abe", ("a", "b"))):
+        store.put(sha, "mfcc", "s1", Sequence(names, np.zeros(1), np.ones((1, 2))))
+    told = emoscribe("store", "export", tmp_path / "store", "--out", tmp_path / "out")
+    assert told.stdout.splitlines() == [str(tmp_path / "out" / f"mfcc{number}.csv") for number in ("", "-2")]
+    assert len((tmp_path / "out" / "mfcc.csv").read_text().splitlines()) == 3
+
+
+def test_no_cell_of_an_exported_table_is_a_formula(tmp_path: Path) -> None:
+    store = CueStore(tmp_path / "store")
+    store.put("abc", "transcript", "s1", Transcript((Utterance(0, 1, '=HYPERLINK("x")', "@Ann"),), "en", "file"))
+    emoscribe("store", "export", tmp_path / "store", "--out", tmp_path / "out")
+    (row,) = csv.DictReader((tmp_path / "out" / "transcript.csv").open(newline=""))
+    assert (row["text"], row["speaker"]) == ('\'=HYPERLINK("x")', "'@Ann")
 
 
 def test_duckdb_reads_it_as_it_is(tmp_path: Path) -> None:

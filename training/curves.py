@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import MediaError
-from ..core.files import make_folder, plain, write_text, writing
+from ..core.files import check_readable, make_folder, plain, write_text, writing
 from ..core.text import printable
 
 HISTORY = "history.jsonl"
@@ -147,8 +147,11 @@ def read_history(folder: str | Path) -> list[Row]:
         MediaError: it is not a history.
     """
     path = Path(folder) / HISTORY
+    if not path.exists():
+        return []
+    check_readable(path)
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
         rows = [json.loads(line) for line in lines]
         max(map(_place, rows), default=None)
     except (OSError, ValueError, TypeError, KeyError):

@@ -1,14 +1,15 @@
-"""The cues of a store as plain tables, a file a part and settings, for whoever has other tools."""
+"""The cues of a store as plain tables, a file a part, for whoever has other tools."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...core.cells import as_cell
 from ...core.context import DEFAULT, Context
 from ...core.errors import SettingsError
 from ...core.files import atomic_path, make_folder
@@ -27,12 +28,12 @@ Columns = dict[str, Any]
 
 
 def export(store: CueStore, out: str | Path, form: str = "csv", context: Context = DEFAULT) -> list[Path]:
-    """Write `<part>-<settings>.csv`, or `.parquet`, for each part and hash of settings of a store.
+    """Write `<part>.csv`, or `.parquet`, for each part of a store; parts of other columns as `<part>-2.csv`, and so on.
 
-    Every table begins with the file's `sha256` and the stretch, `from_s` to
-    `until_s`, that was perceived; `media` tells the files' names.  What
-    follows is what was perceived, over time: a row an utterance, a face in a
-    frame, a spoken window, a step of a feature.
+    Every table begins with the file's `sha256`, the hash of the `settings`, and
+    the stretch, `from_s` to `until_s`, that was perceived; `media` tells the
+    files' names.  What follows is what was perceived, over time: a row an
+    utterance, a face in a frame, a spoken window, a step of a feature.
 
     Raises:
         SettingsError: another form than `FORMATS`.
@@ -41,18 +42,19 @@ def export(store: CueStore, out: str | Path, form: str = "csv", context: Context
     """
     if form not in FORMATS:
         raise SettingsError(f"format {form}: take {' or '.join(FORMATS)}")
-    folder = make_folder(out)
-    groups: dict[tuple[str, str], list[Key]] = {}
-    for key in sorted(store):
-        groups.setdefault((key.part, key.settings), []).append(key)
-    written = []
-    for done, ((part, settings), keys) in enumerate(sorted(groups.items()), 1):
-        path = folder / f"{part}-{settings}.{form}"
-        with atomic_path(path) as partial:
-            _write(partial, form, _tables(store, keys))
-        written.append(path)
-        context.progress("exporting", done / len(groups))
-    return written
+    folder, keys = make_folder(out), sorted(store, key=lambda key: (key.part, key.sha256, key.settings, key.start_s))
+    files: dict[tuple[str, str], tuple[Path, Any]] = {}
+    with ExitStack() as stack:
+        for done, key in enumerate(keys, 1):
+            if (table := _table(store, key)) is not None:
+                signature = key.part, table.schema.to_string()
+                if signature not in files:
+                    several = sum(part == key.part for part, _ in files)
+                    path = folder / f"{key.part}{f'-{several + 1}' if several else ''}.{form}"
+                    files[signature] = path, stack.enter_context(_writer(path, form, table.schema))
+                files[signature][1].write_table(_as_cells(table) if form == "csv" else table)
+            context.progress("exporting", done / len(keys))
+    return [path for path, _ in files.values()]
 
 
 def columns_of(part: Part) -> Columns:
@@ -60,33 +62,39 @@ def columns_of(part: Part) -> Columns:
     return _COLUMNS[type(part)](part)
 
 
-def _tables(store: CueStore, keys: list[Key]) -> Iterator[Any]:
+def _table(store: CueStore, key: Key) -> Any:
+    """What a key holds as an Arrow table; `None` where another process has deleted it meanwhile."""
     import pyarrow as pa
 
-    for key in keys:
-        part = store.get(key.sha256, key.part, key.settings, (key.start_s, key.end_s))
-        if part is None:
-            continue  # deleted by another process meanwhile
-        columns = {name: pa.array(values) for name, values in columns_of(part).items()}
-        rows = len(next(iter(columns.values()))) if columns else 0
-        about = {"sha256": key.sha256, "from_s": key.start_s, "until_s": key.end_s}
-        yield pa.table({name: pa.array([value] * rows) for name, value in about.items()} | columns)
+    part = store.get(key.sha256, key.part, key.settings, (key.start_s, key.end_s))
+    if part is None:
+        return None
+    columns = {name: pa.array(values) for name, values in columns_of(part).items()}
+    about = {"sha256": key.sha256, "settings": key.settings, "from_s": key.start_s, "until_s": key.end_s}
+    rows = len(next(iter(columns.values())))
+    return pa.table({name: pa.repeat(value, rows) for name, value in about.items()} | columns)
 
 
-def _write(path: Path, form: str, tables: Iterator[Any]) -> None:
+def _as_cells(table: Any) -> Any:
+    import pyarrow as pa
+
+    for number, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            cells = pa.array(
+                [None if text is None else as_cell(text) for text in table[number].to_pylist()], field.type
+            )
+            table = table.set_column(number, field, cells)
+    return table
+
+
+@contextmanager
+def _writer(path: Path, form: str, columns: Any) -> Iterator[Any]:
     import pyarrow.csv
     import pyarrow.parquet
 
-    first = next(tables, None)
-    if first is None:
-        return path.touch()
     open_writer = pyarrow.csv.CSVWriter if form == "csv" else pyarrow.parquet.ParquetWriter
-    with open_writer(str(path), first.schema) as writer:
-        writer.write_table(first)
-        for table in tables:
-            # Of one engine and settings all have the same columns; a type that is empty here is known there.
-            writer.write_table(table.select(first.schema.names).cast(first.schema))
-    return None
+    with atomic_path(path) as partial, open_writer(str(partial), columns) as writer:
+        yield writer
 
 
 def _series(names: tuple[str, ...], values: np.ndarray | None) -> Columns:
@@ -137,8 +145,11 @@ def _voiceprints(prints: Voiceprints) -> Columns:
 
 
 def _media(media: Media) -> Columns:
-    plain = {name: value for name, value in asdict(media).items() if isinstance(value, str | int | float)}
-    return {name: [value] for name, value in plain.items() if name != "sha256"}
+    import pyarrow as pa
+
+    types = {"path": pa.string(), "duration_s": pa.float64(), "fps": pa.float64(), "has_audio": pa.bool_()}
+    types |= dict.fromkeys(("width", "height", "video_track", "audio_track"), pa.int64())
+    return {name: pa.array([getattr(media, name)], kind) for name, kind in types.items()}
 
 
 _COLUMNS: Mapping[type, Callable[[Any], Columns]] = {

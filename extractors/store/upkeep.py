@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +20,19 @@ from .shards import VanishedError, part_of
 
 @dataclass(frozen=True)
 class Content:
-    """The rows of one part under one hash of settings.
+    """The rows of one part.
 
     Attributes:
         files: so many different ones they are of.
-        bytes: of them on disk, about.
+        bytes: of them on disk.
+        settings: by hash of settings the number of rows, the most first; voices have one for each transcript.
     """
 
     part: str
-    settings: str
     rows: int
     files: int
     bytes: int
+    settings: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -83,18 +84,23 @@ def opened(place: str | Path) -> tuple[CueStore, list[Damage]]:
 
 
 def contents(store: CueStore) -> list[Content]:
-    """What a store holds, by part and settings."""
-    sizes = store.shards.names()
-    shards = {key: store.place_of(key)[0] for key in store}
-    rows_of = Counter(shards.values())
-    groups: dict[tuple[str, str], list[Key]] = {}
-    for key in shards:
-        groups.setdefault((key.part, key.settings), []).append(key)
-    contents = []
-    for (part, settings), keys in sorted(groups.items()):
-        size = sum(sizes.get(shards[key], 0) / rows_of[shards[key]] for key in keys)
-        contents.append(Content(part, settings, len(keys), len({key.sha256 for key in keys}), round(size)))
-    return contents
+    """What a store holds, by part."""
+    parts: dict[str, list[Key]] = {}
+    for key in store:
+        parts.setdefault(key.part, []).append(key)
+    sizes = Counter[str]()
+    for name, size in store.shards.names().items():
+        sizes[part_of(name)] += size
+    return [
+        Content(
+            part,
+            len(keys),
+            len({key.sha256 for key in keys}),
+            sizes[part],
+            dict(Counter(key.settings for key in keys).most_common()),
+        )
+        for part, keys in sorted(parts.items())
+    ]
 
 
 def verify(store: CueStore, context: Context = DEFAULT) -> Iterator[Damage]:
