@@ -14,6 +14,7 @@ from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.text import one_line
 from emoscribe.core.tiers import Annotation, Tier, read_tiers, spoken
 from emoscribe.core.timeline import Transcript, Utterance, Word
+from emoscribe.corpora.annotations import _Said
 from emoscribe.corpora.rows import csv_table
 from emoscribe.extractors.speakers.turns import Turn, name_speakers, read_turns
 from emoscribe.extractors.speech.captions import layered, unrolled
@@ -120,6 +121,9 @@ def test_what_never_ends_is_read_as_fast_as_what_is_said(name: str, tmp_path: Pa
 MANY = 10_000
 UTTERANCES = [Utterance(i, i + 1, f"a{i}", None, (Word(i, i + 1, f"a{i}"),)) for i in range(MANY)]
 
+TIER = Tier("Anna", tuple(Annotation(i, i + 1, "a") for i in range(MANY)))
+SAID = _Said([TIER])
+
 
 @pytest.mark.parametrize(
     "work",
@@ -128,8 +132,9 @@ UTTERANCES = [Utterance(i, i + 1, f"a{i}", None, (Word(i, i + 1, f"a{i}"),)) for
         lambda: unrolled([(0, 1, ["a"] * MANY), (1, 2, ["a"] * MANY + ["b"])]),
         lambda: name_speakers(Transcript(tuple(UTTERANCES), None, ""), [Turn(i, i + 1, "A") for i in range(MANY)]),
         lambda: window_at(UTTERANCES, 0, MANY),
+        lambda: [SAID.during(each) for each in TIER.annotations],
     ],
-    ids=["layered", "unrolled", "speakers", "window"],
+    ids=["layered", "unrolled", "speakers", "window", "labels"],
 )
 def test_of_many_not_each_is_compared_with_each(work: Callable[[], object]) -> None:
     assert any(seconds(work) < 1.5 for _ in range(3))
