@@ -9,8 +9,10 @@ import pytest
 from emoscribe.core.timeline import Clip, Cues, FaceTrack, Media, Transcript, Utterance, VoiceTrack, Word
 from emoscribe.textualize.clips import moments_of_clips
 from emoscribe.textualize.face import NO_FACE
-from emoscribe.textualize.moments import clear_text, moments_of
+from emoscribe.textualize.moments import clear_text, moment_in, moments_of
 from emoscribe.textualize.settings import WindowSettings, WordingSettings
+from emoscribe.textualize.voice import voice_words
+from emoscribe.textualize.windows import cut
 
 MEDIA = Media("v.mp4", 10.0, "0", 25.0, 640, 360, True)
 SMILE = "lip corner puller (smile)"
@@ -130,3 +132,42 @@ def test_another_face_is_never_the_speakers(two_faces: FaceTrack, known: dict[in
 def test_no_face_is_nobodys() -> None:
     moment = only(Cues(MEDIA, said(Utterance(0.5, 1.5, "so it is", "Ann")), smiling(looked_s=(1.0,))))
     assert moment.face == NO_FACE
+
+
+def test_a_moment_of_a_day_is_worded_as_if_all_of_it_were_looked_through() -> None:
+    """Each moment was compared with every row of the recording: of a day that took an hour."""
+    rng = np.random.default_rng(0)
+    frames_s = np.sort(rng.uniform(0, 600, 900))
+    times_s = np.sort(rng.choice(frames_s, 1_400))
+    face = FaceTrack(
+        source="landmarker",
+        names=("AU12", "AU26"),
+        times_s=times_s,
+        person=rng.integers(1, 3, 1_400),
+        boxes=np.cumsum(rng.uniform(0, 90, (1_400, 4)), axis=1),
+        action_units=rng.uniform(0, 1, (1_400, 2)),
+        frame_times_s=frames_s,
+        pose=rng.normal(0, 20, (1_400, 3)),
+    )
+    cues = Cues(Media("v.mp4", 600.0, "0"), None, face)
+    windows = cut(cues, WindowSettings(window_s=0.4))
+    moments = moments_of(cues, WindowSettings(window_s=0.4), WordingSettings(), modalities="V")
+    assert moments == [moment_in(window, cues, WordingSettings(), None, "V") for window in windows]
+    assert len({moment.face for moment in moments}) > 20
+
+
+def test_of_many_utterances_those_around_tell_what_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who gets louder all day is loud against the whole of it in the end, and not against the last hours."""
+    count = 200
+    at_s = np.arange(count, dtype=float)
+    values = np.array([[100.0 + n, 1.0] for n in range(count)])
+    voice = VoiceTrack(("pitch_hz", "voiced_fraction"), at_s, at_s + 0.9, ("Ann",) * count, values)
+    whole = voice_words(voice, 150.0, 150.9)
+    monkeypatch.setattr("emoscribe.textualize.voice.MOST_OTHERS", 40)
+    assert (whole.text, voice_words(voice, 150.0, 150.9).text) == ("high pitch", "an even, medium voice")
+    assert (
+        voice_words(voice, 199.0, 199.9).text
+        == voice_words(voice, 199.0, 199.9, scope="past").text
+        == "very high pitch"
+    )
+    assert voice_words(voice, 0.0, 0.9).text == "very low pitch"

@@ -9,7 +9,7 @@ different things and read differently.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -117,6 +117,25 @@ class SeenFaces:
 
     text: str
     faces: Mapping[int, str]
+
+
+class FacesInTime:
+    """A track, to be looked at stretch by stretch: a day of it has millions of rows."""
+
+    def __init__(self, track: FaceTrack) -> None:
+        self._track = track
+        self._in_order = bool((np.diff(track.times_s) >= 0).all() and (np.diff(track.frame_times_s) >= 0).all())
+
+    def around(self, start_s: float, end_s: float) -> FaceTrack:
+        """The rows that say something of that stretch; all, where they are not in order of time."""
+        track = self._track
+        if not self._in_order:
+            return track
+        bounds = (start_s - _NEAREST_S - 1e-6, end_s + _NEAREST_S + 1e-6)
+        rows, frames = (slice(*np.searchsorted(times_s, bounds)) for times_s in (track.times_s, track.frame_times_s))
+        columns = {each.name: getattr(track, each.name) for each in fields(track) if each.name != "frame_times_s"}
+        found = {name: column[rows] for name, column in columns.items() if isinstance(column, np.ndarray)}
+        return replace(track, **found, frame_times_s=track.frame_times_s[frames])
 
 
 def seen_in(track: FaceTrack, start_s: float, end_s: float, settings: WordingSettings) -> SeenFaces:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from ..core.timeline import Cues, Evidence, Moment, Word
-from .face import SeenFaces, face_evidence, of_speaker, seen_in
+from .face import FacesInTime, SeenFaces, face_evidence, of_speaker, seen_in
 from .levels import PopulationNorms
 from .pauses import pause_words
 from .settings import WindowSettings, WordingSettings
@@ -34,7 +34,13 @@ def moments_of(
         modalities: those to put into words: T, V, A.  Speech that is not to
             be put into words still says when somebody speaks.
     """
-    return [moment_in(window, cues, wording, norms, modalities) for window in cut(cues, windows)]
+    # Behaviour is told by what is usual for somebody, all along.
+    faces = FacesInTime(cues.face) if cues.face is not None and not wording.behaviour else None
+    moments = []
+    for window in cut(cues, windows):
+        seen = cues if faces is None else replace(cues, face=faces.around(window.start_s, window.end_s))
+        moments.append(moment_in(window, seen, wording, norms, modalities))
+    return moments
 
 
 def moment_in(

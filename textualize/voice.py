@@ -66,6 +66,8 @@ RECORDING_DEPENDENT = LOUDNESS_MEASURES | {"slope_0_500_db_per_khz"}
 # From here on a speaker's own norms tell more than the population's: on
 # RAVDESS .47 with five other utterances, .52 with fifteen, against .45.
 MIN_OTHERS = 5
+# More of them tell nothing more, and of a day each would be compared with each: so many around it are.
+MOST_OTHERS = 2_000
 
 
 @dataclass(frozen=True)
@@ -189,21 +191,24 @@ def _norms_for(
     grades: Grades,
 ) -> SpeakerNorms:
     """The norms for what `speaker` says in `rows`, of pitch `pitch_hz`."""
-    others = np.ones(len(track.start_s), dtype=bool)
-    others[rows] = False
+    middle = int(rows[0]) if scope == "past" else int(rows[0]) + MOST_OTHERS // 2
+    around = slice(max(0, min(middle, len(track.start_s)) - MOST_OTHERS), max(MOST_OTHERS, middle))
+    values = track.values[around]
+    others = np.ones(len(values), dtype=bool)
+    others[(rows - around.start)[rows < around.stop]] = False
     if "voiced_fraction" in track.names:
-        others &= track.values[:, track.names.index("voiced_fraction")] > 0
+        others &= values[:, track.names.index("voiced_fraction")] > 0
     if scope == "past":
-        others &= track.end_s <= track.start_s[rows].min()
+        others &= track.end_s[around] <= track.start_s[rows].min()
     elif scope == "population":
         others[:] = False
-    own = others & np.array([name == speaker for name in track.speaker])
+    own = others & np.array([name == speaker for name in track.speaker[around]])
 
-    pitches_hz = np.append(track.values[own, track.names.index("pitch_hz")], pitch_hz)
+    pitches_hz = np.append(values[own, track.names.index("pitch_hz")], pitch_hz)
     known_hz = pitches_hz[np.isfinite(pitches_hz)]
     usual_hz = float(np.median(known_hz)) if len(known_hz) else np.nan
-    norms = speaker_norms(track.names, track.values[own], population, scope, grades, usual_hz)
-    in_recording = speaker_norms(track.names, track.values[others], None, scope, grades, usual_hz)
+    norms = speaker_norms(track.names, values[own], population, scope, grades, usual_hz)
+    in_recording = speaker_norms(track.names, values[others], None, scope, grades, usual_hz)
     loudness = {name: cuts for name, cuts in in_recording.cuts.items() if name in LOUDNESS_MEASURES}
     return SpeakerNorms({**loudness, **norms.cuts}, norms.scope)
 
