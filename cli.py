@@ -21,9 +21,11 @@ COMMANDS = (
     "export",
     "corpus",
     "extract",
+    "store",
     "finetune",
     "baseline",
     "evaluate",
+    "pack",
     "serve",
     "settings",
     "doctor",
@@ -85,7 +87,8 @@ def _shown(error: click.ClickException) -> click.ClickException:
     """What click says of the command line, which may hold anything."""
     from .core.text import printable
 
-    error.message = printable(error.message)
+    # click declares it final, for no reason that its own classes keep to.
+    error.__dict__["message"] = printable(error.message)
     return error
 
 
@@ -105,6 +108,7 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 def run() -> None:
     """The program: the command line, in a process of its own."""
+    from .core.patience import end_without_waiting
     from .core.streams import give_up_output, why
 
     try:
@@ -114,3 +118,6 @@ def run() -> None:
         give_up_output()
         click.echo(f"emoscribe: {why(error)}", err=True)
         sys.exit(1)
+    except SystemExit as ended:
+        end_without_waiting(ended)
+        raise

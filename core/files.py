@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from .errors import EmoscribeError, MediaError, SettingsError
+from .limits import MOST_TABLE_BYTES, check_size
 from .unfinished import begin, end, name_beside, name_of_passing, sweep, sweep_passing
 
 # A JSON value that fits into this many characters stays on one line.
@@ -167,7 +168,9 @@ def _copy(path: Path, copy: Path) -> None:
 
 
 def _to_disk(path: Path) -> None:
-    """See to it that what is renamed is there, should the power go."""
+    """See to it that what is renamed is there, should the power go; a folder's files see to it themselves."""
+    if path.is_dir():
+        return
     with path.open("r+b") as file:
         try:
             os.fsync(file.fileno())
@@ -300,9 +303,10 @@ def read_json(path: str | Path) -> Any:
     """What a JSON file holds.
 
     Raises:
-        MediaError: it is not there, not readable, or not JSON.
+        MediaError: it is not there, not readable, too large, or not JSON.
     """
     try:
+        check_size(Path(path), "file", MOST_TABLE_BYTES)
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise MediaError(f"cannot read {path}: {_reason(error)}") from None

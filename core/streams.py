@@ -6,6 +6,7 @@ Nothing is imported that takes time: it is the first that the program runs.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from contextlib import suppress
@@ -35,7 +36,8 @@ def stand_in() -> None:
     if 2 in _missing and 1 not in _missing:
         sys.stderr = sys.stdout
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def has_output() -> bool:

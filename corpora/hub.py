@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.context import Context
-from ..core.downloads import status
+from ..core.downloads import first_line, status
 from ..core.errors import MediaError, UnavailableError
+from ..core.patience import while_it_comes
 from .corpus import Corpus, CorpusRequest, wanted_splits
 from .rows import Row, Table
 from .table import ROLES, corpus_of
@@ -20,6 +22,9 @@ PREFIX = "hf:"
 
 # What splits are called on the hub.
 _SPLITS = {"train": "train", "dev": "dev", "validation": "dev", "valid": "dev", "val": "dev", "test": "test"}
+
+# The hub is not waited for that has sent nothing for so long.
+QUIET_S = 15.0
 
 # Larger data sets are gone through as they come, and not kept on disk.
 _LARGE_BYTES = 2**30
@@ -40,13 +45,16 @@ def read(request: CorpusRequest, context: Context) -> Corpus:
     name, config = _named(str(request.data).removeprefix(PREFIX))
     if not Path(name).is_dir():
         _check_reachable(name, context)
-    there = _asked(name, lambda: _split_names(name, config))
+    asking = _Asking(name)
+    there = asking(lambda: _split_names(name, config))
     splits = wanted_splits(
         request,
         lambda split: split in there,
         lambda split: f"the data set {name} has no {split} split; there are: {', '.join(there.values())}",
     )
-    tables = {split: _asked(name, lambda split=split: _table(name, config, there[split], request)) for split in splits}
+    tables = {
+        split: asking(lambda split=split: _table(name, config, there[split], request, asking)) for split in splits
+    }
     return corpus_of(tables, request, Path(name))
 
 
@@ -65,7 +73,7 @@ def _check_reachable(name: str, context: Context) -> None:
         UnavailableError: the data set is on the hub, which is not to be asked or does not answer.
         MediaError: it is not there.
     """
-    how = f"hf download --repo-type dataset {name} --local-dir DIR, and give --data {PREFIX}DIR"
+    how = _how_to_get(name)
     if context.offline:
         raise UnavailableError(f"there is no folder {name}, and --offline does not ask the hub; get it with: {how}")
     from huggingface_hub.constants import ENDPOINT
@@ -85,7 +93,7 @@ def _split_names(name: str, config: str | None) -> dict[str, str]:
     return {_SPLITS[each]: each for each in names if each in _SPLITS} or {each: each for each in names}
 
 
-def _table(name: str, config: str | None, split: str, request: CorpusRequest) -> Table:
+def _table(name: str, config: str | None, split: str, request: CorpusRequest, asking: _Asking) -> Table:
     import datasets
 
     size = datasets.load_dataset_builder(name, config).info.dataset_size
@@ -97,7 +105,7 @@ def _table(name: str, config: str | None, split: str, request: CorpusRequest) ->
     # Of the other columns only the names are known, which errors list.
     read = [column for column in features if column in roles] or list(features)[:1]
     called = f"the {split} split of {name}"
-    cells = enumerate(_cells(rows.select_columns(read), features), start=1)
+    cells = enumerate(asking.counted(_cells(rows.select_columns(read), features)), start=1)
     return Table(called, tuple(features), tuple(Row(called, number, None, each) for number, each in cells))
 
 
@@ -118,14 +126,54 @@ def _cells(rows: Any, features: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {name: named(classes[name], cell) if name in classes else cell for name, cell in row.items()}
 
 
-def _asked(name: str, ask: Callable[[], T]) -> T:
-    """What the library says, its errors in a line.
+class _Asking:
+    """Asks the library about one data set, as long as something comes of it, and words its errors."""
 
-    Raises:
-        MediaError: the data set cannot be read.
-    """
-    try:
-        return ask()
-    except (ValueError, OSError, RuntimeError) as error:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise MediaError(f"the data set {name} cannot be read: {why}") from None
+    def __init__(self, name: str) -> None:
+        self._name, self._rows = name, 0
+
+    def counted(self, rows: Iterator[T]) -> Iterator[T]:
+        """The rows; each is a sign of life."""
+        for row in rows:
+            self._rows += 1
+            yield row
+
+    def __call__(self, ask: Callable[[], T]) -> T:
+        """What the library says.
+
+        Raises:
+            UnavailableError: the hub sends nothing more.
+            MediaError: the data set cannot be read.
+        """
+        try:
+            return ask() if Path(self._name).is_dir() else while_it_comes(ask, self._pulse, QUIET_S)
+        except TimeoutError:
+            raise UnavailableError(
+                f"the hub sends nothing more of the data set {self._name}; try again, or elsewhere: "
+                f"{_how_to_get(self._name)}"
+            ) from None
+        except Exception as error:  # the library's own, the hub's client's, and what a page that is none brings about
+            raise MediaError(f"the data set {self._name} cannot be read: {first_line(error)}") from None
+
+    def _pulse(self) -> tuple[int, int]:
+        return self._rows, sum(_bytes_below(folder) for folder in self._kept())
+
+    def _kept(self) -> Iterator[Path]:
+        """Where the hub's library and that of data sets keep what comes of this one."""
+        from datasets import config
+        from huggingface_hub.constants import HF_HUB_CACHE
+
+        yield Path(HF_HUB_CACHE) / f"datasets--{self._name.replace('/', '--')}"
+        yield from Path(config.HF_DATASETS_CACHE).glob(f"{self._name.partition('/')[0]}___*")
+
+
+def _bytes_below(folder: Path) -> int:
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # it has been renamed meanwhile
+            size += path.lstat().st_size
+    return size
+
+
+def _how_to_get(name: str) -> str:
+    return f"hf download --repo-type dataset {name} --local-dir DIR, and give --data {PREFIX}DIR"

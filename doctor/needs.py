@@ -21,7 +21,7 @@ from ..extractors.registry import Kind, Need
 from ..extractors.registry import needs_of as engine_needs
 from ..extractors.settings import PerceiveSettings
 from ..extractors.speakers.turns import AUTO, VOICES
-from ..llm.run import find_run
+from ..llm.run import TextRun, find_run
 from ..llm.settings import AnalyzeSettings
 
 GPU_EXTRA = "pip install 'emoscribe[gpu]'"
@@ -66,16 +66,17 @@ def needs_of(config: str | Path) -> list[Need]:
     if isinstance(settings, FinetuneSettings):
         # The words of a corpus come with it.
         perceived, devices = settings.modalities if settings.modalities != "T" else "", [settings.device]
-        base, sha256, quantization = settings.base.id, None, settings.base.quantization
+        model, quantization = _base(settings.base.id, None), settings.base.quantization
         # Whoever asks for bfloat16 has a model that a CPU would train for weeks.
         heavy = settings.precision == "bfloat16" and settings.device != "cpu"
     else:
         assert isinstance(settings, AnalyzeSettings)
         run = find_run(settings.model.run)
         perceived, devices = settings.modalities, [settings.model.device]
-        base, sha256, quantization = run.base.id, run.base.sha256, run.base.quantization
+        model = _pack(run) if run.pack is not None else _base(run.base.id, run.base.sha256)
+        quantization = run.base.quantization
         heavy = False
-    needs = [*_perceiving(settings, perceived), _base(base, sha256)]
+    needs = [*_perceiving(settings, perceived), model]
     devices += [settings.speech.device, settings.face.device]
     if quantization == "nf4":
         here = importlib.util.find_spec("bitsandbytes") is not None
@@ -123,6 +124,12 @@ def _base(base: str, sha256: str | None) -> Need:
     return Need(
         base, missing, fetch=lambda progress: find_base(base, sha256, Context(progress=lambda _, done: progress(done)))
     )
+
+
+def _pack(run: TextRun) -> Need:
+    """What reads a pack, which has its base in it."""
+    missing = _refusal(run.check_here) and "not installed"
+    return Need(f"onnxruntime, for pack {run.name}", missing, "pip install 'emoscribe[pack]'")
 
 
 def _refusal(ask: Callable[[], object]) -> str | None:

@@ -33,7 +33,8 @@ def load_base(folder: Path, head: Head, quantization: str, device: str, dtype: t
 
     # Attention stays PyTorch's own, which picks a kernel by what the device has.  FlashAttention's package takes no
     # masks, so no branches of label words, and with some hundred tokens a prompt attention is little of the work.
-    options: dict[str, Any] = {"dtype": dtype}
+    # What a checkpoint brings as code is not run; left open, `transformers` would ask on the terminal.
+    options: dict[str, Any] = {"dtype": dtype, "trust_remote_code": False}
     if device == "cuda":
         options["device_map"] = {"": torch.cuda.current_device()}
     if quantization == "nf4":

@@ -102,7 +102,7 @@ class Classifier(nn.Module):
         if self.pooling == "last-token":
             # Wherever the padding is.
             last = (attended * torch.arange(1, attended.shape[1] + 1, device=attended.device)).argmax(1)
-            return hidden[torch.arange(len(last), device=last.device), last].float()
+            return hidden[torch.arange(last.shape[0], device=last.device), last].float()
         weights = target.unsqueeze(-1).float()
         mean = (hidden.float() * weights).sum(1) / weights.sum(1)
         return torch.cat([mean, pooled.float()], dim=-1) if self.pooling == "target-mean+pooler" else mean

@@ -6,11 +6,15 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..core.context import Context, gpu_is_here
+from ..core.context import DEFAULT, Context, gpu_is_here
 from .run import TextRun
 
 if TYPE_CHECKING:
+    from .packed import PackedPredictor
     from .predictor import TextPredictor
+
+# Of adapters on a base, and of packs.
+AnyPredictor: TypeAlias = "TextPredictor | PackedPredictor"
 
 # A run, and what it answers with: the same without an adapter may be asked for other labels.
 _Key: TypeAlias = tuple[str, tuple[str, ...]]
@@ -25,10 +29,10 @@ class Predictors:
 
     def __init__(self, context: Context, most: int = 2) -> None:
         self._context, self._most = context, most
-        self._loading: dict[_Key, Future[TextPredictor]] = {}
+        self._loading: dict[_Key, Future[AnyPredictor]] = {}
         self._lock = threading.Lock()
 
-    def begin(self, run: TextRun) -> Future[TextPredictor]:
+    def begin(self, run: TextRun) -> Future[AnyPredictor]:
         """The run's model, at once or once it is loaded; what failed is tried again.
 
         On a GPU it is there when this returns.
@@ -43,7 +47,7 @@ class Predictors:
             self._loading[key] = loading
             for old in list(self._loading)[: -self._most]:
                 del self._loading[old]
-        if self._context.device != "cpu" and gpu_is_here():
+        if run.pack is None and self._context.device != "cpu" and gpu_is_here():
             # For weights in bfloat16 `transformers` changes torch's default type, for all threads.
             loading.result()
         return loading
@@ -57,12 +61,26 @@ class Predictors:
             self._loading.clear()
 
 
-def _predictor_of(run: TextRun, context: Context) -> TextPredictor:
+def _predictor_of(run: TextRun, context: Context) -> AnyPredictor:
     """Seconds, most of them imports."""
-    from .predictor import load_predictor
-
     loading = context.stage(f"loading {run.name}")
     loading(0.0)
-    predictor = load_predictor(run, context)
+    predictor = load(run, context)
     loading(1.0)
     return predictor
+
+
+def load(run: TextRun, context: Context = DEFAULT) -> AnyPredictor:
+    """The model that a run describes, or that a pack is.
+
+    Raises:
+        UnavailableError: the base model, the device or what its weights need is not here.
+        EmoscribeError: the run's files are damaged or do not fit its base.
+    """
+    if run.pack is not None:
+        from .packed import load_packed
+
+        return load_packed(run, run.pack, context)
+    from .predictor import load_predictor
+
+    return load_predictor(run, context)

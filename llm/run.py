@@ -20,12 +20,14 @@ from ..core.errors import MediaError, SettingsError
 from ..core.files import make_folder, read_json, together, write_json
 from ..core.labels import BASIC, LabelSet
 from ..core.settings import Settings
+from ..core.text import shortened
 from ..core.weights import find_base
 from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
 from ..prompts.settings import PromptSettings
 from ..textualize.levels import PopulationNorms, population_norms
 from ..textualize.settings import WordingSettings
 from ..training.run import Run
+from .pack import Pack, check_onnxruntime, read_pack
 from .settings import Head
 
 SHIPPED = Path(__file__).parent / "adapters"
@@ -67,6 +69,7 @@ class TextRun(Run):
 
     Attributes:
         norms: of voices, in the form of `norms.json`; not part of the description.
+        pack: what the folder holds in place of adapter and head, where it is a pack; not part of the description.
         zero_shot: whether there is no adapter; nothing of it is on disk.
         temperature: what logits are divided by, fitted on `dev`; of sets of labels, thresholds are instead, and of
             ratings there is none.
@@ -80,6 +83,7 @@ class TextRun(Run):
 
     zero_shot: bool = False
     norms: Mapping[str, Any] | None = Field(default=None, exclude=True)
+    pack: Pack | None = Field(default=None, exclude=True)
     base: Base
     head: Head = Head()
     prompt: PromptSettings
@@ -114,7 +118,7 @@ class TextRun(Run):
 
     @property
     def in_words(self) -> str:
-        return self.base.id
+        return self.base.id if self.pack is None else f"{self.base.id}, packed in {self.pack.precision}"
 
     @property
     def has_learnt(self) -> bool:
@@ -128,20 +132,33 @@ class TextRun(Run):
 
     def check_here(self, context: Context = DEFAULT) -> None:
         """Raises:
-        UnavailableError: the base model is not here and cannot be had.
+        UnavailableError: the base model, or what reads a pack, is not here and cannot be had.
         EmoscribeError: it is there with other weights.
         """
+        if self.pack is not None:
+            check_onnxruntime()
+            return
         find_base(self.base.id, self.base.sha256, context)
 
     @classmethod
     def load(cls, folder: str | Path, **beside: Any) -> TextRun:
-        """The run in a folder, with its norms of voices if it has some; see `Run.load`."""
-        path = Path(folder) / NORMS
+        """The run in a folder, with its norms of voices if it has some; see `Run.load` and `population_norms`.
+
+        Raises:
+            EmoscribeError: it is a pack, and not as it was made; see `read_pack`.
+        """
+        pack, path = read_pack(Path(folder)), Path(folder) / NORMS
+        if not path.is_file():
+            return super().load(folder, pack=pack, **beside)
         try:
-            norms = read_json(path) if path.is_file() else None
+            norms = read_json(path)
         except MediaError as error:
             raise SettingsError(str(error)) from None
-        return super().load(folder, norms=norms, **beside)
+        if not isinstance(norms, dict):
+            raise SettingsError(f"{path}: voice norms must be a mapping, got {shortened(norms)}; copy the run anew")
+        run = super().load(folder, norms=norms, pack=pack, **beside)
+        population_norms(norms, run.wording.voice_grades, str(path))
+        return run
 
     def uncalibrated(self) -> TextRun:
         """The run with its logits as they are: at a temperature of 1, whatever the signals."""

@@ -87,6 +87,8 @@ def _has_base(start: TextRun, settings: TrainingSettings) -> bool:
 def _shaped(settings: S, name: str) -> tuple[TextRun, S]:
     """A run, and the settings with its adapter's rank, scale and layers, and its kind of head."""
     start = find_run(name)
+    if start.pack is not None:
+        raise SettingsError(f"init {name} is a pack, which only reads; name the run that it was made from")
     known = start.training.get("settings", {}).get("lora")
     if known is None:
         raise SettingsError(f"init {name} does not say what adapter it has; name a run that `finetune` wrote")

@@ -61,6 +61,7 @@ class PromptTokenizer:
     Attributes:
         answers: their tokens, each with one that ends it: none begins another.
         padding_id: what `collate` fills up with.
+        frame: as given.
     """
 
     def __init__(self, folder: Path, answers: Sequence[str] = (), frame: ChatFrame | None = None) -> None:
@@ -73,7 +74,7 @@ class PromptTokenizer:
         # Some are stored with a cut and padding of their own.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._framed = frame is not None
+        self.frame, self._framed = frame, frame is not None
         before, between, after = (self._meant(part) for part in _parts(frame))
         self._before, self._between = before, between
         self._tokenizer.encode_special_tokens = True
@@ -210,9 +211,14 @@ def as_many(cut: Sequence[Sequence[list[int]]]) -> list[list[list[int]]]:
 
 
 def collate(tokens: Sequence[Tokens], padding_id: int, device: str) -> dict[str, torch.Tensor]:
-    """B prompts as (B, T) tensors: `ids` int64, `attended` and `target` bool; padded to the longest of them."""
+    """B prompts as `padded` has them, in tensors on a device."""
     import torch
 
+    return {name: torch.from_numpy(array).to(device) for name, array in padded(tokens, padding_id).items()}
+
+
+def padded(tokens: Sequence[Tokens], padding_id: int) -> dict[str, np.ndarray]:
+    """B prompts as (B, T): `ids` int64, `attended` and `target` bool; padded to the longest of them."""
     longest = max(map(len, tokens))
     ids = np.full((len(tokens), longest), padding_id, dtype=np.int64)
     attended = np.zeros((len(tokens), longest), dtype=bool)
@@ -221,10 +227,7 @@ def collate(tokens: Sequence[Tokens], padding_id: int, device: str) -> dict[str,
         ids[row, : len(each)] = each.ids
         attended[row, : len(each)] = True
         target[row, : len(each)] = each.target
-    return {
-        name: torch.from_numpy(array).to(device)
-        for name, array in (("ids", ids), ("attended", attended), ("target", target))
-    }
+    return {"ids": ids, "attended": attended, "target": target}
 
 
 def _spoken_offsets(encoding: Any) -> list[tuple[int, int]]:

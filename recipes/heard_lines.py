@@ -43,7 +43,7 @@ from emoscribe.extractors.media import sound
 from emoscribe.extractors.registry import SpeechEngine, choose
 from emoscribe.extractors.settings import EMBEDDED_SPEECH
 from emoscribe.extractors.speech.transcribe import transcribe
-from emoscribe.llm.predictor import load_predictor
+from emoscribe.llm.predictors import load
 from emoscribe.llm.run import TextRun, find_run
 from emoscribe.prompts.render import render
 from emoscribe.textualize.moments import UNCLEAR, clear_text
@@ -210,7 +210,7 @@ def report(run: TextRun, windows: Sequence[Sequence[Clip]], heard: Mapping[str, 
     # Some recognisers write no punctuation, others no "!", which costs something by itself.
     bare = {id: " ".join(words_of(text)) for id, text in written.items()}
     understood = {id: each.text(unclear_below) for id, each in heard.items()}
-    predictor = load_predictor(run)
+    predictor = load(run)
     true = [str(window[-1].target) for window in windows]
     scores = [
         f1_of(run, true, predictor.predict([prompt(run, window, texts) for window in windows]))

@@ -166,10 +166,10 @@ def vggish_file(features: FeatureSettings, context: Context) -> Path:
     path = given_file("vggish", weights)
     if path is not None:
         return path
-    url = MODELS[weights].url if weights in MODELS else None
-    if url is None:
+    model = MODELS.get(weights)
+    if model is None or model.url is None:
         raise EmoscribeError(f"features.weights.vggish must be torchvggish or a file of its weights, got {weights!r}")
-    return published_file("vggish", url, context)
+    return published_file("vggish", model.url, context, model.sha256)
 
 
 def _vggish(network: nn.Module, device: str, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

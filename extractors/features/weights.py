@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from ...core.console import hushed
 from ...core.context import Context, resolve_device
-from ...core.downloads import sha256_of, status
+from ...core.downloads import fetch_file, sha256_of
 from ...core.errors import EmoscribeError, UnavailableError
 from ...core.files import check_readable
-from ...core.weights import find_base, weights_sha256
+from ...core.weights import find_base, published_sha256, weights_sha256
 from .settings import FEATURES, FeatureSettings
 
 if TYPE_CHECKING:
@@ -65,13 +65,16 @@ def model_folder(name: str, weights: str, context: Context) -> Path:
         UnavailableError: it is not here and cannot be had.
     """
     try:
-        return find_base(weights, context=context)
+        return find_base(weights, published_sha256(weights), context)
     except UnavailableError as error:
         raise lacking(name, str(error)) from None
 
 
-def published_file(name: str, url: str, context: Context) -> Path:
-    """A checkpoint in torch's cache, downloaded where it is not; its name ends in its digest.
+def published_file(name: str, url: str, context: Context, sha256: str | None = None) -> Path:
+    """A checkpoint in torch's cache, downloaded where it is not.
+
+    Args:
+        sha256: of it; where it is not known, how it begins is what the file's name ends in.
 
     Raises:
         UnavailableError: it is not here and cannot be had.
@@ -80,15 +83,15 @@ def published_file(name: str, url: str, context: Context) -> Path:
 
     file = urlsplit(url).path.rpartition("/")[2]
     path = Path(torch.hub.get_dir()) / "checkpoints" / file
-    if path.is_file():
+    published = sha256 or path.stem.rpartition("-")[2]
+    if path.is_file() and fingerprint(str(path)).startswith(published):
         return path
-    if context.offline or status(url) is None:
-        raise lacking(name, f"{file} is not in {path.parent}, and {url} is not reached")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if context.offline:
+        raise lacking(name, f"{file} is not in {path.parent} as it was published")
     try:
-        torch.hub.download_url_to_file(url, str(path), path.stem.rpartition("-")[2], progress=False)
-    except (OSError, RuntimeError) as error:
-        raise lacking(name, f"{url} cannot be downloaded ({error})") from None
+        fetch_file(url, path, published, context.stage(name))
+    except UnavailableError as error:
+        raise lacking(name, f"{file} is not in {path.parent} as it was published, and {error}") from None
     return path
 
 
@@ -150,7 +153,10 @@ def pretrained(name: str, kind: Any, folder: Path, optional: tuple[str, ...]) ->
     """
     import torch
 
-    asked = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+    asked = {
+        **{"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False},
+        "output_loading_info": True,
+    }
     try:
         with hushed():
             model, found = kind.from_pretrained(folder, **asked)

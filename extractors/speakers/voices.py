@@ -17,6 +17,7 @@ import numpy as np
 from ...core import carried
 from ...core.context import Context
 from ...core.errors import EmoscribeError, UnavailableError
+from ...core.onnx_files import open_network
 from ...core.weights import MODELS
 from ..media import SAMPLE_RATE, Sound, sha256_of
 from ..registry import EngineSpec, Need, need_of_model
@@ -114,11 +115,9 @@ def _of_campplus() -> _Windows:
 
 def _of_file(path: str) -> _Windows:
     """A network of samples (1, N), or of 80 log-mel bands (1, T, 80) less their mean."""
-    from onnxruntime import InferenceSession
-
     from .campplus import log_mel
 
-    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = open_network(Path(path), "speakers.model")
     (given,) = session.get_inputs()
     rank = len(given.shape)
 
