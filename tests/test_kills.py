@@ -171,8 +171,8 @@ def test_what_was_killed_comes_to_the_same(work, warm: Warm, name: str, tmp_path
         return folder, [*map(str, work.commands[name]), "--out", str(folder / "out")]
 
     def come_to(folder: Path) -> Any:
-        hidden = [path.name for path in folder.rglob("*") if path.name.startswith(".")]
-        assert hidden == [] and list((folder / "tmp").iterdir()) == [], (folder / "log").read_text()
+        partial = [path.name for path in folder.rglob("*") if path.name.endswith(".partial")]
+        assert partial == [] and list((folder / "tmp").iterdir()) == [], (folder / "log").read_text()
         return KINDS[name](folder / "out")
 
     folder, args = tried(0)
