@@ -20,6 +20,7 @@ from emoscribe.core.timeline import Clip, LabelledTranscript, Media, Moment, Seg
 from emoscribe.evaluation.predictions import Predictions
 from emoscribe.evaluation.report import write_report
 from emoscribe.extractors.media.sound import decode_sound
+from emoscribe.extractors.store import CueStore
 from emoscribe.outputs.write import write_outputs
 from emoscribe.training.checkpoints import write_checkpoint
 from emoscribe.training.curves import Curves
@@ -164,14 +165,6 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run(["umount", str(where)], check=True)
 
 
-def kept(store: Path) -> list[tuple[str, str]]:
-    """Of which file what part is there."""
-    import pyarrow.parquet as pq
-
-    tables = [pq.ParquetFile(shard).read(["sha256", "part"]).to_pylist() for shard in store.rglob("*.parquet")]
-    return [(row["sha256"], row["part"]) for rows in tables for row in rows]
-
-
 def test_a_disk_that_fills_up_is_gone_on_with(work, small_disk, tmp_path: Path) -> None:
     """Cues of three clips: what fitted stays, the file is named, and with more room the rest comes to it."""
     disk = small_disk("size=24k")
@@ -180,13 +173,12 @@ def test_a_disk_that_fills_up_is_gone_on_with(work, small_disk, tmp_path: Path) 
     line = full.stderr.splitlines()[-1]
     assert line.startswith(f"emoscribe: cannot write {disk}/store/")
     assert line.endswith(".parquet: no space left on device; make room or choose another folder")
-    fitted = kept(disk / "store")
-    assert 0 < len(fitted) < 6
-    assert not [path for path in disk.rglob("*") if path.name.endswith(".partial")]
+    fitted = contents(disk)
+    assert 0 < len(fitted) < 6 and not [name for name in fitted if name.startswith(".")]
+    kept = set(CueStore(disk / "store"))
     small_disk("size=1m")
     assert work.done("extract", disk / "store").returncode == 0
-    assert len(kept(disk / "store")) == 6
-    assert set(kept(disk / "store")) > set(fitted)
+    assert kept < set(CueStore(disk / "store"))
     small_disk("ro")
     refused = work.done("analyze", disk / "out")
     assert refused.returncode == 1
