@@ -301,11 +301,17 @@ class CueStore:
                 self._own.pop(name, None)
 
     def _rows_of(self, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+        # Who was killed between writing what it had joined and deleting what that was leaves rows twice.
+        there: set[Key] = set()
         for name in names:
             for _, rows in self.groups(name):
                 if isinstance(rows, DamagedError):
                     raise rows
-                yield from rows
+                for row in rows:
+                    key = Key(*(row[column] for column in Key._fields))
+                    if key not in there:
+                        there.add(key)
+                        yield row
 
     def _let_go(self, name: str) -> None:
         self._known.discard(name)
