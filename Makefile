@@ -8,7 +8,7 @@ CLIP := examples/tears-to-laughter.mp4
 # do, every process would compile ten seconds' worth of libraries anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test lint sbom audit clean
+.PHONY: setup demo test bench lint sbom audit clean
 
 setup: .venv/.ready
 
@@ -36,6 +36,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# The small ones; what each measures stands in benchmarks/README.md.
+bench: setup
+	cd benchmarks && for name in 'session --clips 2' 'store --rows 20000' 'scale --clips 10' scoring 'pack --rounds 1'; do \
+		set -- $$name; name=$$1; shift; echo "── $$name" && ../$(BIN)/python $$name.py "$$@" || exit 1; \
+	done
 
 # What all of it is made of, models included, for whoever has to know (CycloneDX).
 sbom: setup

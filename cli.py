@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -19,6 +21,7 @@ COMMANDS = (
     "export",
     "corpus",
     "extract",
+    "store",
     "finetune",
     "baseline",
     "evaluate",
@@ -37,7 +40,10 @@ class _Commands(click.Group):
         options = args[: args.index("--")] if "--" in args else args
         if "--debug" in options:
             args = ["--debug", *(arg for arg in options if arg != "--debug"), *args[len(options) :]]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.ClickException as error:
+            raise _shown(error) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -52,12 +58,12 @@ class _Commands(click.Group):
 
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            raise _shown(error) from None
+        except (click.exceptions.Exit, click.Abort):
             raise
         except EmoscribeError as error:
             self._end(ctx, str(error), error)
-        except BrokenPipeError:
-            raise  # click ends quietly when `| head` has seen enough
         except OSError as error:
             self._end(ctx, f"{error.filename or 'the system'}: {error.strerror or error}", error)
         except Exception as error:
@@ -65,12 +71,25 @@ class _Commands(click.Group):
 
     @staticmethod
     def _end(ctx: click.Context, line: str, error: Exception) -> None:
+        from .core.text import printable
+
         if ctx.params.get("debug"):
             raise error
         # Processes side by side go wrong in the same way: once is enough.
         if os.environ.get("RANK", "0") == "0":
-            click.echo(f"emoscribe: {' '.join(line.split())}", err=True)
+            # Where nobody reads any more, the exit code alone tells.
+            with suppress(OSError):
+                click.echo(printable(f"emoscribe: {' '.join(line.split())}"), err=True)
         ctx.exit(1)
+
+
+def _shown(error: click.ClickException) -> click.ClickException:
+    """What click says of the command line, which may hold anything."""
+    from .core.text import printable
+
+    # click declares it final, for no reason that its own classes keep to.
+    error.__dict__["message"] = printable(error.message)
+    return error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,12 +108,16 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 def run() -> None:
     """The program: the command line, in a process of its own."""
-    from .core.interrupts import end_on_interrupt
     from .core.patience import end_without_waiting
+    from .core.streams import give_up_output, why
 
-    end_on_interrupt()
     try:
         main()
+    except OSError as error:
+        # What is left to go wrong here is to print: `--help` to a full disk.
+        give_up_output()
+        click.echo(f"emoscribe: {why(error)}", err=True)
+        sys.exit(1)
     except SystemExit as ended:
         end_without_waiting(ended)
         raise

@@ -9,21 +9,20 @@ can be loaded once is loaded once, in a `Session`.
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .core.context import Context, StageProgress, Store, unwatched
-from .core.errors import EmoscribeError, SettingsError
+from .core.errors import EmoscribeError
 from .core.labels import THRESHOLD
 from .core.measures import FACE
 from .core.prompt import Prompt
+from .core.settings import Device
 from .core.timeline import Cues, LabelledTranscript, Moment, Segment, Transcript
 from .extractors.engines import Engines
 from .extractors.finding import media_files
@@ -31,17 +30,16 @@ from .extractors.live import LiveCues
 from .extractors.media.peaks import SoundPeaks
 from .extractors.perceive import perceive
 from .extractors.sources import FileSource, LiveSource
-from .extractors.speakers.turns import AUTO, NOBODY, check_several
-from .extractors.store import CueStore
+from .extractors.speakers.turns import check_several
+from .extractors.store import CueStore, claimed
+from .llm.live import live_plan, stream_windows
 from .llm.plan import Plan, check_taught, make_plan
 from .llm.predictors import Predictors
-from .llm.reading import Remembering, made_of_basic, prompt_of, prompts_from, read_again, segments_from
+from .llm.reading import Remembering, made_of_basic, prompts_from, read_again, segments_from
 from .llm.settings import AnalyzeSettings, analyze_settings
 from .outputs.tracks import tracks_of
-from .prompts.render import was_spoken
-from .textualize.moments import moment_in, moments_of, weighed
-from .textualize.voice import Scope
-from .textualize.windows import clock_bounds, shortest_s, window_at
+from .textualize.moments import moments_of, weighed
+from .textualize.windows import check_windows
 
 if TYPE_CHECKING:
     from .llm.predictors import AnyPredictor
@@ -140,6 +138,39 @@ def context_for(settings: AnalyzeSettings, store: Store | None = None, progress:
     return Context(settings.model.device, settings.offline, progress, store)
 
 
+@dataclass(frozen=True)
+class Analysis:
+    """What makes a worker that analyses videos: see `extractors.executors`.
+
+    >>> for video, result in LocalExecutor(2).map(Analysis(plan, device="cpu"), videos): ...
+
+    Attributes:
+        store: a folder or a URL to keep cues in, which every worker reaches.
+        start_s, end_s: the stretch of each video.
+    """
+
+    plan: Plan
+    store: str | None = None
+    device: Device = "auto"
+    offline: bool = False
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    def __call__(self) -> Callable[[Path], LabelledTranscript | EmoscribeError]:
+        """A worker: a session, and for each video its labelled transcript or why there is none."""
+        context = Context(self.device, self.offline, store=CueStore(self.store) if self.store is not None else None)
+        session = Session(self.plan, context)
+
+        def analyze(video: Path) -> LabelledTranscript | EmoscribeError:
+            try:
+                with closing(session.opened(video, self.start_s, self.end_s)) as source:
+                    return session.analyze(source)
+            except EmoscribeError as error:
+                return error
+
+        return analyze
+
+
 class Session:
     """Engines and a language model, loaded once: by the first that needs them.
 
@@ -181,6 +212,7 @@ class Session:
                 source = stack.enter_context(closing(self.opened(source)))
             # The language model loads while the source is being perceived; on a GPU before that.
             predictor = self._predictors.begin(self.plan.run)
+            stack.enter_context(claimed(self.context.store, source.media.sha256, source.interval))
             cues = perceive(source, self.plan.settings, self.engines, self.context, transcript=transcript)
             heard = source.media.has_audio and set(self.plan.settings.modalities) & set("TA")
             peaks = source.peaks(self.context.store) if heard else None
@@ -198,9 +230,11 @@ class Session:
         """A file, or a stretch of it, as the session's settings read it; to be closed.
 
         Raises:
-            MediaError, SettingsError: see `FileSource`.
+            MediaError, SettingsError: see `FileSource`, and `check_windows`.
         """
-        return FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
+        source = FileSource(path, start_s, end_s, store=self.context.store, tracks=self.plan.settings.media)
+        check_windows(self.plan.settings.windows, source.media.until_s - source.media.start_s)
+        return source
 
     def stream(self, source: LiveSource, *, patient: bool = True) -> Generator[Segment, None, None]:
         """Windows of what is seen and heard, each as soon as all that began in it is known.
@@ -325,56 +359,6 @@ def labelled(
 def moments_from(cues: Cues, plan: Plan) -> list[Moment]:
     """The cues in words, as the run was trained to read them."""
     return moments_of(cues, plan.settings.windows, plan.wording, plan.run.population, plan.settings.modalities)
-
-
-# ── live ─────────────────────────────────────────────────────────────────────
-
-LIVE_WINDOW_S = 2.0
-
-
-def stream_windows(
-    live: LiveCues, plan: Plan, predictor: Callable[[], AnyPredictor], context: Context
-) -> Iterator[tuple[Segment, Cues]]:
-    """See `Session.stream_with_cues`."""
-    window_s, hop_s = plan.settings.windows.window_s or LIVE_WINDOW_S, plan.settings.windows.hop_s
-    # No prompt looks further back.
-    before: deque[Moment] = deque(maxlen=max(1, plan.prompt.turns_before))
-    for start_s, end_s in clock_bounds(window_s, hop_s or window_s, 0.0, math.inf):
-        cues = live.until(start_s, end_s)
-        if cues is None:
-            return
-        if cues.media.duration_s is not None:
-            end_s = min(end_s, cues.media.duration_s)
-        utterances = cues.transcript.utterances if cues.transcript is not None else ()
-        window = window_at(utterances, start_s, end_s)
-        if start_s > 0 and end_s - start_s < shortest_s(hop_s or window_s) and not window.words:
-            return  # of a file it would belong to the window before, which is given already
-        moment = moment_in(window, cues, plan.wording, plan.run.population, plan.settings.modalities)
-        prompt = prompt_of([*before, moment], len(before), plan)
-        if was_spoken(moment):
-            before.append(moment)
-        (segment,) = segments_from([moment], [prompt], plan, predictor(), context.stage("reading"))
-        yield segment, cues
-
-
-def live_plan(plan: Plan) -> Plan:
-    """What of the plan is different where only the past is known.
-
-    Raises:
-        SettingsError: who speaks is to be told by a file, or seen afterwards.
-    """
-    if plan.settings.speech.speakers not in (AUTO, NOBODY):
-        raise SettingsError("speech.speakers is for files; of a live source, leave it out")
-    face = plan.settings.face.model_copy(update={"batch_size": 1})
-    return replace(
-        plan,
-        settings=plan.settings.model_copy(update={"face": face}),
-        wording=plan.wording.model_copy(update={"voice_scope": _past(plan.wording.voice_scope)}),
-    )
-
-
-def _past(scope: Scope) -> Scope:
-    return "past" if scope == "speaker" else scope
 
 
 def _provenance(cues: Cues, plan: Plan, seconds: float) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class LiveRecord:
 
     def transcript(self, media: Media, session: Session) -> LabelledTranscript:
         """All of it, as an analysis of a file would give it."""
-        from ..pipeline import labelled, live_plan
+        from ..llm.live import live_plan
+        from ..pipeline import labelled
 
         cues = self._latest or Cues(media)
         said = replace(cues.transcript, utterances=tuple(self._said)) if cues.transcript is not None else None

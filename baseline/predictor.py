@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.context import DEFAULT, Context, resolve_device
+from ..training.probe import Probe, check_probe, probe_of
 from .batches import check_streams, collate, sorted_batches
 from .deciding import ClipScores, decided
 from .frames import FeatureFrames
@@ -22,6 +23,9 @@ from .windows import Window, stitched, windows_of
 
 # Windows at once; without gradients there is room for more than in training.
 _BATCH = 64
+
+# What a model is asked when it is saved, and when it is read again.
+_PROBED, _PROBED_FRAMES = "waves", 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +85,18 @@ class FusionPredictor:
             for index, places in of_clip.items()
         ]
 
+    def probed(self) -> Probe:
+        """What it answers to a clip that nobody filmed: each measure goes up and down in its own time."""
+        times_s = np.arange(_PROBED_FRAMES) * 0.2
+        streams = {
+            name: np.sin(1.0 + np.outer(times_s, 1.0 + np.arange(width) % 7)).astype(np.float32)
+            for name, width in self.run.streams.items()
+        }
+        clip = FeatureFrames(_PROBED, times_s, streams)
+        (logits,) = self._logits([clip], [Window(0, 0, _PROBED_FRAMES)])
+        mean = logits.reshape(-1, logits.shape[-1]).mean(axis=0)
+        return probe_of(self.run, (_PROBED,), mean[None], exact=self.device == "cpu")
+
     def embeddings(self, clips: Sequence[FeatureFrames], windows: Sequence[Window]) -> np.ndarray:
         """(N, E) of the windows, of a model that has embeddings."""
         assert isinstance(self.model, Embeds)
@@ -114,7 +130,7 @@ def load_predictor(run: FusionRun, context: Context = DEFAULT) -> FusionPredicto
     """A run's model from its folder.
 
     Raises:
-        EmoscribeError: a file is missing, damaged, or of another model.
+        EmoscribeError: a file is missing, damaged, of another model, or not the one that the run was saved with.
         UnavailableError: the device is not here.
     """
     device = resolve_device(context.device)
@@ -122,7 +138,10 @@ def load_predictor(run: FusionRun, context: Context = DEFAULT) -> FusionPredicto
     model = untrained(run)
     put_weights(model, run.folder / MODEL)
     svm = load_svm(run.folder / SVM) if run.settings.svm else None
-    return FusionPredictor(run, model.to(device).eval(), scaler, device, svm)
+    predictor = FusionPredictor(run, model.to(device).eval(), scaler, device, svm)
+    if run.probe is not None:
+        check_probe(run, predictor.probed())
+    return predictor
 
 
 def untrained(run: FusionRun) -> FusionModel:

@@ -73,4 +73,5 @@ def _described(predictor: FusionPredictor, data: LabelledFeatures, progress: Pro
         metrics["dev_without_svm"] = progress.best["dev"]
     return run.model_copy(
         update={**fitted, "sizes": {**predictor.sizes, "seconds_a_clip": round(seconds, 6)}, "metrics": metrics}
+        | {"probe": predictor.probed()}
     )

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import READING, TABLE, Terminal, WithEngines, formats_option, options, out_option, plan_of, terminal
+from .options import (
+    READING,
+    TABLE,
+    WithEngines,
+    executor_of,
+    formats_option,
+    options,
+    out_option,
+    plan_of,
+    workers_options,
+)
 from .parameters import FILE
+from .terminal import Terminal, terminal
 
 if TYPE_CHECKING:
     from ..core.timeline import LabelledTranscript
+    from ..extractors.executors import Lost
     from ..outputs import Table, Writer
     from ..pipeline import Session
 
@@ -32,6 +44,7 @@ FILES = options(
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...", type=FILE)
 @FILES
 @READING
+@workers_options("all in this one")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 @click.pass_context
 def command(ctx: click.Context, videos: tuple[Path, ...], quiet: bool, **given: Any) -> None:
@@ -44,9 +57,10 @@ def command(ctx: click.Context, videos: tuple[Path, ...], quiet: bool, **given: 
     with terminal(ctx.obj, quiet) as place:
         from ..extractors.finding import media_files
         from ..extractors.speakers.turns import check_several
-        from ..pipeline import Session
+        from ..pipeline import Analysis, Session
 
         _check_together(ctx)
+        executor = executor_of(given)
         found = media_files(videos, recursive=given["recursive"])
         if given["transcript"] is not None and len(found) > 1:
             raise click.UsageError("--transcript goes with one video")
@@ -55,9 +69,17 @@ def command(ctx: click.Context, videos: tuple[Path, ...], quiet: bool, **given: 
         todo = batch.readable(batch.not_there_yet(found))
         if todo:
             plan, context = plan_of(given, place)
+            batch.choices += plan.choices
             check_several(plan.settings.speech.speakers, len(todo))
-            with Session(plan, context) as session, table or nullcontext():
-                batch.analyze(todo, session, table)
+            if executor is not None and given["transcript"] is None:
+                store = str(given["store"]) if given["store"] is not None else None
+                stretch = given["start_s"] or 0.0, given["end_s"]
+                analysis = Analysis(plan, store, context.device, context.offline, *stretch)
+                with table or nullcontext():
+                    batch.take(executor.map(analysis, todo), table)
+            else:
+                with Session(plan, context) as session, table or nullcontext():
+                    batch.take(batch.analyzed(todo, session), table)
         if batch.failed:
             analysed = len(found) - len(batch.failed)
             names = ", ".join(map(str, batch.failed))
@@ -101,11 +123,18 @@ def _table(given: dict[str, Any]) -> Table | None:
     return Table(given["table"]) if given["table"] is not None else None
 
 
+def _why(video: Path, result: Exception | Lost) -> Exception:
+    from ..core.errors import EmoscribeError
+
+    return result if isinstance(result, Exception) else EmoscribeError(f"{video}: {result.reason}")
+
+
 class Batch:
     """Videos that are analysed one after another; of several, one that is bad does not stop the others.
 
     Attributes:
         failed: those that could not be analysed.
+        choices: what was chosen, and is not told yet.
     """
 
     def __init__(self, videos: list[Path], place: Terminal, writer: Writer | None, given: dict[str, Any]) -> None:
@@ -114,6 +143,7 @@ class Batch:
         # Of all, also of those that fail or are left out: the next time each has the same.
         self._names = {video: writer.name_for(video) for video in videos} if writer is not None else {}
         self.failed: list[Path] = []
+        self.choices: list[str] = []
 
     def not_there_yet(self, videos: list[Path]) -> list[Path]:
         """The videos to analyse: with --skip-existing, those that lack one of their files."""
@@ -135,14 +165,27 @@ class Batch:
                 found.append(video)
         return found
 
-    def analyze(self, videos: list[Path], session: Session, table: Table | None) -> None:
-        """Analyse each, print what comes out, and write its files; all moments go into the table."""
-        choices = list(session.plan.choices)
+    def analyzed(self, videos: list[Path], session: Session) -> Iterator[tuple[Path, LabelledTranscript | Exception]]:
+        """Each with what a session makes of it, or why it makes nothing."""
+        from ..core.errors import EmoscribeError
+
         for number, video in enumerate(videos, 1):
             if len(videos) > 1:
                 self._place.bars.heading = f"file {number} of {len(videos)}"
+            try:
+                yield video, self._result(video, session)
+            except EmoscribeError as error:
+                yield video, error
+
+    def take(self, results: Iterable[tuple[Path, LabelledTranscript | Exception | Lost]], table: Table | None) -> None:
+        """Print each as it comes, and write its files; all moments go into the table."""
+        from ..core.timeline import LabelledTranscript
+
+        for video, result in results:
             with self._tried(video):
-                result = self._result(video, session, choices)
+                if not isinstance(result, LabelledTranscript):
+                    raise _why(video, result)
+                self._tell_choices()
                 self._show(video, result)
                 if table is not None:
                     table.add(result)
@@ -165,23 +208,28 @@ class Batch:
             self.failed.append(video)
             self._place.complain(error)
 
-    def _result(self, video: Path, session: Session, choices: list[str]) -> LabelledTranscript:
-        """What the session makes of a video; the choices are told first, once something is known to be analysed."""
+    def _result(self, video: Path, session: Session) -> LabelledTranscript:
+        """What the session makes of a video."""
         from ..extractors.perceive import check_given
 
         transcript = self._given["transcript"]
         with closing(session.opened(video, self._given["start_s"] or 0.0, self._given["end_s"])) as source:
             check_given(source, session.plan.settings, transcript)
-            while choices:
-                self._place.note(choices.pop(0))
+            self._tell_choices()
             return session.analyze(source, transcript=transcript)
+
+    def _tell_choices(self) -> None:
+        """Once something is known to be analysed, and once."""
+        while self.choices:
+            self._place.note(self.choices.pop(0))
 
     def _show(self, video: Path, result: LabelledTranscript) -> None:
         from ..outputs import segment_line
 
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         if not self._alone:
-            self._place.say(f"\n{video}")
+            self._place.say("")
+            self._place.say(str(video))
         for segment in result.segments:
             self._place.say(segment_line(segment, width))
         if self._given["transcript"] is not None and result.transcript is not None:

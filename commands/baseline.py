@@ -22,8 +22,8 @@ from .options import (
     corpus_request,
     out_option,
     say_what_was_reached,
-    terminal,
 )
+from .terminal import terminal
 
 
 @click.command("baseline", cls=WithEngines)

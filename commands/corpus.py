@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from .options import CORPUS, TASK, corpus_request, terminal
+from .options import CORPUS, TASK, corpus_request
+from .terminal import terminal
 
 
 @click.command("corpus")
@@ -30,11 +31,11 @@ def command(debug: bool, corpus: str, as_json: bool, trim: bool, task: str | Non
         from ..corpora.describe import describe
 
         found = describe(corpus_request(corpus, given, task=task))
-        place.say(dumps(found.as_json()) if as_json else found.as_text())
+        place.show(dumps(found.as_json()) if as_json else found.as_text())
 
 
 def _trim(debug: bool, corpus: str, data: str) -> None:
-    with terminal(debug) as place:
+    with terminal(debug, writes=True) as place:
         from ..experiments.trimming import trim
 
         done = trim(corpus, data, lambda part: place.bars("trimming", part))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .options import terminal
+from .terminal import terminal
 
 
 @click.command("doctor")
@@ -19,7 +19,7 @@ def command(ctx: click.Context, config: str | None, fetching: bool, offline: boo
     """
     if fetching and (config is None or offline):
         raise click.UsageError("--fetch goes with a config, and not with --offline")
-    with terminal(ctx.obj) as place:
+    with terminal(ctx.obj, writes=fetching) as place:
         from ..doctor import examine, examine_config, fetch
 
         if fetching:
@@ -27,7 +27,7 @@ def command(ctx: click.Context, config: str | None, fetching: bool, offline: boo
                 place.say(line)
         elif config is not None:
             lines, ready = examine_config(config)
-            place.say("\n".join(lines))
+            place.show("\n".join(lines))
             ctx.exit(0 if ready else 1)
         else:
             for line in examine(offline=offline):

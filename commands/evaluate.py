@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,11 +15,15 @@ from .options import (
     WINDOW,
     context_of,
     corpus_request,
+    options,
     out_option,
     run_option,
-    terminal,
 )
 from .parameters import FILE
+from .terminal import terminal
+
+if TYPE_CHECKING:
+    from ..llm.by_vllm import Vllm
 
 # Of what is measured, what is printed: of blends, of labels, of sets of labels, of numbers.
 _SHOWN = (
@@ -28,6 +32,23 @@ _SHOWN = (
     *("mae", "pearson", "accuracy_2_non_negative", "accuracy_7", "accuracy_2", "accuracy_5"),
 )
 _MOST_SHOWN = 4
+
+VLLM = options(
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "vllm"]),
+        default="local",
+        show_default=True,
+        help="Who scores labels' words: this process, or vLLM.",
+    ),
+    click.option("--gpus", type=click.IntRange(0), metavar="N", help="That hold a model of vLLM.  [default: 1]"),
+    click.option(
+        "--workers", type=click.IntRange(1), metavar="N", help="Of vLLM, as actors on Ray.  [default: one, without Ray]"
+    ),
+    click.option(
+        "--address", metavar="ADDRESS", help="Of a running Ray cluster; all its GPUs, unless --workers says how many."
+    ),
+)
 
 
 @click.command("evaluate")
@@ -43,6 +64,7 @@ _MOST_SHOWN = 4
     "--decide", metavar="HOW[,HOW]", help="With windows: vote, mean-probability, mean-logit.  [default: vote]"
 )
 @click.option("--blends", type=FILE, help="Thresholds of blends: the blends.json of a report on dev.")
+@VLLM
 @OFFLINE
 @click.pass_obj
 def command(debug: bool, corpus: str, split: str, runs: tuple[str, ...], out: Path, **given: Any) -> None:
@@ -65,6 +87,7 @@ def command(debug: bool, corpus: str, split: str, runs: tuple[str, ...], out: Pa
             hop_s=given["hop"],
             decide=decide,
             blends=given["blends"],
+            vllm=_vllm(**{name: given[name] for name in ("engine", "gpus", "workers", "address")}),
         )
         found = evaluate(request, out, context)
         measures = read_json(found.files["metrics.json"]) if "metrics.json" in found.files else {}
@@ -80,3 +103,19 @@ def command(debug: bool, corpus: str, split: str, runs: tuple[str, ...], out: Pa
         if found.train_overlap:
             names = ", ".join(found.train_overlap)
             place.note(f"the {split} split and what {names} was trained with overlap: the report says in what")
+
+
+def _vllm(engine: str, gpus: int | None, workers: int | None, address: str | None) -> Vllm | None:
+    from ..core.errors import SettingsError
+    from ..extractors.executors import RayExecutor, SerialExecutor
+    from ..llm.by_vllm import Vllm
+
+    asked = {"--gpus": gpus, "--workers": workers, "--address": address}
+    if engine != "vllm":
+        named = next((name for name, value in asked.items() if value is not None), None)
+        if named is not None:
+            raise SettingsError(f"{named} is for --engine vllm")
+        return None
+    each = 1 if gpus is None else gpus
+    by_ray = workers is not None or address is not None
+    return Vllm(RayExecutor(workers, each, address) if by_ray else SerialExecutor(), max(1, each))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from .options import TABLE, formats_option, out_option, terminal
+from .options import TABLE, formats_option, out_option
 from .parameters import FILE
+from .terminal import terminal
 
 
 @click.command("export")
@@ -18,7 +19,7 @@ from .parameters import FILE
 @click.pass_obj
 def command(debug: bool, results: tuple[Path, ...], formats: str | None, out: Path | None, table: Path | None) -> None:
     """Write other files from the JSON that `analyze` wrote, without looking at the videos again."""
-    with terminal(debug) as place:
+    with terminal(debug, writes=True) as place:
         from ..core.files import CORRECTED_SUFFIX
         from ..outputs import Table, Writer, load_result
 

@@ -23,8 +23,8 @@ from .options import (
     out_option,
     run_option,
     say_what_was_reached,
-    terminal,
 )
+from .terminal import terminal
 
 
 @click.command("finetune", cls=WithEngines)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import parameters
-from .parameters import FILE, FormatsOption, Naming, RenamedOption, Time
+from .parameters import FILE, STORE_PLACE, FormatsOption, Naming, RenamedOption, Time
 
 if TYPE_CHECKING:
-    from ..core.console import Bars
     from ..core.context import Context, Store
     from ..corpora.corpus import CorpusRequest
+    from ..extractors.executors import Executor
     from ..llm.plan import Plan
     from ..training.run import Run
+    from .terminal import Terminal
 
 SET = click.option(
     "--set",
@@ -34,7 +33,7 @@ HOP = click.option("--hop", type=float, metavar="S", help="A window every S seco
 STORE = click.option(
     *("--store", "--cues", "store"),
     cls=RenamedOption,
-    type=FILE,
+    type=STORE_PLACE,
     metavar="STORE",
     help="Keep what was perceived here, and reuse it.",
 )
@@ -105,6 +104,42 @@ STRETCH = options(
     click.option("--from", "start_s", type=Time(), metavar="TIME", help="Begin here: 83, 1:23 or 1:02:03.5."),
     click.option("--to", "end_s", type=Time(), metavar="TIME", help="End here."),
 )
+
+
+def workers_options(default: str) -> Callable:
+    """Who works on many videos; `executor_of` takes them.
+
+    Args:
+        default: the number of processes, in words.
+    """
+    return options(
+        click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help=_ENGINE),
+        click.option("--workers", type=click.IntRange(1), metavar="N", help=f"Processes.  [default: {default}]"),
+        click.option("--address", metavar="ADDRESS", help="Of a running Ray cluster.  [default: one of this machine]"),
+        click.option("--gpus", type=click.FloatRange(0), default=0.0, metavar="F", help="GPUs a Ray worker takes."),
+    )
+
+
+_ENGINE = "Work in processes of this machine, or on a cluster."
+
+
+def executor_of(given: dict[str, Any]) -> Executor | None:
+    """Who is to work on many videos, where that is said; takes the options out of `given`.
+
+    Raises:
+        SettingsError: options that mean nothing together.
+        UnavailableError: Ray is not here.
+    """
+    from ..core.errors import SettingsError
+    from ..extractors.executors import LocalExecutor, RayExecutor
+
+    engine, workers, address, gpus = (given.pop(name) for name in ("engine", "workers", "address", "gpus"))
+    if engine == "ray":
+        return RayExecutor(workers, gpus, address)
+    if address is not None or gpus:
+        raise SettingsError(f"{'--address' if address is not None else '--gpus'} is for --engine ray")
+    return LocalExecutor(workers) if workers is not None else None
+
 
 # Who hears: settings that are asked for often.
 HEARING = options(
@@ -194,58 +229,10 @@ def names_corpus(source: str, data: str | None) -> bool:
     return data is not None
 
 
-@dataclass(frozen=True)
-class Terminal:
-    """Where a command talks.
-
-    Attributes:
-        console: standard error, for what is not the result.
-        bars: how far each stage is.
-        quiet: say the result, and what went wrong, and nothing else.
-    """
-
-    console: TextIO
-    bars: Bars
-    quiet: bool = False
-
-    def say(self, line: str) -> None:
-        """A line of the result."""
-        self.bars.clear()
-        click.echo(line)
-
-    def note(self, line: str) -> None:
-        """A line beside it."""
-        if not self.quiet:
-            self._print(line)
-
-    def complain(self, error: Exception) -> None:
-        """What went wrong with one of several things."""
-        self._print(f"emoscribe: {' '.join(str(error).split())}")
-
-    def summarize(self, line: str) -> None:
-        """What several things came to, of which not all went well."""
-        self._print(line)
-
-    def _print(self, line: str) -> None:
-        self.bars.clear()
-        print(line, file=self.console)
-
-
 def say_what_was_reached(run: Run, place: Terminal) -> None:
     """The line that a training ends with."""
     select, best = run.metrics["selected_on"], run.metrics["best_epoch"]
     place.say(f"→ {run.folder}: epoch {best + 1}, {select} {run.metrics['dev'][select]:.3f}")
-
-
-@contextmanager
-def terminal(debug: bool, quiet: bool = False) -> Iterator[Terminal]:
-    """A terminal on which libraries are silent; with `debug` they have their say too."""
-    from ..core import console
-
-    with console.quiet(debug) as stderr:
-        bars = console.Bars(stderr, shown=not quiet)
-        yield Terminal(stderr, bars, quiet)
-        bars.clear()
 
 
 def context_of(given: dict[str, Any], place: Terminal, store: str = "store") -> Context:
@@ -259,11 +246,11 @@ def context_of(given: dict[str, Any], place: Terminal, store: str = "store") -> 
     return Context(offline=bool(given.pop("offline")), progress=place.bars, store=store_at(given.pop(store)))
 
 
-def store_at(folder: Path | None) -> Store | None:
-    """The cue store in a folder, if one is given."""
+def store_at(place: Path | str | None) -> Store | None:
+    """The cue store in a folder or under a URL, if one is given."""
     from ..extractors.store import CueStore
 
-    return CueStore(folder) if folder is not None else None
+    return CueStore(place) if place is not None else None
 
 
 # Of the reading options, those that settings have.

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from .options import OFFLINE, PERHAPS_CORPUS, STORE, context_of, corpus_request, out_option, terminal
+from .options import OFFLINE, PERHAPS_CORPUS, STORE, context_of, corpus_request, out_option
 from .parameters import runs
+from .terminal import terminal
 
 
 @click.command("pack")

@@ -10,7 +10,20 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-FILE = click.Path(path_type=Path)
+# Whether it can be read, whoever reads it says, and of several goes on with the others.
+FILE = click.Path(path_type=Path, readable=False)
+
+
+class StorePlace(click.ParamType):
+    """A folder, or a URL, which is left as it is."""
+
+    name = "store"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        return value if "://" in str(value) else FILE.convert(value, param, ctx)
+
+
+STORE_PLACE = StorePlace()
 
 # Hours and minutes, each with a colon, and seconds.
 _CLOCK = re.compile(r"(?:\d+:){0,2}\d+(?:\.\d+)?")

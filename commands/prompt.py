@@ -11,14 +11,13 @@ import click
 from .options import (
     PERHAPS_CORPUS,
     READING,
-    Terminal,
     WithEngines,
     context_of,
     corpus_request,
     names_corpus,
     plan_of,
-    terminal,
 )
+from .terminal import Terminal, terminal
 
 if TYPE_CHECKING:
     from ..core.prompt import PrecedingTurn, Prompt
@@ -53,7 +52,8 @@ def command(ctx: click.Context, source: str, split: str, limit: int | None, **gi
         else:
             prompts = _of_video(Path(source), given, place)
         for each in prompts:
-            place.say("\n".join((f"── {each.id}", each.text, *map(_remembered, each.history), "")))
+            place.say(f"── {each.id}")
+            place.show("\n".join((each.text, *map(_remembered, each.history), "")))
 
 
 def _of_corpus(corpus: str, given: dict[str, Any], place: Terminal, split: str, limit: int | None) -> list[Prompt]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from .options import OFFLINE, SET, config_option, options, terminal
+from .options import OFFLINE, SET, config_option, options
 from .parameters import FILE
+from .terminal import terminal
 
 WHERE = options(
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at."),
@@ -38,7 +39,7 @@ def command(
     sent anywhere; what comes in is removed at the end, or an hour after it was
     last asked for.  --set serve.KEY=VALUE changes a limit.
     """
-    with terminal(debug) as place:
+    with terminal(debug, writes=True) as place:
         from ..core.settings import load
 
         try:

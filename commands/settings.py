@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from .terminal import terminal
+
 if TYPE_CHECKING:
     from ..core.settings import Key
 
@@ -30,24 +32,17 @@ def _sections(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.command("settings")
 @click.argument("section", required=False, metavar="[SECTION]", shell_complete=_sections)
 @click.option("--markdown", is_flag=True, help="As tables, which is how docs/settings.md is made.")
-def command(section: str | None, markdown: bool) -> None:
+@click.pass_obj
+def command(debug: bool, section: str | None, markdown: bool) -> None:
     """Print every setting with its default, what it may be, its unit and one line on it.
 
     SECTION is a command (analyze, finetune, baseline, serve), a part of its
     settings, as in `face` or `finetune.optimizer`, or a single key, as in
     `face.sampling_fps` or `sampling_fps`.
     """
-    reference = settings_reference(section)
-    if markdown:
-        click.echo(markdown_page(reference), nl=False)
-        return
-    for name, keys in reference.items():
-        click.echo(f"── {name}")
-        for key in keys:
-            value = f" = {key.default}" if key.default else "" if key.section else " (required)"
-            allowed = f"{key.allowed}; {key.unit}" if key.unit else key.allowed
-            click.echo(f"{key.name}{value}  [{allowed}]\n    {key.text}")
-        click.echo()
+    with terminal(debug) as place:
+        reference = settings_reference(section)
+        place.show(markdown_page(reference).removesuffix("\n") if markdown else "\n".join(_to_read(reference)))
 
 
 def settings_reference(section: str | None = None) -> dict[str, list[Key]]:
@@ -80,6 +75,16 @@ def settings_reference(section: str | None = None) -> dict[str, list[Key]]:
         sections = dict.fromkeys(key.name for keys in reference.values() for key in keys if key.section)
         raise SettingsError(f"no settings {section!r}; there are: {', '.join([*models, *sections])}")
     return {name: keys for name, keys in found.items() if keys}
+
+
+def _to_read(reference: dict[str, list[Key]]) -> Iterator[str]:
+    for name, keys in reference.items():
+        yield f"── {name}"
+        for key in keys:
+            value = f" = {key.default}" if key.default else "" if key.section else " (required)"
+            allowed = f"{key.allowed}; {key.unit}" if key.unit else key.allowed
+            yield f"{key.name}{value}  [{allowed}]\n    {key.text}"
+        yield ""
 
 
 def markdown_page(reference: dict[str, list[Key]]) -> str:

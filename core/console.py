@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
 from .pace import Pace
+from .text import printable_line
 
 
 @contextmanager
@@ -102,7 +103,7 @@ class Bars:
             else:
                 self._pace.tell(stage, done)
             running = (f"{name} {self._bar(part)}{self._left(name)}" for name, part in self._pace.done.items())
-            line = "   ".join(part for part in (self.heading, *running) if part)
+            line = printable_line("   ".join(part for part in (self.heading, *running) if part))
             # A line that wraps could not be wiped.
             width = os.get_terminal_size(self._console.fileno()).columns - 1
             self._console.write(f"\r\x1b[2K{line[:width] if width > 0 else line}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -29,6 +30,12 @@ class Store(Protocol):
     def get(self, sha256: str, part: str, settings: str, interval: tuple[float, float] = ...) -> Any | None: ...
 
     def put(self, sha256: str, part: str, settings: str, value: Any, interval: tuple[float, float] = ...) -> None: ...
+
+    def claim(
+        self, sha256: str, interval: tuple[float, float] = ..., *, wait: bool = ...
+    ) -> AbstractContextManager[bool]:
+        """Be at work on a stretch of a file; gives whether nobody else is."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

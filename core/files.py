@@ -6,14 +6,16 @@ that whoever looks, or pulls the plug, never finds half of one.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from typing import Any
 import numpy as np
 
 from .errors import EmoscribeError, MediaError, SettingsError
+from .limits import MOST_TABLE_BYTES, check_size
+from .unfinished import begin, end, name_beside, name_of_passing, sweep, sweep_passing
 
 # A JSON value that fits into this many characters stays on one line.
 _LINE = 110
@@ -28,8 +32,8 @@ _LINE = 110
 # What files end with that hold results as a person has corrected them.
 CORRECTED_SUFFIX = ".emoscribe.json"
 
-# What is being written, and is to go if it comes to nothing.
-_UNFINISHED: set[Path] = set()
+# Of a set of files that are to appear together: where each is written until then.
+_STAGED: ContextVar[dict[Path, Path] | None] = ContextVar("staged", default=None)
 
 
 # ── writing ──────────────────────────────────────────────────────────────────
@@ -56,10 +60,11 @@ def make_folder(folder: str | Path) -> Path:
         EmoscribeError: it cannot be made, or nothing can be written to it.
     """
     folder = Path(folder)
+    sweep(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Asking `os.access` is not enough: a file system may be read-only.
-        probe = folder / _partial_name()
+        probe = folder / name_beside()
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -68,24 +73,110 @@ def make_folder(folder: str | Path) -> Path:
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A path to write to; what was written becomes `path` when the block ends well.
+def writing(path: str | Path) -> Iterator[None]:
+    """Whatever goes wrong with the system in this block is told of `path`, which is being written.
 
     Raises:
         EmoscribeError: the folder is missing or read-only, or the disk full.
     """
-    path = Path(path)
-    partial = path.with_name(_partial_name())
-    _UNFINISHED.add(partial)
     try:
-        yield partial
-        partial.replace(path)
+        yield
     except OSError as error:
         raise EmoscribeError(f"cannot write {path}: {_reason(error)}; make room or choose another folder") from None
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A path to write to; what was written becomes `path` when the block ends well, or that of `together` around it.
+
+    Raises:
+        EmoscribeError: see `writing`.
+    """
+    path, staged = Path(path), _STAGED.get()
+    partial = path.with_name(name_beside())
+    sweep(path.parent)
+    begin(partial)
+    try:
+        with writing(path):
+            yield partial
+            _to_disk(partial)
+            if staged is None:
+                partial.replace(path)
+    except BaseException:
+        end(partial)
+        raise
+    if staged is None:
+        end(partial)
+        return
+    if (before := staged.get(path)) is not None:
+        end(before)
+    staged[path] = partial
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Files written in this block, and in this thread, appear all at its end; or none, and what was there stays.
+
+    Raises:
+        EmoscribeError: one of them cannot be put in its place.
+    """
+    if _STAGED.get() is not None:
+        yield  # they belong to more
+        return
+    staged: dict[Path, Path] = {}
+    token = _STAGED.set(staged)
+    try:
+        try:
+            yield
+        finally:
+            _STAGED.reset(token)
+        _put_in_place(staged)
     finally:
-        with suppress(OSError):
-            partial.unlink()
-        _UNFINISHED.discard(partial)
+        for partial in staged.values():
+            end(partial)
+
+
+def _put_in_place(staged: Mapping[Path, Path]) -> None:
+    aside: dict[Path, Path] = {}
+    placed: list[Path] = []
+    try:
+        for path in staged:
+            if path.exists():
+                aside[path] = path.with_name(name_beside())
+                begin(aside[path])
+                with writing(path):
+                    _copy(path, aside[path])
+        for path, partial in staged.items():
+            with writing(path):
+                partial.replace(path)
+            placed.append(path)
+    except BaseException:
+        for path in placed:
+            with suppress(OSError):
+                aside[path].replace(path) if path in aside else path.unlink()
+        raise
+    finally:
+        for before in aside.values():
+            end(before)
+
+
+def _copy(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy)
+    except OSError:
+        shutil.copy2(path, copy)  # not every file system has files with two names
+
+
+def _to_disk(path: Path) -> None:
+    """See to it that what is renamed is there, should the power go; a folder's files see to it themselves."""
+    if path.is_dir():
+        return
+    with path.open("r+b") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # there is nothing of the kind
+                raise
 
 
 @contextmanager
@@ -94,23 +185,50 @@ def passing_folder(beside: str | Path | None = None) -> Iterator[Path]:
 
     Args:
         beside: where it is, as a hidden folder; by default where the system has such things.
+
+    Raises:
+        EmoscribeError: it cannot be made.
     """
-    prefix = "emoscribe-" if beside is None else "."
-    with tempfile.TemporaryDirectory(dir=beside, prefix=prefix) as name:
-        folder = Path(name)
-        _UNFINISHED.add(folder)
+    if beside is None:
+        with writing_temporary():
+            folder = Path(tempfile.gettempdir()) / name_of_passing()
+        sweep_temporary()
+    else:
+        sweep(Path(beside))
+        folder = Path(beside) / name_beside()
+    # Whoever ends the process between the two finds nothing to take away; the other way round something would stay.
+    begin(folder)
+    try:
+        with writing_temporary() if beside is None else writing(folder):
+            folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        end(folder)
+
+
+def sweep_temporary() -> None:
+    """Take away what killed processes have left where the system has what passes."""
+    with suppress(OSError):
+        sweep_passing(Path(tempfile.gettempdir()))
+
+
+@contextmanager
+def writing_temporary() -> Iterator[None]:
+    """Whatever goes wrong with the system in this block is told of the folder for what passes.
+
+    Raises:
+        EmoscribeError: it is full, or cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
         try:
-            yield folder
-        finally:
-            _UNFINISHED.discard(folder)
-
-
-def remove_unfinished() -> None:
-    """Take away what is being written: for whoever ends the process in the middle of it."""
-    for path in list(_UNFINISHED):
-        shutil.rmtree(path, ignore_errors=True)
-        with suppress(OSError):
-            path.unlink()
+            where = tempfile.gettempdir()
+        except OSError:  # there is none that can be written to
+            where = os.environ.get("TMPDIR", "/tmp")
+        raise EmoscribeError(
+            f"cannot write to the temporary folder {where}: {_reason(error)}; make room there or name another by TMPDIR"
+        ) from None
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -185,14 +303,28 @@ def read_json(path: str | Path) -> Any:
     """What a JSON file holds.
 
     Raises:
-        MediaError: it is not there, not readable, or not JSON.
+        MediaError: it is not there, not readable, too large, or not JSON.
     """
     try:
+        check_size(Path(path), "file", MOST_TABLE_BYTES)
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise MediaError(f"cannot read {path}: {_reason(error)}") from None
     except (ValueError, RecursionError) as error:
         raise MediaError(f"{path} is not JSON in UTF-8{why_not_json(error)}") from None
+
+
+def check_readable(path: str | Path) -> None:
+    """For what others read, who take a file that they may not open for one that is damaged.
+
+    Raises:
+        MediaError: it is not there, or may not be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise MediaError(f"cannot read {path}: {_reason(error)}") from None
 
 
 def why_not_json(error: ValueError | RecursionError) -> str:
@@ -219,10 +351,7 @@ def _laid_out(value: Any, indent: str) -> str:
     return f"{opening}\n{deeper}" + f",\n{deeper}".join(items) + f"\n{indent}{closing}"
 
 
-def _partial_name() -> str:
-    # Short, whatever the file is called: names end at 255 bytes.
-    return f".{uuid.uuid4().hex[:12]}.partial"
-
-
 def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    # Arrow tells the system's reason in its own words alone.
+    told = re.search(r"\[errno (\d+)\]", str(error))
+    return (os.strerror(int(told[1])) if told is not None else error.strerror or str(error)).lower()

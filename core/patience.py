@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from .files import remove_unfinished
+from .unfinished import remove_unfinished
 
 T = TypeVar("T")
 

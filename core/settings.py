@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from .errors import SettingsError
+from .limits import MOST_CONFIG_BYTES
+from .text import shortened
 from .yaml_values import parse_yaml
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -65,7 +67,7 @@ def load(model: type[S], config: str | Path | None = None, assignments: Sequence
         try:
             value = parse_yaml(text)
         except yaml.YAMLError as error:
-            raise SettingsError(f"--set {key}: {_short(text)} is not a YAML value{_because(error)}") from None
+            raise SettingsError(f"--set {key}: {shortened(text)} is not a YAML value{_because(error)}") from None
         _put(values, key.strip().split("."), value)
         origin = "--set"
     for key, value in given.items():
@@ -86,7 +88,7 @@ def validate(model: type[S], values: Mapping[str, Any], origin: str) -> S:
             raise SettingsError(f"{origin}: unknown key {key!r}{_hint(model, key)}") from None
         message = first["msg"].removeprefix("Value error, ")
         where = f"{key}: " if key else ""
-        got = "" if isinstance(first["input"], (Mapping, Settings)) else f", got {_short(first['input'])}"
+        got = "" if isinstance(first["input"], (Mapping, Settings)) else f", got {shortened(first['input'])}"
         raise SettingsError(f"{origin}: {where}{message[0].lower()}{message[1:]}{got}") from None
 
 
@@ -99,8 +101,12 @@ def _read(config: str | Path) -> tuple[dict[str, Any], str]:
             f"no config {str(config)!r}: neither a file nor one that ships ({', '.join(shipped_configs())})"
         )
     try:
+        if (size := path.stat().st_size) > MOST_CONFIG_BYTES:
+            raise SettingsError(f"config {path} has {size:,} bytes, and at most {MOST_CONFIG_BYTES:,} are read")
         values = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        raise SettingsError(f"cannot read config {path}: {(error.strerror or str(error)).lower()}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"config {path} is not readable YAML{_because(error)}") from None
     if values is None:
         values = {}
@@ -113,13 +119,7 @@ def _because(error: Exception) -> str:
     """Where a text stops being YAML, or why it is none that is read."""
     if isinstance(error, yaml.MarkedYAMLError):
         return f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
-    return f": {error}" if isinstance(error, yaml.YAMLError) else ""
-
-
-def _short(value: Any) -> str:
-    """A value as an error shows it, however long it is."""
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:60]} ... ({len(shown):,} characters)"
+    return f": {' '.join(str(error).split())}" if isinstance(error, yaml.YAMLError) else ""
 
 
 def _put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import EmoscribeError
-from .files import atomic_path
+from .files import atomic_path, check_readable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    check_readable(path)
     try:
         tensors = load(path.read_bytes())
     except (OSError, SafetensorError) as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # Escape sequences that a terminal acts on: CSI (colours, cursor), OSC and its
 # kin (titles, links) up to BEL or ST, and two-character ones.
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+    # It has no other sequence inside: so each is looked through once, however many begin and never end.
+    r"|(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-~]"
 )
 # What is left of controls, and the embeddings and overrides that could make a
@@ -18,6 +20,13 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
+# Of these XML knows not even an escape; halves of characters are escaped where they are written.
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+# What a terminal acts on, and what some take for the end of a line: all controls but tabs and line ends.
+_ACTED_ON = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
+
 
 def ends(bounds: tuple[float, float]) -> str:
     """A scale by its ends: `-3 to 3`."""
@@ -26,4 +35,40 @@ def ends(bounds: tuple[float, float]) -> str:
 
 def one_line(text: str) -> str:
     """`text` on one line, without anything that a terminal or a parser acts on."""
-    return " ".join(_CONTROLS.sub("", _ESCAPES.sub("", text)).split())
+    if text.isascii() and text.isprintable():  # as most lines are, of which there may be many
+        return " ".join(text.split())
+    return " ".join(bare(text).split())
+
+
+def printable(text: str) -> str:
+    """`text` as a terminal may show it: what it would act on is written out, as in `\\u001b`; tabs and line ends stay.
+
+    Nothing is lost, as with `one_line`, and JSON stays the same JSON.
+    """
+    return _ACTED_ON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def printable_line(text: str) -> str:
+    """The same on one line, whose columns stay."""
+    return printable(" ".join(text.splitlines()))
+
+
+def bare(text: str) -> str:
+    """`text` without anything that a terminal or a parser acts on; its lines stay."""
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
+def bare_value(value: Any) -> Any:
+    """For the `finalize` of Jinja: texts from data bare, markup that is known to be safe and all else as it is."""
+    return bare(value) if type(value) is str else value
+
+
+def in_xml(text: str) -> str:
+    """A file's name, say, as far as it can stand in XML."""
+    return _NOT_IN_XML.sub("", text)
+
+
+def shortened(value: object) -> str:
+    """A value as an error shows it, however long it is."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:60]} ... ({len(shown):,} characters)"

@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from .errors import MediaError
-from .text import one_line
+from .limits import MOST_TIERS, check_count, check_size, check_times
+from .text import one_line, shortened
 
 # What a tier of ours holds; it is the first part of the tier's name.
 Kind = Literal["transcript", "words", "emotion", "face", "voice"]
@@ -34,7 +35,7 @@ _ABOUT_SPEECH = re.compile(
     re.IGNORECASE,
 )
 # Aligners call the tier of words so, `Clara - words`.
-_WORDS = re.compile(r"(?:^|[\s_.:@-]+)words?$", re.IGNORECASE)
+_WORDS = re.compile(r"(?:^|(?<![\s_.:@-])[\s_.:@-]+)words?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,20 @@ def read_tiers(path: str | Path) -> TierFile:
     if not holds_tiers(path):
         raise MediaError(f"{path} is no file of tiers; give one of {', '.join(SUFFIXES)}")
     try:
+        check_size(path, "annotation file")
         content = path.read_bytes()
     except FileNotFoundError:
         raise MediaError(f"no file {path}") from None
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error.strerror}") from None
-    return _read_eaf(path, content) if path.suffix.lower() == ".eaf" else _read_textgrid(path, content)
+    file = _read_eaf(path, content) if path.suffix.lower() == ".eaf" else _read_textgrid(path, content)
+    if len(file.tiers) > MOST_TIERS:
+        raise MediaError(f"{path} has {len(file.tiers):,} tiers, and at most {MOST_TIERS:,} are read; divide it")
+    for tier in file.tiers:
+        where = f"{path}, tier {shortened(tier.name)}"
+        check_count(where, len(tier.annotations), "annotations")
+        check_times(where, tier.annotations, "annotations", None)
+    return file
 
 
 def spoken(tiers: Sequence[Tier]) -> list[Tier]:
@@ -154,7 +163,7 @@ def _read_eaf(path: Path, content: bytes) -> TierFile:
         spans = _spans(root, origin_s)
         tiers = tuple(_tier(element, spans) for element in root.iter("TIER"))
     except (ElementTree.ParseError, AttributeError, KeyError, ValueError) as error:
-        raise MediaError(f"{path} is not an ELAN file that can be read: {one_line(str(error))}") from None
+        raise MediaError(f"{path} is not an ELAN file that can be read: {one_line(str(error))[:200]}") from None
     return TierFile(tiers, tuple(_locations(media)) if media is not None else ())
 
 
@@ -170,9 +179,14 @@ def _spans(root: ElementTree.Element, origin_s: float) -> dict[str, tuple[float,
         for each in root.iter("ALIGNABLE_ANNOTATION")
     }
     pending = {each.attrib["ANNOTATION_ID"]: each.attrib["ANNOTATION_REF"] for each in root.iter("REF_ANNOTATION")}
-    while found := {id: spans[about] for id, about in pending.items() if about in spans}:
-        spans |= found
-        pending = {id: about for id, about in pending.items() if id not in found}
+    for id in pending:
+        # Along what each is about, to one whose time is known; in a circle there is none.
+        chain: dict[str, None] = {}
+        while id not in spans and id in pending and id not in chain:
+            chain[id] = None
+            id = pending[id]
+        if id in spans:
+            spans |= dict.fromkeys(chain, spans[id])
     return spans
 
 
@@ -202,7 +216,7 @@ def _locations(media: ElementTree.Element) -> Iterator[str]:
 
 # In Praat's text files whatever stands free is data, that is texts in quotation marks, numbers and flags; the words
 # between, the brackets and the equals signs of the long form are for the reader, and `!` begins a comment.
-_TOKEN = re.compile(r'"((?:[^"]|"")*)"|(?<!\S)([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?!\S)|!.*')
+_TOKEN = re.compile(r'"([^"]*(?:""[^"]*)*)"|(?<!\S)([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?!\S)|!.*')
 
 
 def _read_textgrid(path: Path, content: bytes) -> TierFile:
@@ -221,8 +235,8 @@ def _read_textgrid(path: Path, content: bytes) -> TierFile:
             raise ValueError("it does not begin as a TextGrid does")
         _, _, count = [float(next(tokens)) for _ in range(3)]
         tiers = [_praat_tier(tokens) for _ in range(int(count))]
-    except (StopIteration, ValueError) as error:
-        reason = "it ends too early" if isinstance(error, StopIteration) else one_line(str(error))
+    except (StopIteration, ValueError, OverflowError) as error:
+        reason = "it ends too early" if isinstance(error, StopIteration) else one_line(str(error))[:200]
         raise MediaError(f"{path} is not a TextGrid that can be read: {reason}") from None
     return TierFile(tuple(tier for tier in tiers if tier is not None))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import EmoscribeError, MediaError
+from ..core.files import check_readable
 from ..core.labels import LabelSet
 from .corpus import SPLITS
 from .rows import Row, csv_table, read_utf8
@@ -105,6 +106,7 @@ def _from_csd(data: Path, path: Path) -> dict[str, list[Segment]]:
         raise EmoscribeError(f"{path} takes h5py to read; pip install h5py") from None
 
     segments = {}
+    check_readable(path)
     try:
         with h5py.File(path, "r") as file:
             videos: Any = file["All Labels/data"]

@@ -8,6 +8,7 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from ..core.errors import SettingsError
+from ..core.text import printable_line
 from ..core.timeline import Clip
 from .caveats import without_counterpart
 from .corpus import Corpus, CorpusRequest, label_counts
@@ -148,7 +149,7 @@ def _figures(description: Description) -> list[str]:
     rows += [("sources", [str(split.sources) for split in splits.values()])]
     rows += [("missing media", [str(split.missing_media) for split in splits.values()])]
     for label in next(iter(splits.values())).labels:
-        rows.append((f"  {label}", [str(split.labels[label]) for split in splits.values()]))
+        rows.append((f"  {printable_line(label)}", [str(split.labels[label]) for split in splits.values()]))
     for name in dict.fromkeys(name for split in splits.values() for name in split.numbers):
         cells = [f"{split.numbers[name]:.2f}" if split.numbers else "–" for split in splits.values()]
         rows.append((f"  {name}", cells))

@@ -7,12 +7,16 @@ import io
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import MediaError
+from ..core.files import check_readable
+from ..core.limits import MOST_TABLE_BYTES, check_size
+from ..core.text import shortened
 
 # Spreadsheets of many countries write semicolons.
 _DELIMITERS = ",;\t"
@@ -61,7 +65,7 @@ class Row:
         except ValueError:
             number = math.nan
         if not 0 <= number < math.inf:
-            raise self.wrong(column, f"expected seconds as a number from 0, got {text!r}")
+            raise self.wrong(column, f"expected seconds as a number from 0, got {shortened(text)}")
         return number
 
     def measure(self, column: str) -> float:
@@ -70,7 +74,7 @@ class Row:
         try:
             return math.nan if text is None else float(with_point(text))
         except ValueError:
-            raise self.wrong(column, f"expected a number, got {text!r}") from None
+            raise self.wrong(column, f"expected a number, got {shortened(text)}") from None
 
     def integer(self, column: str) -> int:
         """The cell as a whole number; it must not be empty."""
@@ -78,7 +82,7 @@ class Row:
         try:
             return int(text or "")
         except ValueError:
-            raise self.wrong(column, f"expected a whole number, got {text!r}") from None
+            raise self.wrong(column, f"expected a whole number, got {shortened(text)}") from None
 
 
 def with_point(number: str) -> str:
@@ -111,6 +115,7 @@ def read_bytes(path: Path) -> bytes:
         MediaError: it cannot be read.
     """
     try:
+        check_size(path, "table", MOST_TABLE_BYTES)
         return path.read_bytes()
     except OSError as error:
         raise MediaError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
@@ -203,6 +208,7 @@ def parquet_table(path: Path) -> Table:
     import pyarrow
     import pyarrow.parquet
 
+    check_readable(path)
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException):
@@ -215,7 +221,7 @@ def _header(path: Path, cells: list[str]) -> tuple[str, ...]:
     columns = tuple(cell.strip() for cell in cells)
     if not any(columns):
         raise MediaError(f"{path} is empty; its first line has to name the columns")
-    twice = next((column for column in columns if column and columns.count(column) > 1), None)
+    twice = next((column for column, count in Counter(columns).items() if column and count > 1), None)
     if twice is not None:
-        raise MediaError(f"{path} has two columns called {twice!r}; rename one")
+        raise MediaError(f"{path} has two columns called {shortened(twice)}; rename one")
     return columns

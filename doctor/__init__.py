@@ -23,6 +23,7 @@ from ..core.weights import find_base
 from ..extractors.registry import AUTOMATIC, ENGINES, Kind, Need, choose
 from ..extractors.settings import SETTINGS
 from ..llm.run import find_run, shipped_runs
+from ..llm.vllm_process import vllm_python, vllm_version
 from .needs import COMMANDS, needs_of, read_config
 
 READY, MISSING = "✓", "✗"
@@ -42,6 +43,7 @@ def examine(offline: bool = False) -> Iterator[str]:
             yield _asked(kind, name, lambda k=kind, n=name: choose(k, _settings(k, n), context)[1])
     for name in shipped_runs():
         yield _asked("model", name, lambda n=name: _run(n, offline))
+    yield _asked("scoring", "vllm", _vllm)
     yield ""
     yield "config default would choose:"
     for kind in ("speech", "face", "speakers"):
@@ -114,6 +116,11 @@ def _run(name: str, offline: bool) -> str:
     find_base(run.base.id, run.base.sha256, Context(offline=offline))
     answers = f"ratings from {ends(run.range)}" if run.range is not None else f"{run.label_set} labels"
     return f"{answers}, on {run.base.id}; {run.licence}"
+
+
+def _vllm() -> str:
+    python = vllm_python()
+    return f"scores labels' words (evaluate --engine vllm): {vllm_version(python)}, by {python}"
 
 
 def _asked(signal: str, name: str, ask: Callable[[], Any]) -> str:

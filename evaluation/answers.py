@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.files import make_folder, write_text
+from ..core.files import make_folder, together, write_text
 from .over_time import FrameScores
 from .pages import TEMPLATES, environment
 from .predictions import Predictions, to_csv
@@ -34,6 +34,7 @@ class Answers:
     rows: tuple[Row, ...]
 
 
+@together()
 def write_answers(
     folder: str | Path,
     predictions: Sequence[Predictions],

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+from ..core import cells
 from ..core.errors import EmoscribeError
 from ..core.timeline import Clip
 
@@ -126,9 +125,11 @@ def of_clips(
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A table as CSV with `\\n` line ends; numbers so that reading them gives the same ones."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(header)
-    table.writerows([repr(cell) if isinstance(cell, float) else cell for cell in row] for row in rows)
-    return text.getvalue()
+    """A table as CSV; numbers so that reading them gives the same ones, and names so that `of_cell` does."""
+    return cells.csv_text([_shown(cell) for cell in row] for row in (header, *rows))
+
+
+def _shown(cell: object) -> str:
+    if isinstance(cell, str):
+        return cells.as_cell(cell)
+    return repr(cell) if isinstance(cell, float) else str(cell)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.text import printable
 from .calibration import Reliability
 from .metrics import roc
 
@@ -241,7 +242,7 @@ def _svg(figure: Figure, description: str) -> str:
         # page's has it.
         warnings.simplefilter("ignore")
         figure.savefig(file, format="svg", bbox_inches="tight", pad_inches=0.03)
-    svg = file.getvalue()
+    svg = printable(file.getvalue())
     svg = svg[svg.index("<svg ") :]
     # Inside a page an `<svg>` needs no namespaces, and its `<style>` would
     # reach everything else.

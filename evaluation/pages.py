@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.text import bare_value, one_line
 from . import figures
 from .by_clip import ByClip
 from .columns import Column, dot, points
@@ -149,6 +150,7 @@ def environment(autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
+        finalize=bare_value,
     )
     environment.filters |= {
         "points": points,
@@ -284,5 +286,5 @@ def _overview(report: Report) -> str:
 
 def _markdown(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    text = " ".join(str(text).split())
+    text = one_line(str(text))
     return "".join(f"\\{letter}" if letter in "\\`*_[]|~#<>&!" else letter for letter in text)

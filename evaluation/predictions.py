@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.cells import of_cell
 from ..core.errors import EmoscribeError
 from ..core.prompt import Scored
 from ..core.timeline import Clip
@@ -180,7 +181,7 @@ def read_predictions(path: str | Path) -> list[Predictions]:
                     raise EmoscribeError(
                         f"{path}, line {table.line_num}: expected {len(labels)} scores, one for each label"
                     ) from None
-                runs.setdefault(run, []).append((clip, label or None, values))
+                runs.setdefault(of_cell(run), []).append((of_cell(clip), of_cell(label) or None, values))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise EmoscribeError(f"{path}: cannot be read as predictions ({error})") from None
     found = []

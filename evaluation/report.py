@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import EmoscribeError
-from ..core.files import make_folder, write_json, write_text
+from ..core.files import make_folder, together, write_json, write_text
 from ..core.timeline import Clip
 from . import comparison, label_sets, metrics, multilabel, ratings, references, regression
 from .label_page import labels_kind
@@ -55,6 +55,7 @@ _MEASURES: Mapping[type, _Measures] = {
 }
 
 
+@together()
 def write_report(
     folder: str | Path,
     predictions: Sequence[Predictions] | Sequence[LabelSetPredictions] | Sequence[NumberPredictions],
@@ -91,7 +92,8 @@ def write_report(
 
     Raises:
         EmoscribeError: nothing to score, runs that cannot be compared, a
-            folder that cannot be written to.  Nothing is written then.
+            folder that cannot be written to.  Nothing is written then, and what
+            was there stays.
     """
     if not predictions:
         raise EmoscribeError("nothing to evaluate: name at least one run")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
-from ..core.files import check_folder
+from ..core.files import check_folder, together
 from ..corpora.caveats import caveats, train_overlap
 from ..corpora.corpus import Corpus
 from ..evaluation.answers import write_answers
@@ -16,6 +16,7 @@ from ..evaluation.pages import MODALITY_NAMES
 from ..evaluation.predictions import always_the_same, unique_names
 from ..evaluation.report import write_report
 from ..extractors.settings import check_modalities
+from ..llm.by_vllm import check_scorable
 from ..training import processes
 from ..training.run import Run
 from ..training.traces import load_traces
@@ -58,6 +59,8 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
     found = [find_any_run(run) for run in request.runs]
     for run in found:
         run.check_here(context)  # before hours of perceiving, not after
+        if request.vllm is not None:
+            check_scorable(run)
     task = common_task(found)
     if windows is not None and task != "labels":
         raise SettingsError(
@@ -83,7 +86,9 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
         )
 
     times = frame_times(clips, context) if windows is not None else None
-    data = EvaluationData(corpus, clips, labels, task, windows, times.times_s if times is not None else {})
+    data = EvaluationData(
+        corpus, clips, labels, task, windows, times.times_s if times is not None else {}, request.vllm
+    )
     answered = {
         name: predict(name, run, tuple(request.modalities or (run.modalities,)), data, context)
         for name, run in runs.items()
@@ -98,6 +103,7 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
         *caveats(corpus, request.split, read),
         *blending.in_words,
         *([windows.in_words] if windows is not None else []),
+        *([request.vllm.in_words] if request.vllm is not None else []),
         *(f"{clip}: {why}" for clip, why in failed.items()),
     ]
     about = {name: f"{run.in_words}; {run.licence}" for name, run in runs.items()}
@@ -105,6 +111,7 @@ def evaluate(request: EvaluationRequest, out: str | Path, context: Context = DEF
     return Evaluation(files, tuple(name for name in runs if any(name in met for met in known.values())))
 
 
+@together()
 def _write(
     out: str | Path,
     request: EvaluationRequest,
@@ -114,7 +121,7 @@ def _write(
     notes: Sequence[str],
     about: Mapping[str, str],
 ) -> dict[str, Path]:
-    """The files of the report, by name."""
+    """The files of the report, by name; they appear together."""
     predictions = [blending.applied(one) for each in answered.values() for one in each.predictions]
     notes = [*notes, *always_the_same(predictions)]
     frames = {reading: one for each in answered.values() for reading, one in each.frames.items()}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.context import DEFAULT, Context
-from ..core.errors import MediaError, SettingsError
+from ..core.errors import EmoscribeError, MediaError, SettingsError
 from ..core.settings import load
-from ..core.timeline import Clip, Cues
+from ..core.timeline import Clip
 from ..corpora.corpus import CorpusRequest
 from ..corpora.registry import read_corpus
-from ..extractors.batch import cues_of
+from ..extractors.batch import Extraction
+from ..extractors.executors import Executor, Lost, executor_for
 from ..extractors.finding import media_files
 from ..extractors.perceive import decide
 from ..extractors.speakers.turns import check_several
+from ..extractors.store import CueStore
 from ..llm.run import find_run
 from ..llm.settings import AnalyzeSettings
 from .clips import as_perceived_for, unpublished
@@ -45,21 +48,28 @@ def extraction_settings(
 
 
 def extract(
-    source: str | Path | CorpusRequest, settings: AnalyzeSettings, context: Context
-) -> Iterator[tuple[Clip, Cues | MediaError]]:
-    """Perceive each clip that has a file and keep its cues in a store, telling how it went.
+    source: str | Path | CorpusRequest,
+    settings: AnalyzeSettings,
+    store: str | Path,
+    context: Context = DEFAULT,
+    *,
+    executor: Executor | None = None,
+) -> Iterator[tuple[Clip, EmoscribeError | None]]:
+    """Perceive each clip that has a file and keep its cues in a store, telling what went wrong, as each is done.
 
     What the store holds is not perceived again, so that an interrupted
-    extraction goes on where it stopped.
+    extraction goes on where it stopped.  What another process is at work on is
+    left to it.
 
     Args:
         source: a file, a folder of media, or a corpus.
-        context: with the store to keep them in.
         settings: as `extraction_settings` gives them.
+        store: a folder or a URL; see `CueStore`.
+        executor: who does the work; by default as many processes as suit this machine and the number of clips.
 
     Raises:
         EmoscribeError: the source or the corpus is not as it has to be, or the
-            store cannot be written.
+            store cannot be read or written.
     """
     if not isinstance(source, CorpusRequest):
         clips = _files(Path(source))
@@ -79,7 +89,28 @@ def extract(
             )
         settings = settings.model_copy(update={"modalities": letters})
     check_several(settings.speech.speakers, len({clip.media for clip in clips}))
-    yield from cues_of(clips, settings, context)
+    with_media = [clip for clip in clips if clip.media is not None]
+    kept = CueStore(store)
+    yield from _worked(Extraction(settings, str(store), context.device, context.offline), with_media, executor, context)
+    kept.join()
+
+
+def _worked(
+    extraction: Extraction, clips: Sequence[Clip], executor: Executor | None, context: Context
+) -> Iterator[tuple[Clip, EmoscribeError | None]]:
+    done, elsewhere = 0, []
+    # What others are at work on comes last, when it is likely to be there.
+    for make, left in ((extraction, clips), (replace(extraction, wait=True), elsewhere)):
+        for clip, outcome in (executor or executor_for(len(left))).map(make, left):
+            if isinstance(outcome, Lost):
+                yield clip, EmoscribeError(f"{clip.media}: {outcome.reason}")
+            elif outcome.elsewhere:
+                elsewhere.append(clip)
+                continue
+            else:
+                yield clip, outcome.error
+            done += 1
+            context.progress("perceiving", done / len(clips))
 
 
 def _files(source: Path) -> list[Clip]:

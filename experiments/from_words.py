@@ -10,6 +10,7 @@ from ..core.prompt import Prompt, Scored
 from ..core.timeline import Clip, Cues, Moment
 from ..corpora.corpus import Corpus
 from ..evaluation.over_time import decided
+from ..llm.by_vllm import load_vllm
 from ..llm.predictors import load
 from ..llm.run import TextRun
 from ..textualize.clips import moments_of_clips
@@ -26,7 +27,7 @@ def ready_for_words(run: TextRun, letters: str, data: EvaluationData, context: C
     """
     labels, windows = data.labels, data.windows
     seen = perceived(data.corpus, data.clips, run, letters, context, timed=windows is not None)
-    predictor = load(run, context)
+    predictor = load(run, context) if data.vllm is None else load_vllm(run, data.vllm, context)
 
     def scored(letters: str, corpus: Corpus, clips: Sequence[Clip], cues: Mapping[str, Cues]) -> list[Scored]:
         prompts = prompts_for(run, corpus, clips, cues, letters)

@@ -11,6 +11,7 @@ from ..core.labels import LabelSet
 from ..core.timeline import Clip
 from ..corpora.corpus import Corpus
 from ..evaluation.over_time import FrameScores
+from ..llm.by_vllm import Vllm
 from ..training.run import Task
 
 
@@ -39,6 +40,7 @@ class EvaluationData:
         labels: the answers there are; `None` where the task is a number.
         windows: how clips are read over time, if they are.
         times_s: by clip id, the seconds at which frames of its file are shown.
+        vllm: that labels' words are scored by vLLM, if they are.
     """
 
     corpus: Corpus
@@ -47,6 +49,7 @@ class EvaluationData:
     task: Task
     windows: Windows | None
     times_s: Mapping[str, np.ndarray]
+    vllm: Vllm | None = None
 
 
 @dataclass(frozen=True, eq=False)

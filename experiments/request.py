@@ -14,6 +14,7 @@ from ..core.labels import BASIC, LabelSet
 from ..corpora import table
 from ..corpora.corpus import Corpus, CorpusRequest
 from ..corpora.registry import read_corpus, reader
+from ..llm.by_vllm import Vllm
 from ..llm.run import find_run
 from ..training.run import Run, Task
 
@@ -38,6 +39,7 @@ class EvaluationRequest:
             `evaluation.deciding.DECISIONS`, by default `vote`.
         blends: thresholds of blends, fitted by an evaluation on dev: its
             `blends.json`; `None` for the default ones.
+        vllm: that labels' words are scored by vLLM; `None` for this process.
     """
 
     corpus: CorpusRequest
@@ -48,6 +50,7 @@ class EvaluationRequest:
     hop_s: float | None = None
     decide: Sequence[str] | None = None
     blends: str | Path | None = None
+    vllm: Vllm | None = None
 
 
 def find_any_run(run: str | Path) -> Run:

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from ..core.text import bare, one_line
 from ..training.curves import FIGURE
 from .run import TextRun
 
@@ -122,7 +123,7 @@ def _learnt(run: TextRun) -> dict[str, int]:
 
 
 def _line(value: object) -> str:
-    return " ".join(str(value).split())
+    return one_line(str(value))
 
 
 def _text(value: object) -> str:
@@ -158,4 +159,6 @@ def _listed(values: Sequence[object]) -> str:
 
 def _yaml(value: object) -> str:
     # Strings in YAML keep their line breaks escaped, so none of them ends a block.
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10**6)
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10**6)
+    # What would make a line read in another order than it is stored is escaped with all that is not ASCII.
+    return text if bare(text) == text else yaml.safe_dump(value, sort_keys=False, width=10**6)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..core.files import write_json
+from ..core.files import together, write_json
 from ..core.tensors import save_tensors
 from .predictor import TextPredictor
 from .run import ADAPTER, ADAPTER_CONFIG, HEAD
 
 
+@together()
 def save_adapter(predictor: TextPredictor, base_id: str, folder: Path) -> None:
     """Write PEFT's two files, and `head.safetensors` where there is a head.
 

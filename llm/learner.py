@@ -127,7 +127,7 @@ class PromptLearner:
             else processes.mapped(lambda some: self._predictor.predict(some), prompts)
         )
         scored, known = remembered_of(self._run, self._data.dev, scored)
-        return self._data.metrics(scored), known
+        return self._data.metrics(scored), {**known, "probe": self._predictor.probed().model_dump()}
 
     def keep(self) -> None:
         save_adapter(self._predictor, self._run.base.id, self._run.folder)

@@ -12,9 +12,10 @@ import numpy as np
 from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
 from ..core.files import read_json
-from ..core.prompt import Prompt, Scored
+from ..core.prompt import PrecedingTurn, Prompt, Scored
 from ..core.tensors import load_tensors
 from ..core.weights import find_base
+from ..training.probe import Probe, check_probe, probe_of
 from .answers import answers_of
 from .run import ADAPTER, HEAD, TextRun
 from .tokens import PromptTokenizer, Tokens, batches_by_length, collate
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 # Tokens a batch holds: on a CPU more are no faster, and of prompts of many lengths more is padded (with 2048, 1.6 times
 # the time where half of them are short); a GPU idles with fewer.
 BATCH_TOKENS = {"cpu": 512, "cuda": 16384}
+
+# What a model is asked when it is saved, and when it is read again.
+ASKED = (
+    "I really thought he would come back.",
+    "Wait, what? Face: strong lip corner puller (smile), cheek raiser. Voice: very loud, high, fast.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +106,22 @@ class TextPredictor:
             ) from None
         return answers_of(self.run, prompts, logits)
 
+    def probed(self, asked: Sequence[str] = ASKED) -> Probe:
+        """What it answers to some texts, each of which follows the ones before."""
+        import torch
+
+        prompts: list[Prompt] = []
+        for text in asked:
+            # What turns are remembered by is to be seen, too.
+            turns = [PrecedingTurn(turn, False) for turn in prompts] if self.run.prompt.history_turns else []
+            prompts.append(Prompt(text, text, {"target": (0, len(text))}, history=tuple(turns)))
+        with torch.inference_mode():
+            logits = self._logits(prompts, BATCH_TOKENS[self.device], lambda done: None)
+        whole = all(each.dtype == torch.float32 for each in self.model.parameters())
+        return probe_of(self.run, asked, logits, exact=whole and self.device == "cpu")
+
     def _logits(self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]) -> np.ndarray:
-        """(N, L)"""
+        """(N, L)."""
         import torch
 
         read, turns = read_once(prompts)
@@ -135,7 +156,7 @@ def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
 
     Raises:
         UnavailableError: the base model, the device or what its weights need is not here.
-        EmoscribeError: the run's files are damaged or do not fit its base.
+        EmoscribeError: the run's files are damaged, do not fit its base, or are not those that it was saved with.
     """
     from safetensors import SafetensorError
 
@@ -158,7 +179,7 @@ def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
     ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EmoscribeError(f"run {run.folder} cannot be loaded onto {run.base.id}: {reason}") from None
-    return TextPredictor(
+    predictor = TextPredictor(
         run=run,
         model=model.to(chosen).eval(),
         tokenizer=tokenizer,
@@ -167,6 +188,9 @@ def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
             path for path in (*folder.glob("*.safetensors"), run.folder / ADAPTER, run.folder / HEAD) if path.is_file()
         ),
     )
+    if run.probe is not None:
+        check_probe(run, predictor.probed(tuple(run.probe.logits)))
+    return predictor
 
 
 def _load_model(run: TextRun, base: Path, tokenizer: PromptTokenizer, device: str) -> Classification | LabelWords:

@@ -17,9 +17,10 @@ from pydantic import Field, model_validator
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import MediaError, SettingsError
-from ..core.files import make_folder, read_json, write_json
+from ..core.files import make_folder, read_json, together, write_json
 from ..core.labels import BASIC, LabelSet
 from ..core.settings import Settings
+from ..core.text import shortened
 from ..core.weights import find_base
 from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
 from ..prompts.settings import PromptSettings
@@ -141,18 +142,23 @@ class TextRun(Run):
 
     @classmethod
     def load(cls, folder: str | Path, **beside: Any) -> TextRun:
-        """The run in a folder, with its norms of voices if it has some; see `Run.load`.
+        """The run in a folder, with its norms of voices if it has some; see `Run.load` and `population_norms`.
 
         Raises:
             EmoscribeError: it is a pack, and not as it was made; see `read_pack`.
         """
-        pack = read_pack(Path(folder))
-        path = Path(folder) / NORMS
+        pack, path = read_pack(Path(folder)), Path(folder) / NORMS
+        if not path.is_file():
+            return super().load(folder, pack=pack, **beside)
         try:
-            norms = read_json(path) if path.is_file() else None
+            norms = read_json(path)
         except MediaError as error:
             raise SettingsError(str(error)) from None
-        return super().load(folder, norms=norms, pack=pack, **beside)
+        if not isinstance(norms, dict):
+            raise SettingsError(f"{path}: voice norms must be a mapping, got {shortened(norms)}; copy the run anew")
+        run = super().load(folder, norms=norms, pack=pack, **beside)
+        population_norms(norms, run.wording.voice_grades, str(path))
+        return run
 
     def uncalibrated(self) -> TextRun:
         """The run with its logits as they are: at a temperature of 1, whatever the signals."""
@@ -169,6 +175,7 @@ class TextRun(Run):
             return None
         return population_norms(self.norms, self.wording.voice_grades, f"run {self.name}")
 
+    @together()
     def save(self) -> None:
         """Write the description, and the norms, into the run's folder; see `Run.save`."""
         if self.norms is not None:

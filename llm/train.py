@@ -14,6 +14,7 @@ from ..core.files import make_folder
 from ..training import processes
 from ..training.callbacks import Callback
 from ..training.loop import finish, train
+from ..training.probe import Probe
 from ..training.progress import Progress
 from .learner import LabelledPrompts, PromptLearner, check_examples
 from .parallel import joined, shared
@@ -65,8 +66,11 @@ def fit(
 
 def _described(run: TextRun, progress: Progress, select: str) -> TextRun:
     """The run with what is known after its best epoch."""
+    fitted = dict(progress.fitted or {})
+    if "probe" in fitted:
+        fitted["probe"] = Probe(**fitted["probe"])
     known = {
-        **(progress.fitted or {}),
+        **fitted,
         "metrics": {**run.metrics, **progress.metrics(select)},
         "training": {**run.training, "seconds": round(progress.seconds)},
     }

@@ -6,7 +6,7 @@ import mimetypes
 from pathlib import Path
 from xml.etree import ElementTree
 
-from ..core.text import one_line
+from ..core.text import in_xml, one_line
 from ..core.timeline import LabelledTranscript
 from .paths import path_from
 from .tiers import layers_of
@@ -52,7 +52,7 @@ def _refer(document, transcript: LabelledTranscript, folder: Path) -> None:
     path = Path(transcript.media.path)
     from_here = path_from(folder, path)
     document.add_linked_file(
-        f"file:///{path.resolve().as_posix().lstrip('/')}",
-        relpath=f"./{from_here}" if from_here is not None else None,
+        in_xml(f"file:///{path.resolve().as_posix().lstrip('/')}"),
+        relpath=in_xml(f"./{from_here}") if from_here is not None else None,
         mimetype=mimetypes.guess_type(path.name)[0] or "unknown",
     )

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..core.files import plain
-from ..core.text import ends, one_line
+from ..core.text import bare_value, ends, one_line
 from ..core.timeline import LabelledTranscript, Media
 from .packing import packed
 from .paths import path_from
@@ -40,7 +40,7 @@ def report_page(transcript: LabelledTranscript, folder: str | Path) -> str:
 
     style, script = _style(), _script()
     template = Environment(
-        loader=FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=bare_value
     ).get_template("report.html")
     media = transcript.media
     name = one_line(Path(media.path).name)

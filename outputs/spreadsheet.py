@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from ..core.cells import is_formula
 from ..core.text import one_line
 from ..core.timeline import LabelledTranscript, Word
 from .people import people_of
 from .report import flat
-from .tables import Cell, Sheet, is_formula, moments_of, video_of
+from .tables import Cell, Sheet, moments_of, video_of
 from .tiers import utterances_of
 
 # What a cell of Excel holds at most.

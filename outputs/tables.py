@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from ..core.cells import as_cell, csv_text
 from ..core.errors import SettingsError
 from ..core.files import make_folder, write_text
 from ..core.text import ends, one_line
@@ -54,12 +53,8 @@ def video_of(transcript: LabelledTranscript) -> str:
 
 def as_csv(sheet: Sheet) -> str:
     """With a header; no cell is a formula."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(map(_shown, sheet.columns))
-    for row in sheet.rows:
-        writer.writerow([_shown(row.get(column)) for column in sheet.columns])
-    return table.getvalue()
+    rows = ([_shown(row.get(column)) for column in sheet.columns] for row in sheet.rows)
+    return csv_text([list(map(_shown, sheet.columns)), *rows])
 
 
 def _row(segment: Segment, scores: Mapping[str, str]) -> dict[str, Cell]:
@@ -88,17 +83,11 @@ def _row(segment: Segment, scores: Mapping[str, str]) -> dict[str, Cell]:
 
 
 def _shown(cell: Cell) -> str:
-    """A cell as text for a spreadsheet, which would run `=…` as a formula."""
+    """A cell as text."""
     if isinstance(cell, tuple):
         value, places = cell
         return f"{value:.{places}f}"
-    text = one_line(cell or "")
-    return f"'{text}" if is_formula(text) else text
-
-
-def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would run it."""
-    return text.startswith(("=", "+", "-", "@"))
+    return as_cell(one_line(cell or ""))
 
 
 # ── one table of many videos ─────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import EmoscribeError, SettingsError
-from ..core.files import atomic_path, make_folder, write_bytes, write_text
+from ..core.files import atomic_path, make_folder, together, write_bytes, write_text
 from ..core.timeline import LabelledTranscript
 from .formats import FORMATS, Content, check_formats
 
@@ -23,21 +23,22 @@ def write_outputs(
 
     Raises:
         SettingsError: a format is unknown, or cannot hold this transcript; the others are written first.
-        EmoscribeError: a file cannot be written.
+        EmoscribeError: a file cannot be written; none is then, and what was there stays.
     """
     formats = check_formats(formats)
     folder = make_folder(out_dir)
     name = file_stem(stem if stem is not None else Path(transcript.media.path).stem)
     paths, refused = [], None
-    for wanted in (FORMATS[format_name] for format_name in formats):
-        path = folder / f"{name}{wanted.suffix}"
-        try:
-            content = wanted.write(transcript, folder)
-        except EmoscribeError as error:
-            refused = refused or error
-            continue
-        _write(path, content, transcript)
-        paths.append(path)
+    with together():
+        for wanted in (FORMATS[format_name] for format_name in formats):
+            path = folder / f"{name}{wanted.suffix}"
+            try:
+                content = wanted.write(transcript, folder)
+            except EmoscribeError as error:
+                refused = refused or error
+                continue
+            _write(path, content, transcript)
+            paths.append(path)
     if refused is not None:
         raise refused
     return paths

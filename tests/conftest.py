@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import httpx2
@@ -375,6 +375,80 @@ def lines_run(lines_table: Path, tiny_bert_found, small_settings, tmp_path_facto
     reported: list[str] = []
     folder = tmp_path_factory.mktemp("runs") / "words"
     return finetune(CorpusRequest("table", lines_table), folder, small_settings(), report=reported.append), reported
+
+
+class Work:
+    """Commands that write, each on material of a second or two, in processes of their own.
+
+    Attributes:
+        commands: by name, the command line up to where it writes.
+        again: what to add to it to go on with what was begun.
+        environment: what their processes are begun with.
+    """
+
+    again: ClassVar = {"finetune": ("--resume",), "baseline": ("--resume",), "analyze": ("--skip-existing",)}
+
+    def __init__(self, folder: Path, lines: Path, base: Path, write_csv: Callable[..., None]) -> None:
+        (folder / "media").mkdir()
+        (folder / "tones").mkdir()
+        tones = {f"{split}-{number}": number for split in ("train", "dev") for number in range(4)}
+        for name, number in tones.items():
+            times_s = np.arange(RATE) / RATE
+            write_media(folder / "tones" / f"{name}.wav", sound=0.3 * np.sin((1 + number % 2) * 2000 * times_s))
+        for split in ("train", "dev"):
+            rows = [(f"{name}.wav", ("anger", "joy")[number % 2], name) for name, number in tones.items()]
+            write_csv(
+                folder / "tones" / f"{split}.csv",
+                ("video", "label", "source"),
+                *(row for row in rows if row[0].startswith(split)),
+            )
+        for number in range(3):
+            sound = 0.1 * np.sin(np.arange(RATE) / RATE * 1500 * (1 + number))
+            write_media(folder / "media" / f"clip{number}.mp4", frame_times_s=np.arange(24) / 30, sound=sound)
+        settings = {
+            "small": {
+                "base": {"id": base.name}, "epochs": 3, "batch_size": 4, "modalities": "T", "checkpoint_steps": 2,
+                "optimizer": {"learning_rate": 0.01, "head_learning_rate": 0.02}, "device": "cpu",
+            },
+            "fused": {
+                "fusion": "unimodal", "modalities": "A", "features": {"names": ["log-mel"], "rate_hz": 10},
+                "labels": "basic", "epochs": 12, "batch_size": 2, "checkpoint_steps": 1, "device": "cpu",
+            },
+        }  # fmt: skip
+        for name, values in settings.items():
+            (folder / f"{name}.json").write_text(json.dumps(values))
+        media, tones = folder / "media", folder / "tones"
+        perceive = ("--config", "embedded", "--offline")
+        self.commands: dict[str, tuple[object, ...]] = {
+            "extract": ("extract", media, "--modalities", "V", *perceive),
+            "finetune": ("finetune", "table", "--data", lines, "--config", folder / "small.json", "--offline"),
+            "baseline": ("baseline", "table", "--data", tones, "--config", folder / "fused.json", "--offline"),
+            "analyze": ("analyze", media, "--modalities", "V", *perceive),
+            "evaluate": ("evaluate", "table", "--data", lines, "--split", "dev", "--run", "meld-minilm", "--offline"),
+        }
+        self.environment = os.environ | {FOLDERS_VARIABLE: str(base.parent), "OMP_NUM_THREADS": "1"}
+
+    def begin(self, name: str, out: Path, *more: object, **how: Any) -> subprocess.Popen[str]:
+        """Begin a command that writes to `out`."""
+        arguments = [*self.commands[name], "--out", out, *more]
+        program = [sys.executable, "-m", "emoscribe", *map(str, arguments)]
+        given = {"env": self.environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | how
+        return subprocess.Popen(program, **given)
+
+    def done(self, name: str, out: Path, *more: object, **how: Any) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        process = self.begin(name, out, *more, **how)
+        try:
+            said, complained = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory, lines_table: Path, tiny_bert: Path, write_csv) -> Work:
+    """See `Work`."""
+    return Work(tmp_path_factory.mktemp("work"), lines_table, tiny_bert, write_csv)
 
 
 @pytest.fixture(scope="session")

@@ -401,3 +401,18 @@ def test_draws_are_spread_over_the_orders_of_magnitude_and_depend_on_the_seed() 
     assert {each["dropout"] for each in drawn} == {0.1, 0.3, 0.5}
     assert {each["weight_decay"] for each in drawn} == {0.0, 1e-4, 1e-2}
     assert draw(SearchSettings(), 0, 5) == drawn[5] != draw(SearchSettings(), 1, 5)
+
+
+def test_a_run_that_was_changed_is_refused(tmp_path: Path) -> None:
+    """Labels in another order, or a scaler of zeros, gave scores that looked like any others."""
+    from safetensors.torch import load_file, save_file
+
+    run = trained(run_of(tmp_path / "run", epochs=1), clips_of("labels", 12), clips_of("labels", 6, seed=1))
+    assert load_predictor(run).probed() == run.probe
+    load_predictor(run.model_copy(update={"probe": None, "labels": run.labels[::-1]}))
+    with pytest.raises(EmoscribeError, match="is not as it was saved: its weights or labels are others"):
+        load_predictor(run.model_copy(update={"labels": run.labels[::-1]}))
+    path = run.folder / SCALER
+    save_file({name: 9 * tensor if "scale" in name else tensor for name, tensor in load_file(path).items()}, path)
+    with pytest.raises(EmoscribeError, match="to 'waves' it gave"):
+        load_predictor(run)

@@ -17,7 +17,6 @@ import pytest
 from emoscribe.core.context import Context
 from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.labels import COMPOUND_OTHER
-from emoscribe.core.timeline import Cues
 from emoscribe.corpora.corpus import CorpusRequest
 from emoscribe.corpora.identity import traces
 from emoscribe.corpora.registry import read_corpus
@@ -271,20 +270,18 @@ def test_extract_goes_on_past_a_bad_file_and_does_nothing_twice(tmp_path: Path, 
     assert result.returncode == 1
     assert result.stdout == "2 of 3 perceived; failed: bad.mp4\n"
     assert "bad.mp4 cannot be decoded" in result.stderr and "Traceback" not in result.stderr
-    kept = sorted(path.name for path in (tmp_path / "store").iterdir())
-    assert [name.partition("-")[0] for name in kept] == ["face", "media", "media"]
+    kept = sorted(path.name for path in (tmp_path / "store").glob("*.parquet"))
+    assert [name.partition("-")[0] for name in kept] == ["face", "media"], "what several processes wrote is joined"
     settings, _ = extraction_settings(modalities="V", context=OFFLINE)
-    assert (
-        sum(isinstance(cues, Cues) for _, cues in extract(tmp_path / "media", settings, keeping(tmp_path / "store")))
-        == 2
-    )
-    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == kept
+    assert sum(error is None for _, error in extract(tmp_path / "media", settings, tmp_path / "store", OFFLINE)) == 2
+    assert sorted(path.name for path in (tmp_path / "store").glob("*.parquet")) == kept
 
 
 def test_extract_perceives_what_evaluate_looks_up(table: Path, tmp_path: Path) -> None:
     settings, _ = extraction_settings(modalities="TV", context=OFFLINE)
-    ((clip, cues),) = extract(CorpusRequest("table", table, splits=("test",)), settings, keeping(tmp_path / "store"))
-    assert (clip.id, clip.target) == ("test-1", "joy") and isinstance(cues, Cues) and cues.face is not None
+    ((clip, error),) = extract(CorpusRequest("table", table, splits=("test",)), settings, tmp_path / "store", OFFLINE)
+    assert (clip.id, clip.target, error) == ("test-1", "joy", None)
+    assert "face" in {key.part for key in CueStore(tmp_path / "store")}
     kept = sorted((tmp_path / "store").iterdir())
     prompts(
         EvaluationRequest(CorpusRequest("table", table), "test", ("meld-minilm",), modalities=("TV",)),
@@ -313,7 +310,7 @@ def test_extract_says_what_it_has_nothing_to_work_on(table: Path, tmp_path: Path
         (CorpusRequest("mould", table), "unknown corpus 'mould'"),
     ):
         with pytest.raises(EmoscribeError, match=message):
-            list(extract(source, settings, keeping(tmp_path / "store")))
+            list(extract(source, settings, tmp_path / "store", OFFLINE))
     assert not (tmp_path / "store").exists()
 
 

@@ -44,7 +44,9 @@ def punctuated(text: str, rng: random.Random) -> str:
     """As Whisper spells it: hesitations smoothed, sentences calm and whole."""
     text = re.sub(r"\b(\w{1,2})(?:\s*-+\s*\1\b)+", r"\1", text, flags=re.IGNORECASE)
     text = re.sub(r"\bok\b", "okay", text, flags=re.IGNORECASE).replace('"', "")
-    text = re.sub(r"\s*(?:--+|[–—…]+|\.{2,})\s*", ", ", text)
+    before, *others = re.split(r"--+|[–—…]+|\.{2,}", text)
+    if others:
+        text = ", ".join([before.rstrip(), *map(str.strip, others[:-1]), others[-1].lstrip()])
     sentences = [each for each in re.findall(r"[^!?]+[!?]*", text) if bare(each)]
     heard = ""
     for number, sentence in enumerate(sentences, start=1):

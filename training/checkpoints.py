@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 from ..core.errors import EmoscribeError
-from ..core.files import atomic_path
+from ..core.files import atomic_path, check_readable
 
 R = TypeVar("R")
 
@@ -24,12 +25,39 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """
     import torch
 
-    with atomic_path(path) as partial:
+    with atomic_path(path) as partial, partial.open("wb", buffering=0) as file:
+        telling = _Telling(file)
         try:
-            torch.save(dict(state), partial)
-        except RuntimeError as error:
+            torch.save(dict(state), telling)
+        except RuntimeError:
             # What PyTorch makes of a full disk.
-            raise OSError(str(error).splitlines()[0]) from None
+            if telling.error is None:
+                raise
+            raise telling.error from None
+
+
+class _Telling(io.RawIOBase):
+    """A file that remembers what went wrong with it.
+
+    Attributes:
+        error: that; `None` as long as all is well.
+    """
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self._file, self.error = file, None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        try:
+            while len(rest):
+                rest = rest[self._file.write(rest) or 0 :]
+        except OSError as error:
+            self.error = error
+            raise
+        return len(data)
 
 
 def read_checkpoint(path: Path, restore: Callable[[dict[str, Any]], R]) -> R:
@@ -40,6 +68,7 @@ def read_checkpoint(path: Path, restore: Callable[[dict[str, Any]], R]) -> R:
     """
     import torch
 
+    check_readable(path)
     try:
         return restore(torch.load(path, map_location="cpu", weights_only=True))
     except UnpicklingError:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import io
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..core.errors import EmoscribeError, MediaError
-from ..core.files import make_folder, plain, write_text
-
-if TYPE_CHECKING:
-    from tensorboardX import SummaryWriter
+from ..core.errors import MediaError
+from ..core.files import check_readable, make_folder, plain, write_text, writing
+from ..core.text import printable
 
 HISTORY = "history.jsonl"
 EVENTS = "curves"
@@ -51,7 +51,7 @@ class Curves:
     def __init__(self, folder: str | Path) -> None:
         self._folder = make_folder(folder)
         self._rows = read_history(folder)
-        self._events: SummaryWriter | None = None
+        self._events: _Events | None = None
 
     def add(self, step: int, **scalars: float) -> None:
         """Write down what was measured after so many updates.
@@ -68,14 +68,10 @@ class Curves:
         if self._events is None:
             self._events = self._begin(row)
         path = self._folder / HISTORY
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(_line(row))
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise EmoscribeError(f"cannot write {path}: {reason}; make room, then --resume") from None
+        with writing(path), path.open("a", encoding="utf-8") as file:
+            file.write(_line(row))
         self._rows.append(row)
-        _show(self._events, row)
+        self._events.show(row)
 
     def draw(self, metrics: Sequence[str]) -> None:
         """Write the figure of all so far.
@@ -90,19 +86,55 @@ class Curves:
         if self._events is not None:
             self._events.close()
 
-    def _begin(self, row: Row) -> SummaryWriter:
+    def _begin(self, row: Row) -> _Events:
         """Forget `row` and what came after it, if they were there; TensorBoard is shown the rest anew."""
-        from tensorboardX import SummaryWriter
-
         self._rows = [each for each in self._rows if _place(each) < _place(row)]
         write_text(self._folder / HISTORY, "".join(map(_line, self._rows)))
         folder = make_folder(self._folder / EVENTS)
         for stale in folder.glob("events.out.tfevents.*"):
-            stale.unlink()
-        events = SummaryWriter(str(folder), flush_secs=10)
+            with writing(stale):
+                stale.unlink()
+        events = _Events(folder)
         for each in self._rows:
-            _show(events, each)
+            events.show(each)
         return events
+
+
+class _Events:
+    """TensorBoard's events, written as they come.
+
+    Not by `SummaryWriter`, which writes in a thread of its own, where nobody hears that the disk is full.
+
+    Raises:
+        EmoscribeError: they cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+
+        self._folder = folder
+        with writing(folder):
+            self._writer = EventsWriter(str(folder / "events"))
+
+    def show(self, row: Row) -> None:
+        """
+        Raises:
+            EmoscribeError: it cannot be written.
+        """
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.summary import scalar
+
+        with writing(self._folder):
+            for name, value in row.items():
+                if name != "step":
+                    tag = f"dev/{name.removeprefix(DEV)}" if name.startswith(DEV) else f"train/{name}"
+                    summary = scalar(tag, math.nan if value is None else value)
+                    self._writer.write_event(Event(wall_time=time.time(), step=row["step"], summary=summary))
+            self._writer.flush()
+
+    def close(self) -> None:
+        with suppress(OSError):  # it was told when it was written
+            self._writer.close()
 
 
 def read_history(folder: str | Path) -> list[Row]:
@@ -115,8 +147,11 @@ def read_history(folder: str | Path) -> list[Row]:
         MediaError: it is not a history.
     """
     path = Path(folder) / HISTORY
+    if not path.exists():
+        return []
+    check_readable(path)
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
         rows = [json.loads(line) for line in lines]
         max(map(_place, rows), default=None)
     except (OSError, ValueError, TypeError, KeyError):
@@ -150,19 +185,12 @@ def curves_figure(rows: Sequence[Row], metrics: Sequence[str]) -> str:
         rate.set_xlabel("updates")
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return file.getvalue()
+    return printable(file.getvalue())
 
 
 def _place(row: Row) -> tuple[int, bool]:
     """Where a row stands among others: an epoch ends after its last update."""
     return row["step"], "epoch" in row
-
-
-def _show(events: SummaryWriter, row: Row) -> None:
-    for name, value in row.items():
-        if name != "step":
-            tag = f"dev/{name.removeprefix(DEV)}" if name.startswith(DEV) else f"train/{name}"
-            events.add_scalar(tag, math.nan if value is None else value, row["step"])
 
 
 def _line(row: Row) -> str:

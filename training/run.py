@@ -17,6 +17,7 @@ from ..core.errors import MediaError, SettingsError
 from ..core.files import make_folder, plain, read_json, write_json
 from ..core.labels import LabelSet
 from ..core.settings import Settings, validate
+from .probe import Probe
 
 VERSION = 1
 
@@ -36,6 +37,7 @@ class Run(Settings):
         thresholds: by label, from which probability on it is given (label sets only).
         range: the lowest and the highest rating (numbers only); of those that
             do not say, models answer on the scale of their corpus as it is.
+        probe: what it answered when it was saved; `None` where it does not say.
         metrics: what was measured, by data and seed.
         training: the settings and data it was trained with.
     """
@@ -51,6 +53,7 @@ class Run(Settings):
     thresholds: Mapping[str, float] = {}
     range: tuple[float, float] | None = None
     licence: str = ""
+    probe: Probe | None = None
     metrics: Mapping[str, Any] = {}
     training: Mapping[str, Any] = {}
 

@@ -11,6 +11,7 @@ from ...core.console import hushed
 from ...core.context import Context, resolve_device
 from ...core.downloads import fetch_file, sha256_of
 from ...core.errors import EmoscribeError, UnavailableError
+from ...core.files import check_readable
 from ...core.weights import find_base, published_sha256, weights_sha256
 from .settings import FEATURES, FeatureSettings
 
@@ -112,6 +113,7 @@ def read_checkpoint(name: str, path: Path) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    check_readable(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...core.errors import MediaError
+from ...core.limits import check_duration
 from ...core.timeline import Media
 from .files import sha256_of
 from .frames import display_of
@@ -50,6 +51,7 @@ def probe(
             end_s = _end_s(recording)
         if end_s <= 0.0:
             raise MediaError(f"{path} holds no decodable data: it is empty or cut off")
+        check_duration(path, end_s)
     return Media(
         path=str(path),
         duration_s=end_s,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from ...core.files import writing_temporary
 from .downmix import Downmix
 from .recording import Recording, recorded
 
@@ -34,7 +35,7 @@ class Sound:
 
     growing = False
 
-    def __init__(self, spool: BinaryIO, samples: int, start_s: float = 0.0) -> None:
+    def __init__(self, spool: BinaryIO | _Spool, samples: int, start_s: float = 0.0) -> None:
         self._spool = spool
         self._lock = threading.Lock()
         self._samples = samples
@@ -97,7 +98,7 @@ def decode_sound(path: str | Path, start_s: float = 0.0, end_s: float = np.inf, 
         MediaError: as for `probe`.
         SettingsError: no such track.
     """
-    spool: Any = tempfile.TemporaryFile(prefix="emoscribe-")  # noqa: SIM115 - the sound closes it
+    spool = _Spool()
     try:
         with recorded(path, audio_track=track) as recording:
             samples = _spooled(recording, spool, end_s)
@@ -113,7 +114,7 @@ def decode_sound(path: str | Path, start_s: float = 0.0, end_s: float = np.inf, 
 
 def _part_of(whole: Sound, start_s: float) -> Sound:
     """What comes after the start of a stretch, by itself."""
-    spool: Any = tempfile.TemporaryFile(prefix="emoscribe-")  # noqa: SIM115 - the sound closes it
+    spool = _Spool()
     samples = 0
     for at_s in np.arange(start_s, whole.end_s, 60.0):
         piece = whole.read(at_s, min(at_s + 60.0, whole.end_s))
@@ -136,8 +137,35 @@ def _spooled(recording: Recording, spool: Any, end_s: float) -> int:
     writer.flush()
     # Silence at the end is a hole in the file until its length is set.
     spool.truncate(writer.samples * BYTES_PER_SAMPLE)
-    spool.flush()
     return span(0.0, end_s, writer.samples)[1] if np.isfinite(end_s) else writer.samples
+
+
+class _Spool:
+    """A file for what passes; that there is no room for it is told as that."""
+
+    def __init__(self) -> None:
+        with writing_temporary():
+            self._file = tempfile.TemporaryFile(prefix="emoscribe-")  # noqa: SIM115 - the sound closes it
+
+    def write(self, data: bytes) -> None:
+        with writing_temporary():
+            self._file.write(data)
+
+    def seek(self, at: int, whence: int = 0) -> None:
+        with writing_temporary():  # what was not yet written is
+            self._file.seek(at, whence)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+    def truncate(self, size: int) -> None:
+        with writing_temporary():
+            self._file.truncate(size)
+            self._file.flush()
+
+    def close(self) -> None:
+        with suppress(OSError):  # what cannot be written any more is not wanted any more
+            self._file.close()
 
 
 class _Writer:

@@ -32,6 +32,9 @@ TELLING_S = 0.8
 # Nor from what noise drowns, as long as this share of them is louder.
 CLEAR_DB, LEAST_CLEAR = 7.0, 0.3
 
+# Each is compared with each: of more windows, an hour and a half of speech, so many along all of it tell as much.
+MOST_WINDOWS = 4_000
+
 # Likeness that a change of speaker has to gain, so that nobody speaks for a moment alone.
 CHANGING = 0.3
 # After such a pause anybody may speak.
@@ -53,7 +56,10 @@ def turns_of(prints: Voiceprints, count: int | None = None) -> tuple[Turn, ...]:
 
 def _centres(prints: Voiceprints, count: int | None) -> np.ndarray:
     """(K, D) of length 1: what each voice is like on average."""
-    vectors = prints.vectors[_apart(prints)]
+    windows = _apart(prints)
+    if len(windows) > MOST_WINDOWS:
+        windows = windows[np.linspace(0, len(windows) - 1, MOST_WINDOWS).round().astype(int)]
+    vectors = prints.vectors[windows]
     groups = _asked(vectors, count) if count is not None else _found(vectors)
     centres = np.array([vectors[group].mean(axis=0) for group in groups])
     return centres / np.linalg.norm(centres, axis=1, keepdims=True)

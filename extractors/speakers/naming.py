@@ -68,7 +68,7 @@ def turns_from_file(source: FileSource, settings: PerceiveSettings) -> tuple[Tur
         MediaError: see `read_turns`.
     """
     asked = settings.speech.speakers
-    return None if asked in METHODS else read_turns(asked, Path(source.media.path).stem)
+    return None if asked in METHODS else read_turns(asked, Path(source.media.path).stem, source.media.duration_s)
 
 
 def named(

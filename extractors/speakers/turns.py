@@ -9,9 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...core.errors import MediaError, SettingsError
+from ...core.limits import check_count, check_times
+from ...core.text import one_line, shortened
 from ...core.timeline import Transcript, Utterance, Word
-from ..speech.text_files import json_of, name_of, seconds_of, text_of
+from ..speech.text_files import json_of, lines_of, name_of, seconds_of, text_of
 
 # What the setting `speech.speakers` can be besides a file.
 METHODS = AUTO, VOICES, SEEN, NOBODY = "auto", "voices", "seen", "none"
@@ -26,7 +30,7 @@ class Turn:
     speaker: str
 
 
-def read_turns(path: str | Path, recording: str) -> tuple[Turn, ...]:
+def read_turns(path: str | Path, recording: str, duration_s: float | None = None) -> tuple[Turn, ...]:
     """The turns in a file, in order of time.
 
     RTTM (NIST, 2009) has a line `SPEAKER file 1 start duration <NA> <NA> name
@@ -38,6 +42,7 @@ def read_turns(path: str | Path, recording: str) -> tuple[Turn, ...]:
         recording: the video's name without its ending.  A file about several
             recordings tells by it which turns are meant; what a file about
             one alone calls it does not matter.
+        duration_s: of the recording, which the turns must fit.
 
     Raises:
         MediaError: the file is missing, of another kind, malformed, or about
@@ -51,7 +56,10 @@ def read_turns(path: str | Path, recording: str) -> tuple[Turn, ...]:
     elif (spelled := re.sub(r"\s+", "_", recording)) in recordings:  # as those write it who know of the spaces
         turns = recordings[spelled]
     else:
-        raise MediaError(f"{path} is about {', '.join(map(str, list(recordings)[:3]))} …, not about {recording!r}")
+        others = ", ".join(one_line(str(name))[:60] for name in list(recordings)[:3])
+        raise MediaError(f"{path} is about {others} …, not about {recording!r}")
+    check_times(path, turns, "turns", duration_s)
+    check_count(path, len(turns), "turns", duration_s)
     return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)))
 
 
@@ -82,7 +90,7 @@ def _recordings(path: Path) -> dict[str | None, list[Turn]]:
 
 def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
     turns: dict[str | None, list[Turn]] = {}
-    for number, line in enumerate(re.split(r"\r\n?|\n", text), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         # Other types of line describe the speakers, not their turns.
         if line.split(maxsplit=1)[:1] != ["SPEAKER"]:
             continue
@@ -93,7 +101,7 @@ def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
         try:
             times = {"start": float(fields[3]), "duration": float(fields[4])}
         except ValueError:
-            raise MediaError(f"{where}: start and duration must be seconds, got {fields[3:5]}") from None
+            raise MediaError(f"{where}: start and duration must be seconds, got {shortened(fields[3:5])}") from None
         start_s = seconds_of(where, times, "start")
         end_s = start_s + seconds_of(where, times, "duration")
         turns.setdefault(fields[1], []).append(Turn(start_s, end_s, name_of(fields[7]) or fields[7]))
@@ -105,19 +113,21 @@ def _read_rttm(path: Path, text: str) -> dict[str | None, list[Turn]]:
 # With spaces in names fields shift, and a channel would be taken for a time: they are found from what
 # surrounds them.  The two before the name are never given for a turn; of the two after it, a confidence may be.
 _RTTM = re.compile(
-    r"(SPEAKER)\s+(\S.*?)\s+(\S+)\s+([\d.+-]+)\s+([\d.+-]+)\s+(<NA>)\s+(<NA>)\s+(\S.*?)"
-    r"(?:\s+(?:<NA>|\d*\.\d+))?(?:\s+(?:<NA>|\d*\.\d+))?"
+    r"(SPEAKER) (\S.*?) (\S+) ([\d.+-]+) ([\d.+-]+) (<NA>) (<NA>) (\S.*?)"
+    r"(?: (?:<NA>|\d*\.\d+))?(?: (?:<NA>|\d*\.\d+))?"
 )
 
 
 def _rttm_fields(line: str) -> Sequence[str] | None:
     """The fields of a line, eight at least; `None` where they cannot be told apart."""
-    if line.count("\t") >= 7:
-        return line.strip().split("\t")
-    if found := _RTTM.fullmatch(line.strip()):
-        return found.groups()
+    fields = line.strip().split("\t")
+    if len(fields) >= 8:
+        return fields
     # Where something else is given, a line of the right length with a channel in its place.
     fields = line.split()
+    # With single spaces: a pattern that may begin at any of many would try them all.
+    if found := _RTTM.fullmatch(" ".join(fields)):
+        return found.groups()
     return fields if len(fields) == 10 and fields[2].isdecimal() else None
 
 
@@ -165,10 +175,11 @@ def name_speakers(transcript: Transcript, turns: Sequence[Turn], *, keep_names: 
     if keep_names:
         called = _names_of(transcript.utterances, turns)
         turns = [replace(turn, speaker=called.get(turn.speaker, turn.speaker)) for turn in turns]
+    spoken = _InTime(turns)
     utterances = [
         part
         for utterance in transcript.utterances
-        for part in ([utterance] if keep_names and utterance.speaker else _named(utterance, turns))
+        for part in ([utterance] if keep_names and utterance.speaker else _named(utterance, spoken))
     ]
     utterances.sort(key=lambda utterance: (utterance.start_s, utterance.end_s))
     return replace(transcript, utterances=tuple(utterances))
@@ -177,12 +188,12 @@ def name_speakers(transcript: Transcript, turns: Sequence[Turn], *, keep_names: 
 def _names_of(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> dict[str, str]:
     """By speaker of turns, the name that more than half of their named time has."""
     shared_s: dict[str, dict[str, float]] = {}
+    spoken = _InTime(turns)
     for utterance in utterances:
-        for turn in turns if utterance.speaker else ():
+        for turn in spoken.during(utterance) if utterance.speaker else ():
             overlap_s = min(utterance.end_s, turn.end_s) - max(utterance.start_s, turn.start_s)
-            if overlap_s > 0:
-                names = shared_s.setdefault(turn.speaker, {})
-                names[str(utterance.speaker)] = names.get(str(utterance.speaker), 0.0) + overlap_s
+            names = shared_s.setdefault(turn.speaker, {})
+            names[str(utterance.speaker)] = names.get(str(utterance.speaker), 0.0) + overlap_s
     likeliest = {speaker: max(names, key=names.__getitem__) for speaker, names in shared_s.items()}
     return {
         speaker: name
@@ -191,17 +202,37 @@ def _names_of(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> dict[st
     }
 
 
-def _named(utterance: Utterance, turns: Sequence[Turn]) -> list[Utterance]:
-    near = [turn for turn in turns if turn.end_s > utterance.start_s and turn.start_s < utterance.end_s]
+class _InTime:
+    """Turns, to be found by when they are: an hour of talk has thousands of them, and of words."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        starts_s = np.array([turn.start_s for turn in turns], dtype=float)
+        self._order = np.argsort(starts_s, kind="stable")
+        self._starts_s = starts_s[self._order]
+        self._ends_s = np.array([turn.end_s for turn in turns], dtype=float)[self._order]
+        self._latest_s = np.maximum.accumulate(self._ends_s) if len(turns) else self._ends_s
+        self._turns = turns
+
+    def during(self, said: Utterance | Word) -> list[Turn]:
+        """Those that share some time with it, in the order in which they were given."""
+        last = np.searchsorted(self._starts_s, said.end_s)
+        first = min(np.searchsorted(self._latest_s, said.start_s, "right"), last)
+        there = first + np.flatnonzero(self._ends_s[first:last] > said.start_s)
+        return [self._turns[index] for index in np.sort(self._order[there])]
+
+
+def _named(utterance: Utterance, spoken: _InTime) -> list[Utterance]:
+    near = spoken.during(utterance)
     if not near:
         return [utterance]
     whole = _speaker_of(utterance, near, utterance.speaker)
     if not utterance.words:
         return [replace(utterance, speaker=whole)]
-    speaker = next((name for word in utterance.words if (name := _speaker_of(word, near, None))), whole)
+    by_word = [_speaker_of(word, spoken.during(word), None) for word in utterance.words]
+    speaker = next((name for name in by_word if name), whole)
     runs: list[tuple[str | None, list[Word]]] = []
     for word in utterance.words:
-        speaker = _speaker_of(word, near, speaker)
+        speaker = _speaker_of(word, spoken.during(word), speaker)
         if not runs or runs[-1][0] != speaker:
             runs.append((speaker, []))
         runs[-1][1].append(word)

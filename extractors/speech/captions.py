@@ -12,6 +12,8 @@ from ...core.timeline import Utterance
 _FOLLOWS_S = 0.1
 # Captions roll where so many of the cues begin with what the one before ended with, and go on.
 _ROLLING_SHARE = 0.25
+# No screen shows more lines.
+_MOST_LINES = 16
 
 
 def unrolled(cues: Sequence[tuple[float, float, Sequence[str]]]) -> list[int]:
@@ -25,9 +27,8 @@ def unrolled(cues: Sequence[tuple[float, float, Sequence[str]]]) -> list[int]:
     repeated = [0] * len(cues)
     for number, ((_, until_s, before), (from_s, _, lines)) in enumerate(itertools.pairwise(cues), start=1):
         if abs(from_s - until_s) <= _FOLLOWS_S:
-            repeated[number] = next(
-                (n for n in range(min(len(before), len(lines)), 0, -1) if list(before[-n:]) == list(lines[:n])), 0
-            )
+            most = min(len(before), len(lines), _MOST_LINES)
+            repeated[number] = next((n for n in range(most, 0, -1) if list(before[-n:]) == list(lines[:n])), 0)
     rolling = sum(0 < n < len(lines) for n, (_, _, lines) in zip(repeated, cues, strict=True))
     return repeated if rolling and rolling >= _ROLLING_SHARE * (len(cues) - 1) else [0] * len(cues)
 
@@ -35,12 +36,14 @@ def unrolled(cues: Sequence[tuple[float, float, Sequence[str]]]) -> list[int]:
 def layered(utterances: Sequence[Utterance]) -> list[Utterance]:
     """The utterances, those that say the same at the same time as one: outlines and shadows are layers of their own."""
     found: list[Utterance] = []
+    # The last of a text is the only one that can still be there.
+    last: dict[tuple[str, str | None], int] = {}
     for utterance in sorted(utterances, key=lambda each: (each.start_s, each.end_s)):
-        for number, before in enumerate(found):
-            same = (before.text, before.speaker) == (utterance.text, utterance.speaker)
-            if same and before.start_s <= utterance.start_s < before.end_s:
-                found[number] = replace(before, end_s=max(before.end_s, utterance.end_s))
-                break
+        said = (utterance.text, utterance.speaker)
+        number = last.get(said)
+        if number is not None and found[number].start_s <= utterance.start_s < found[number].end_s:
+            found[number] = replace(found[number], end_s=max(found[number].end_s, utterance.end_s))
         else:
+            last[said] = len(found)
             found.append(utterance)
     return found

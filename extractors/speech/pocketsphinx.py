@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 
 from ...core.context import Context
 from ...core.errors import EmoscribeError, SettingsError, UnavailableError
+from ...core.interrupts import BEFORE_THE_END
 from ...core.timeline import Utterance, Word
 from ..media import Sound
 from ..registry import EngineSpec, Need
@@ -59,8 +61,11 @@ class Sphinx:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        BEFORE_THE_END.append(self._process.kill)
 
     def close(self) -> None:
+        with suppress(ValueError):  # it was closed before
+            BEFORE_THE_END.remove(self._process.kill)
         self._process.kill()
         self._process.communicate()
 

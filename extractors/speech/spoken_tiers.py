@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,16 +41,26 @@ def read_spoken(path: Path) -> tuple[list[Utterance], None, list[str]]:
             found += _joined(tier)
         else:
             words = [word for other in timed if other.speaker == tier.speaker for word in other.annotations]
+            words.sort(key=_middle_s)
             found += (_utterance(annotation, tier, words) for annotation in tier.annotations)
     return found, None, [one_line(tier.name) for tier in chosen]
 
 
 def _utterance(said: Annotation, tier: Tier, words: Sequence[Annotation]) -> Utterance:
-    """An annotation as an utterance, with the times of words where they are the same words."""
-    inside = [word for word in words if said.start_s <= (word.start_s + word.end_s) / 2 <= said.end_s]
-    utterance = Utterance(said.start_s, said.end_s, said.text, tier.speaker)
-    same = [word.text for word in inside] == said.text.split()
-    return replace(utterance, words=tuple(map(_word, inside))) if same else utterance
+    """An annotation as an utterance, with the times of words where they are the same words.
+
+    Args:
+        words: in order of their middles.
+    """
+    first, last = bisect_left(words, said.start_s, key=_middle_s), bisect_right(words, said.end_s, key=_middle_s)
+    utterance, spelled = Utterance(said.start_s, said.end_s, said.text, tier.speaker), said.text.split()
+    if last - first != len(spelled) or [word.text for word in words[first:last]] != spelled:
+        return utterance
+    return replace(utterance, words=tuple(map(_word, words[first:last])))
+
+
+def _middle_s(word: Annotation) -> float:
+    return (word.start_s + word.end_s) / 2
 
 
 def _joined(tier: Tier) -> Iterator[Utterance]:

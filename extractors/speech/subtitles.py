@@ -12,22 +12,20 @@ from functools import partial
 from pathlib import Path
 
 from ...core.errors import MediaError
+from ...core.limits import check_characters, check_count, check_times
 from ...core.text import one_line
 from ...core.tiers import SUFFIXES, holds_tiers
 from ...core.timeline import Media, Transcript, Utterance, timed_words
 from .captions import layered, unrolled
 from .spoken_tiers import read_spoken
-from .text_files import name_of, text_of
+from .substation import read_substation
+from .text_files import lines_of, name_of, plain_lines, text_of, up_to_last
 from .tools_json import read_json
 
 # A cue that gives no end is read at this many characters a second, and takes
 # a second at least.
 READING_SPEED = 15.0
 MIN_READING_S = 1.0
-
-
-# A cue may begin so much after the end, since containers disagree on it; what begins later is of another cut.
-_SLACK_S = 1.0
 
 
 def read_transcript(path: str | Path, duration_s: float | None = None) -> Transcript:
@@ -59,8 +57,8 @@ def read_transcript(path: str | Path, duration_s: float | None = None) -> Transc
     readers: Mapping[str, Callable[[Path, str], tuple[list[Utterance], str | None]]] = {
         ".srt": _read_srt,
         ".vtt": _read_vtt,
-        ".ass": _read_ass,
-        ".ssa": _read_ass,
+        ".ass": read_substation,
+        ".ssa": read_substation,
         ".json": partial(read_json, duration_s=duration_s),
     }
     source, reader = f"file {path.name}", readers.get(path.suffix.lower())
@@ -76,24 +74,18 @@ def read_transcript(path: str | Path, duration_s: float | None = None) -> Transc
             raise MediaError(
                 f"{path}: the cue at {utterance.start_s:g} s ends before it begins, at {utterance.end_s:g} s"
             )
+    check_count(path, len(found), "cues")
+    check_characters(path, sum(len(utterance.text) for utterance in found))
     spoken = layered(with_speakers([u for u in found if u.text]))
+    check_times(path, spoken, "cues", duration_s)
+    check_count(path, len(spoken), "cues", duration_s)
     if duration_s:
-        spoken = _within(path, spoken, duration_s)
+        spoken = _within(spoken, duration_s)
     return Transcript(_with_lengths(spoken, duration_s), language, source)
 
 
-def _within(path: Path, utterances: Sequence[Utterance], duration_s: float) -> list[Utterance]:
-    """What is said in the recording.
-
-    Raises:
-        MediaError: something is said long after its end.
-    """
-    late = [utterance for utterance in utterances if utterance.start_s > duration_s + _SLACK_S]
-    if late:
-        raise MediaError(
-            f"{path} has {len(late)} of {len(utterances)} cues after the end of the recording: one begins at "
-            f"{late[0].start_s:.1f} s, and it lasts {duration_s:.1f} s; give the transcript of this cut, in seconds"
-        )
+def _within(utterances: Sequence[Utterance], duration_s: float) -> list[Utterance]:
+    """What is said in the recording."""
     return [
         replace(
             utterance,
@@ -126,7 +118,8 @@ def inside(said: Transcript, media: Media) -> Transcript:
 _CLOCK = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[\w.-]*)?\s+([^>]*)>")
-_FORMATTING = re.compile(r"</?(?:b|c|font|i|lang|rt|ruby|s|u|v)(?:[.\s][^>]*)?>|<[\d:.]+>|\{\\[^}]*\}", re.IGNORECASE)
+_TAGS = re.compile(r"</?(?:b|c|font|i|lang|rt|ruby|s|u|v)(?:[.\s][^>]*)?>|<[\d:.]+>", re.IGNORECASE)
+_OVERRIDES = re.compile(r"\{\\[^}]*\}")
 
 
 @dataclass(frozen=True)
@@ -144,20 +137,33 @@ def _read_srt(path: Path, text: str) -> tuple[list[Utterance], None]:
 def _read_vtt(path: Path, text: str) -> tuple[list[Utterance], None]:
     utterances: list[Utterance] = []
     for cue in _once(_cues(path, text, blank_ends=True)):
-        unnamed, *voices = _VOICE.split("\n".join(cue.lines))
-        said: list[tuple[str | None, str]] = [(None, html.unescape(_plain(unnamed)))]
+        head, tail = up_to_last(">", "\n".join(cue.lines))
+        unnamed, *voices = _VOICE.split(head)
+        if voices:
+            voices[-1] += tail
+        else:
+            unnamed += tail
+        said: list[tuple[str | None, str]] = [(None, _unescaped(_plain(unnamed)))]
         for speaker, part in zip(voices[::2], voices[1::2], strict=True):
-            said.append((name_of(html.unescape(speaker)), html.unescape(_plain(part))))
+            said.append((name_of(_unescaped(speaker)), _unescaped(_plain(part))))
         utterances += _in_turn(Utterance(cue.start_s, cue.end_s, ""), said)
     return utterances, None
 
 
+def _unescaped(text: str) -> str:
+    try:
+        return html.unescape(text)
+    except ValueError:  # the number of a character has thousands of digits
+        return text
+
+
 def _once(cues: list[_Cue]) -> list[_Cue]:
     """The cues without the lines that roll up from the one before."""
-    shown = [[line for line in cue.lines if _plain(line)] for cue in cues]
-    plain = [(cue.start_s, cue.end_s, [_plain(line) for line in lines]) for cue, lines in zip(cues, shown, strict=True)]
+    shown = [{number: plain for number, line in enumerate(cue.lines) if (plain := _plain(line))} for cue in cues]
+    plain = [(cue.start_s, cue.end_s, list(lines.values())) for cue, lines in zip(cues, shown, strict=True)]
     return [
-        replace(cue, lines=lines[repeated:]) for cue, lines, repeated in zip(cues, shown, unrolled(plain), strict=True)
+        replace(cue, lines=[cue.lines[number] for number in list(lines)[repeated:]])
+        for cue, lines, repeated in zip(cues, shown, unrolled(plain), strict=True)
     ]
 
 
@@ -170,8 +176,7 @@ def _cues(path: Path, text: str, *, blank_ends: bool) -> list[_Cue]:
     """
     cues: list[_Cue] = []
     inside = False
-    # Not splitlines(): that also splits at characters that are said.
-    for number, line in enumerate(re.split(r"\r\n?|\n", text), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if "-->" in line and re.match(r"\s*-?\d", line):
             timing = _TIMING.fullmatch(line)
             if timing is None:
@@ -199,27 +204,12 @@ def _clock_s(parts: tuple[str | None, ...]) -> float:
 
 
 def _plain(text: str) -> str:
-    return _lines(_FORMATTING.sub("", text))
-
-
-# ── SubStation Alpha ─────────────────────────────────────────────────────────
-
-
-def _read_ass(path: Path, text: str) -> tuple[list[Utterance], None]:
-    from pysubs2 import SSAFile
-    from pysubs2.exceptions import Pysubs2Error
-
-    try:
-        events = SSAFile.from_string(text, format_=path.suffix.lower().lstrip(".")).events
-    except (Pysubs2Error, ValueError, LookupError) as error:
-        raise MediaError(f"{path} is not readable as {path.suffix}: {' '.join(str(error).split())}") from None
-    if not events:
-        raise MediaError(f"{path} holds no subtitles: no line begins with Dialogue:")
-    return [
-        Utterance(event.start / 1000, event.end / 1000, _lines(event.plaintext), name_of(event.name))
-        for event in events
-        if not event.is_comment and not event.is_drawing
-    ], None
+    if not text or text.isspace():
+        return ""
+    for closing, formatting in ((">", _TAGS), ("}", _OVERRIDES)):
+        head, tail = up_to_last(closing, text)
+        text = formatting.sub("", head) + tail
+    return plain_lines(text)
 
 
 # ── who says it, and for how long ────────────────────────────────────────────
@@ -269,15 +259,15 @@ def _by_line(utterance: Utterance, lines: list[str], names: Mapping[str, re.Matc
     """The utterance, divided where a line begins with a name, or with a dash in a cue that has names."""
     if not any(line in names for line in lines):
         return [replace(utterance, text=one_line(utterance.text))]
-    said: list[tuple[str | None, str]] = []
+    said: list[tuple[str | None, list[str]]] = []
     for line in lines:
         if line in names:
-            said.append((names[line][1], line[names[line].end() :]))
+            said.append((names[line][1], [line[names[line].end() :]]))
         elif not said or _DASH.match(line):
-            said.append((None, _DASH.sub("", line)))
+            said.append((None, [_DASH.sub("", line)]))
         else:
-            said[-1] = (said[-1][0], f"{said[-1][1]} {line}")
-    return _in_turn(utterance, said)
+            said[-1][1].append(line)
+    return _in_turn(utterance, [(speaker, " ".join(parts)) for speaker, parts in said])
 
 
 def _in_turn(utterance: Utterance, said: list[tuple[str | None, str]]) -> list[Utterance]:
@@ -304,8 +294,3 @@ def _with_lengths(utterances: list[Utterance], duration_s: float | None) -> tupl
             utterance = replace(utterance, end_s=end_s)
         timed.append(utterance)
     return tuple(timed)
-
-
-def _lines(text: str) -> str:
-    """The text with its lines cleaned, those without words left out."""
-    return "\n".join(line for line in map(one_line, re.split(r"\r\n?|\n", text)) if line)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import MediaError
-from ...core.text import one_line
+from ...core.limits import LONGEST_S, check_size
+from ...core.text import one_line, shortened
 from .encodings import recognised
 
 
@@ -19,9 +21,10 @@ def text_of(path: Path, what: str = "transcript") -> str:
         what: it is called in messages.
 
     Raises:
-        MediaError: it is missing, unreadable, empty, not text, or of unknown encoding.
+        MediaError: it is missing, unreadable, empty, too large, not text, or of unknown encoding.
     """
     try:
+        check_size(path, what)
         raw = path.read_bytes()
     except FileNotFoundError:
         raise MediaError(f"no {what} {path}") from None
@@ -66,12 +69,34 @@ def seconds_of(where: str, item: Mapping[str, Any], name: str) -> float:
         MediaError: there is none, or it is no time in a recording.
     """
     value = item.get(f"{name}_s", item.get(name))
-    # The upper bound is no recording's length, but keeps out what is no number of seconds.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e7:
-        raise MediaError(f"{where}: {name}_s must be a number of seconds from 0, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_S:
+        raise MediaError(
+            f"{where}: {name}_s must be a number of seconds from 0, got {shortened(value)}; up to {LONGEST_S:,.0f} is "
+            "allowed"
+        )
     return float(value)
 
 
 def name_of(text: str) -> str | None:
     """A speaker's name on one line; `None` where it is blank."""
     return one_line(text) or None
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines.  Not `splitlines()`: that also splits at characters that are said."""
+    return re.split(r"\r\n?|\n", text)
+
+
+def plain_lines(text: str) -> str:
+    """The text with its lines cleaned, those without words left out."""
+    return "\n".join(line for line in map(one_line, lines_of(text)) if line)
+
+
+def up_to_last(closing: str, text: str) -> tuple[str, str]:
+    """The text up to the last bracket that closes, and the rest.
+
+    Before it a pattern that looks for a closing bracket finds one wherever it begins; after it, it would look in vain
+    from every opening bracket to the end.
+    """
+    head, at, tail = text.rpartition(closing)
+    return head + at, tail

@@ -1,0 +1,152 @@
+"""Work on a Ray cluster, by Ray Data: an actor a core, a GPU, or a fraction of one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...core.errors import EmoscribeError, UnavailableError
+from .work import Lost, Make, R, T
+
+# Items that an actor is given at once: each gift costs some milliseconds.
+_AT_ONCE = 4
+# How long a cluster may take to answer at all.
+_KNOCK_S = 5.0
+# How often an actor is begun anew for what the one before ended under.
+_TRIES = 2
+
+
+class RayExecutor:
+    """Actors on a cluster.
+
+    Args:
+        workers: so many; `None` are as many as there is room for.
+        gpus: that an actor takes, as in .5; 0 is none.
+        address: of a running cluster (`auto`, `ray://head:10001`); without
+            one, a cluster of this machine alone that ends with the work.
+
+    Raises:
+        UnavailableError: Ray is not here.
+    """
+
+    def __init__(self, workers: int | None = None, gpus: float = 0.0, address: str | None = None) -> None:
+        self._workers, self._gpus, self._address = workers, gpus, address
+        # Nothing leaves the machine, and a worker's warnings are not ours to print.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        try:
+            import ray
+            import ray.data  # noqa: F401
+        except ImportError:
+            raise UnavailableError("--engine ray needs Ray; pip install 'emoscribe[scale]'") from None
+
+    def map(self, make: Make[T, R], items: Iterable[T]) -> Iterator[tuple[T, R | Lost]]:
+        """See `Executor.map`."""
+        import ray
+
+        given = list(items)
+        if not given:
+            return
+        began = self._join()
+        try:
+            workers = self._workers or max(1, int(ray.cluster_resources().get("GPU" if self._gpus else "CPU", 1)))
+            if self._gpus and not self._workers:
+                workers = int(workers / self._gpus)
+            yield from self._mapped(make, given, min(workers, len(given)))
+        finally:
+            if began:
+                ray.shutdown()
+
+    def _join(self) -> bool:
+        """Be part of a cluster; whether it was not before."""
+        import ray
+
+        if ray.is_initialized():
+            return False
+        try:
+            if self._address is not None:
+                _knock(self._address)
+            ray.init(
+                address=self._address,
+                num_cpus=None if self._address else self._workers,
+                include_dashboard=False if not self._address else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            where = f" at {self._address}" if self._address else ""
+            raise EmoscribeError(f"no Ray cluster{where}: {' '.join(str(error).split())}") from None
+        return True
+
+    def _mapped(self, make: Make[T, R], given: list[T], workers: int) -> Iterator[tuple[T, R | Lost]]:
+        left = dict(enumerate(given))
+        # Items whose actors ended are tried again, each by itself, so that only the culprit pays.
+        for at_once in (_AT_ONCE, 1):
+            blocks = max(min(workers, len(left)), -(-len(left) // at_once))
+            for number, result in _rows(make, left, blocks, workers, self._gpus) if left else ():
+                yield left.pop(number), result
+        for item in left.values():
+            yield item, Lost("its worker ended under it, again and again; is there enough memory?")
+
+
+def _knock(address: str) -> None:
+    """Ray by itself tries for minutes to reach who is not there.
+
+    Raises:
+        OSError, ValueError: nobody answers, or it is no address.
+    """
+    place = urlsplit(address if "://" in address else f"ray://{address}")
+    if place.port is not None:
+        socket.create_connection((place.hostname or "", place.port), timeout=_KNOCK_S).close()
+
+
+def _rows(make: Make[T, R], items: dict[int, T], blocks: int, workers: int, gpus: float) -> Iterator[tuple[int, R]]:
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # A block whose actor ended is left out of the result, and known by that.
+    context.max_errored_blocks = -1
+    context.actor_task_retry_on_errors = False
+    numbered = [{"number": number, "item": item} for number, item in items.items()]
+    done = ray.data.from_items(numbered, override_num_blocks=blocks).map_batches(
+        _Actor,
+        fn_constructor_args=(make,),
+        batch_size=1,
+        batch_format="numpy",
+        compute=ActorPoolStrategy(size=workers),
+        num_cpus=0 if gpus else 1,
+        num_gpus=gpus,
+        max_restarts=-1,
+        max_task_retries=_TRIES - 1,
+    )
+    for row in done.iter_rows():
+        if isinstance(error := row["error"], Exception):
+            raise error
+        yield int(row["number"]), row["result"]
+
+
+class _Actor:
+    """A worker in an actor of Ray's; what it raises comes back as a value, since Ray would try again."""
+
+    def __init__(self, make: Make[Any, Any]) -> None:
+        self._make = make
+        self._worker: Callable[[Any], Any] | None = None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        import numpy as np
+
+        results, errors = np.empty((2, len(batch["number"])), dtype=object)
+        for row, item in enumerate(batch["item"]):
+            try:
+                self._worker = self._worker or self._make()
+                results[row] = self._worker(item)
+            except Exception as error:
+                errors[row] = error
+        return {"number": batch["number"], "result": results, "error": errors}

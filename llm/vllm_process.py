@@ -1,0 +1,177 @@
+"""vLLM beside emoscribe: the interpreter that it is installed for, and a process of it that scores.
+
+Its packages are of other versions than ours, so that it lives in an
+environment of its own; what is said to and fro stands in `vllm_worker`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from ..core.errors import EmoscribeError, UnavailableError
+
+# The interpreter of the environment that vLLM is in.
+PYTHON_VARIABLE = "EMOSCRIBE_VLLM_PYTHON"
+
+INSTALL = (
+    "vLLM needs an environment of its own: python -m venv vllm && vllm/bin/pip install vllm, "
+    f"then set {PYTHON_VARIABLE}=vllm/bin/python"
+)
+
+_PROGRAM = Path(__file__).with_name("vllm_worker.py")
+# Its distributions have several names, and importing it takes half a minute.
+_PROBE = "from importlib.metadata import packages_distributions as of, version; print(version(of()['vllm'][0]))"
+_PROBE_S = 60.0
+# A worker with nothing to do ends with its input.
+_END_S = 10.0
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some of the prompts, in tokens.
+
+    Attributes:
+        first: the place of the first.
+    """
+
+    first: int
+    prompts: list[list[int]]
+    answers: Sequence[Sequence[int]]
+
+
+def vllm_python() -> str:
+    """The interpreter that vLLM is installed for.
+
+    Raises:
+        UnavailableError: there is none.
+    """
+    named = os.environ.get(PYTHON_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise UnavailableError(f"{PYTHON_VARIABLE} names {named}, and no such file is here; {INSTALL}")
+        # As it is: whoever follows the link of an environment leaves it.
+        return str(Path(named).absolute())
+    if importlib.util.find_spec("vllm") is None:
+        raise UnavailableError(f"vLLM is not here; {INSTALL}")
+    return sys.executable
+
+
+@cache
+def vllm_version(python: str) -> str:
+    """The version of vLLM that an interpreter has.
+
+    Raises:
+        UnavailableError: it has none.
+    """
+    try:
+        asked = [python, "-I", "-c", _PROBE]
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=_PROBE_S, env=_environment())
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(f"{python} does not run ({' '.join(str(error).split())}); {INSTALL}") from None
+    if told.returncode != 0:
+        raise UnavailableError(f"{python} has no vLLM; {INSTALL}")
+    return told.stdout.strip()
+
+
+class Opening:
+    """Makes the worker of a process, and gives the same again as long as there is one.
+
+    Args:
+        job: its first request, see `vllm_worker`.
+    """
+
+    def __init__(self, python: str, job: Mapping[str, Any]) -> None:
+        self._python, self._job = python, job
+        self._worker: Worker | None = None
+
+    def __call__(self) -> Worker:
+        if self._worker is None:
+            self._worker = Worker(self._python, self._job)
+        return self._worker
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_worker": None}
+
+
+class Worker:
+    """A process of `vllm_worker` that has its model loaded; it ends when nobody has this any more.
+
+    Raises:
+        EmoscribeError: vLLM cannot load the model.
+    """
+
+    def __init__(self, python: str, job: Mapping[str, Any]) -> None:
+        self._model = Path(job["model"]).name
+        # For its last words; it goes with this object.
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [python, "-I", str(_PROGRAM)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            encoding="utf-8",
+            env=_environment(),
+            # Ctrl-C of a terminal is for whoever began it.
+            start_new_session=True,
+        )
+        weakref.finalize(self, _end, self._process)
+        self._ask(job)
+
+    def __call__(self, chunk: Chunk) -> list[list[float]]:
+        """Log-probabilities (N, L) of the answers after each prompt.
+
+        Raises:
+            EmoscribeError: vLLM cannot hold a prompt, or the process ended.
+        """
+        return self._ask({"prompts": chunk.prompts, "answers": chunk.answers})["log_probabilities"]
+
+    def _ask(self, what: Mapping[str, Any]) -> dict[str, Any]:
+        given, told = self._process.stdin, self._process.stdout
+        assert given is not None and told is not None
+        line = ""
+        try:
+            given.write(json.dumps(what) + "\n")
+            given.flush()
+            line = told.readline()
+        except BrokenPipeError:
+            line = told.readline()
+        reply = json.loads(line) if line.endswith("\n") else {"error": self._last_words()}
+        if "error" in reply:
+            raise EmoscribeError(f"vLLM cannot score on {self._model}: {reply['error']}")
+        return reply
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        self._errors.seek(0)
+        said = [line.strip() for line in self._errors if line.strip()]
+        return f"its worker ended with {code}" + (f", and with the words: {said[-1]}" if said else "")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    streams: tuple[IO[str] | None, ...] = (process.stdin, process.stdout)
+    for stream in streams:
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Of this process, without what would lead another interpreter to its packages."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
