@@ -225,8 +225,23 @@ def test_from_the_command_line_it_is_compared_on_a_corpus(run: TextRun, lines_ta
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[0].startswith(f"→ {out}: float32, ")
     assert "100.00% of 15 answers as the run's (table dev [T])" in done.stdout
+    plain = CliRunner().invoke(main, ["pack", str(run.folder), "--out", str(tmp_path / "plain"), "--offline"])
+    assert plain.exit_code == 0 and plain.stdout.startswith(f"→ {tmp_path / 'plain'}: float32, "), plain.output
+    assert "with --data, labels could be seen to stay" in plain.stderr
     again = CliRunner().invoke(main, asked)
     assert again.exit_code == 1 and f"--out {out} holds files already; choose another folder" in again.stderr
+
+
+def test_keywords_pack_as_the_command_line_does(run: TextRun, lines_table: Path, tmp_path: Path) -> None:
+    import emoscribe
+
+    made = emoscribe.pack(run.folder, tmp_path / "pack", lines_table, modalities=["T"], offline=True)
+    assert made.pack is not None and made.pack.agreement is not None
+    assert (made.pack.agreement.data, made.pack.agreement.answers) == ("table dev [T]", 1.0)
+    with pytest.raises(SettingsError, match="the corpus meld needs its data, too"):
+        emoscribe.pack(run.folder, tmp_path / "other", corpus="meld")
+    with pytest.raises(SettingsError, match="pack takes no quantise"):
+        emoscribe.pack(run.folder, tmp_path / "other", quantise=True)
 
 
 # ── what has no pack ─────────────────────────────────────────────────────────
