@@ -227,7 +227,6 @@ def test_from_the_command_line_it_is_compared_on_a_corpus(run: TextRun, lines_ta
     assert "100.00% of 15 answers as the run's (table dev [T])" in done.stdout
     plain = CliRunner().invoke(main, ["pack", str(run.folder), "--out", str(tmp_path / "plain"), "--offline"])
     assert plain.exit_code == 0 and plain.stdout.startswith(f"→ {tmp_path / 'plain'}: float32, "), plain.output
-    assert "with --data, labels could be seen to stay" in plain.stderr
     again = CliRunner().invoke(main, asked)
     assert again.exit_code == 1 and f"--out {out} holds files already; choose another folder" in again.stderr
 
