@@ -8,7 +8,7 @@ CLIP := examples/tears-to-laughter.mp4
 # do, every process would compile ten seconds' worth of libraries anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test bench lint clean
+.PHONY: setup demo test bench lint sbom audit clean
 
 setup: .venv/.ready
 
@@ -42,6 +42,14 @@ bench: setup
 	cd benchmarks && for name in 'session --clips 2' 'store --rows 20000' 'scale --clips 10' scoring 'pack --rounds 1'; do \
 		set -- $$name; name=$$1; shift; echo "── $$name" && ../$(BIN)/python $$name.py "$$@" || exit 1; \
 	done
+
+# What all of it is made of, models included, for whoever has to know (CycloneDX).
+sbom: setup
+	$(BIN)/python recipes/sbom.py --out out/sbom.json
+
+# Asks the index of packages; where that cannot tell, it says so and fails.
+audit: setup
+	$(BIN)/python recipes/audit.py constraints.txt
 
 clean:
 	rm -rf .venv out build dist *.egg-info

@@ -87,7 +87,8 @@ def _shown(error: click.ClickException) -> click.ClickException:
     """What click says of the command line, which may hold anything."""
     from .core.text import printable
 
-    error.message = printable(error.message)
+    # click declares it final, for no reason that its own classes keep to.
+    error.__dict__["message"] = printable(error.message)
     return error
 
 

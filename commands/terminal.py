@@ -103,10 +103,13 @@ def terminal(debug: bool, quiet: bool = False, writes: bool | None = None) -> It
         writes: see `Terminal`; by default whether there is an option that says where to.
     """
     from ..core import console
+    from ..core.files import sweep_temporary
 
     if writes is None:
         context = click.get_current_context(silent=True)
         writes = context is not None and any(context.params.get(name) is not None for name in _WRITTEN)
+    if writes:
+        sweep_temporary()
     with console.quiet(debug) as stderr:
         bars = console.Bars(stderr, shown=not quiet)
         place = Terminal(stderr, bars, quiet=quiet, writes=writes)

@@ -60,6 +60,7 @@ def make_folder(folder: str | Path) -> Path:
         EmoscribeError: it cannot be made, or nothing can be written to it.
     """
     folder = Path(folder)
+    sweep(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Asking `os.access` is not enough: a file system may be read-only.
@@ -190,8 +191,8 @@ def passing_folder(beside: str | Path | None = None) -> Iterator[Path]:
     """
     if beside is None:
         with writing_temporary():
-            sweep_passing(Path(tempfile.gettempdir()))
             folder = Path(tempfile.gettempdir()) / name_of_passing()
+        sweep_temporary()
     else:
         sweep(Path(beside))
         folder = Path(beside) / name_beside()
@@ -203,6 +204,12 @@ def passing_folder(beside: str | Path | None = None) -> Iterator[Path]:
         yield folder
     finally:
         end(folder)
+
+
+def sweep_temporary() -> None:
+    """Take away what killed processes have left where the system has what passes."""
+    with suppress(OSError):
+        sweep_passing(Path(tempfile.gettempdir()))
 
 
 @contextmanager
@@ -305,6 +312,18 @@ def read_json(path: str | Path) -> Any:
         raise MediaError(f"cannot read {path}: {_reason(error)}") from None
     except (ValueError, RecursionError) as error:
         raise MediaError(f"{path} is not JSON in UTF-8{why_not_json(error)}") from None
+
+
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """What a JSON file holds that is one object.
+
+    Raises:
+        MediaError: see `read_json`; or it is something else.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise MediaError(f"{path} must be a mapping, got a {type(value).__name__}")
+    return value
 
 
 def check_readable(path: str | Path) -> None:

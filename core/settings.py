@@ -119,7 +119,7 @@ def _because(error: Exception) -> str:
     """Where a text stops being YAML, or why it is none that is read."""
     if isinstance(error, yaml.MarkedYAMLError):
         return f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
-    return f": {error}" if isinstance(error, yaml.YAMLError) else ""
+    return f": {' '.join(str(error).split())}" if isinstance(error, yaml.YAMLError) else ""
 
 
 def _put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:

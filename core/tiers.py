@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from .errors import MediaError
-from .limits import MOST_TIERS, check_count, check_size, check_times
+from .limits import MOST_TIERS, check_size, check_times
 from .text import one_line, shortened
 
 # What a tier of ours holds; it is the first part of the tier's name.
@@ -125,9 +125,7 @@ def read_tiers(path: str | Path) -> TierFile:
     if len(file.tiers) > MOST_TIERS:
         raise MediaError(f"{path} has {len(file.tiers):,} tiers, and at most {MOST_TIERS:,} are read; divide it")
     for tier in file.tiers:
-        where = f"{path}, tier {shortened(tier.name)}"
-        check_count(where, len(tier.annotations), "annotations")
-        check_times(where, tier.annotations, "annotations", None)
+        check_times(f"{path}, tier {shortened(tier.name)}", tier.annotations, "annotations", None)
     return file
 
 
@@ -163,7 +161,7 @@ def _read_eaf(path: Path, content: bytes) -> TierFile:
         spans = _spans(root, origin_s)
         tiers = tuple(_tier(element, spans) for element in root.iter("TIER"))
     except (ElementTree.ParseError, AttributeError, KeyError, ValueError) as error:
-        raise MediaError(f"{path} is not an ELAN file that can be read: {one_line(str(error))}") from None
+        raise MediaError(f"{path} is not an ELAN file that can be read: {one_line(str(error))[:200]}") from None
     return TierFile(tiers, tuple(_locations(media)) if media is not None else ())
 
 
@@ -236,7 +234,7 @@ def _read_textgrid(path: Path, content: bytes) -> TierFile:
         _, _, count = [float(next(tokens)) for _ in range(3)]
         tiers = [_praat_tier(tokens) for _ in range(int(count))]
     except (StopIteration, ValueError, OverflowError) as error:
-        reason = "it ends too early" if isinstance(error, StopIteration) else one_line(str(error))
+        reason = "it ends too early" if isinstance(error, StopIteration) else one_line(str(error))[:200]
         raise MediaError(f"{path} is not a TextGrid that can be read: {reason}") from None
     return TierFile(tuple(tier for tier in tiers if tier is not None))
 

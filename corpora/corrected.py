@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any
 from ..core.errors import MediaError, SettingsError
 from ..core.files import CORRECTED_SUFFIX, read_json
 from ..core.labels import LABEL_SETS, label_set
+from ..core.text import shortened
 from ..core.timeline import Clip, Target
 from .corpus import SPLITS, Corpus, CorpusRequest, wanted_splits
 from .folds import FOLD_COUNT, assign
@@ -129,7 +131,16 @@ def _result(path: Path) -> Mapping[str, Any]:
     value = read_json(path)
     if not isinstance(value, dict) or not {"media", "labels", "segments"} <= value.keys():
         raise MediaError(f"{path} is not a labelled transcript in JSON")
+    labels, scale = value["labels"], value.get("range")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise MediaError(f"{path} is not a labelled transcript in JSON: its labels are {shortened(labels)}")
+    if scale is not None and not (isinstance(scale, list) and len(scale) == 2 and all(map(_is_number, scale))):
+        raise MediaError(f"{path} is not a labelled transcript in JSON: its range is {shortened(scale)}")
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _answers(values: Mapping[Path, Mapping[str, Any]]) -> _Answers:
@@ -173,6 +184,8 @@ def _clips(
         media = value["media"]
         video = _video(path, media["path"])
         timed = media["duration_s"] > 0
+        for segment in value["segments"]:
+            _check_segment(segment)
         clips = [
             Clip(
                 id=f"{name}-{number}",
@@ -187,9 +200,21 @@ def _clips(
             )
             for number, segment in enumerate(value["segments"], start=1)
         ]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MediaError(f"{path} is not a labelled transcript in JSON ({type(error).__name__}: {error})") from None
     return clips, {clip.id: video for clip in clips if clip.media is None}
+
+
+def _check_segment(segment: Mapping[str, Any]) -> None:
+    """Raises:
+    TypeError: it has a time that is none, or something else in the place of words.
+    """
+    for name in ("start_s", "end_s"):
+        if not _is_number(segment[name]) or segment[name] < 0:
+            raise TypeError(f"{name} is {shortened(segment[name])}")
+    for name in ("text", "speaker"):
+        if not isinstance(segment[name], str | None):
+            raise TypeError(f"{name} is {shortened(segment[name])}")
 
 
 def _video(path: Path, named: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core.errors import EmoscribeError
 from ..core.files import read_json
+from ..core.text import shortened
 from .run import ADAPTER_CONFIG
 
 # A model has some thousand layers; what describes more of them describes none.
@@ -37,9 +38,11 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
             for value in given:
                 if not _is_number(value, whole) or not 0 < value <= most:
                     kind = "whole number" if whole else "number"
-                    raise EmoscribeError(f"{path}: {name} must be a {kind} above 0 and up to {most:g}, got {value!r}")
+                    raise EmoscribeError(
+                        f"{path}: {name} must be a {kind} above 0 and up to {most:g}, got {shortened(value)}"
+                    )
     return config
 
 
 def _is_number(value: Any, whole: bool) -> bool:
-    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and abs(value) < math.inf

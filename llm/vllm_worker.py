@@ -53,7 +53,6 @@ class Scorer:
 
     def __init__(self, model: str, adapter: str | None, rank: int | None, gpus: int) -> None:
         import torch
-
         from vllm import LLM  # pyright: ignore[reportMissingImports]
         from vllm.lora.request import LoRARequest  # pyright: ignore[reportMissingImports]
 

@@ -34,8 +34,8 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
     """
     if value.get("version", JSON_VERSION) != JSON_VERSION:
         raise ValueError(f"its version is {shortened(value['version'])}, this emoscribe reads version {JSON_VERSION}")
-    _check(value)
     labels, scale = tuple(value["labels"]), value.get("range")
+    _check(value)
     named = next((known.name for known in LABEL_SETS.values() if known.labels == labels), CUSTOM)
     return LabelledTranscript(
         media=Media(**value["media"], has_audio=True),
@@ -82,7 +82,13 @@ def _check_faces(faces: Mapping[str, Any] | None) -> None:
     """Raises:
     ValueError: rows and columns of what is drawn of faces do not fit each other.
     """
-    for index, person in enumerate(faces["people"] if faces is not None else ()):
+    if faces is None:
+        return
+    if None in (*faces.get("looked_s", ()), *faces.get("grades", ())):
+        raise ValueError("tracks.faces.looked_s and grades must hold numbers")
+    for index, person in enumerate(faces["people"]):
+        if None in person["times_s"]:
+            raise ValueError(f"tracks.faces.people[{index}].times_s must hold numbers")
         count, widths = len(person["times_s"]), {"action_units": len(faces["units"])}
         if "emotions" in faces:
             widths["emotions"] = len(faces["emotions"])

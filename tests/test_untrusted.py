@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -179,3 +180,45 @@ def test_every_package_that_carries_one_has_its_hash() -> None:
 def test_every_adapter_that_ships_names_the_hash_of_its_base(name: str) -> None:
     run = TextRun.load(SHIPPED / name)
     assert run.base.sha256 is not None and run.base.sha256 == MODELS[run.base.id].sha256
+
+
+# ── what all of it is made of ────────────────────────────────────────────────
+
+
+def _recipe(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(Path(__file__).resolve().parents[1] / "recipes" / f"{name}.py"))
+
+
+def test_the_bill_of_materials_has_every_model_with_its_hashes() -> None:
+    packages = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"type": "library", "name": "numpy"}]}
+    bill = _recipe("sbom")["with_models"](packages)
+    library, *models = bill["components"]
+    assert library["name"] == "numpy" and bill["specVersion"] == "1.6"
+    assert {each["type"] for each in models} == {"machine-learning-model"}
+    assert {each["name"] for each in models} == {*MODELS, *(path.parent.name for path in SHIPPED.glob("*/run.json"))}
+    for each in models:
+        digests = [found["content"] for part in (each, *each.get("components", ())) for found in part.get("hashes", ())]
+        assert digests or each["name"] in _TOLD_BY_THE_HUB, each["name"]
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
+    references = [part["bom-ref"] for each in models for part in (each, *each.get("components", ()))]
+    assert len(references) == len(set(references))
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "line"),
+    [
+        ([{"name": "a", "version": "1", "vulns": []}], 0, "nothing is known of any of 1 packages"),
+        (
+            [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}],
+            1,
+            "a 1: CVE-1, mended in 2",
+        ),
+        ([{"name": "a", "skip_reason": "not found"}], 2, "NOT AUDITED: 1 of 1 packages could not be looked up (a)"),
+        ([], 2, "NOT AUDITED: 0 of 0 packages could not be looked up ()"),
+        (None, 2, "NOT AUDITED: pip-audit==2.10.1 came to nothing (no route to host)"),
+    ],
+)
+def test_what_could_not_be_looked_up_is_not_called_safe(told: Any, code: int, line: str) -> None:
+    """pip-audit itself says "No known vulnerabilities found" where it could look up nothing, and exits with 0."""
+    stdout = "" if told is None else json.dumps({"dependencies": told})
+    assert _recipe("audit")["verdict"](0, stdout, "…\nno route to host\n") == (code, [line])

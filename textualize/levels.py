@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.errors import SettingsError
 from ..core.measures import VOICE, check_declared
+from ..core.text import shortened
 
 LEVELS = ("very low", "low", "medium", "high", "very high")
 MEDIUM = LEVELS.index("medium")
@@ -67,6 +68,9 @@ class PopulationNorms:
 
 NORMS_VERSION = 1
 
+# No measure is as large, nor as NaN.
+_MOST = 1e30
+
 
 def population_norms(data: Any, grades: Grades, origin: str = "norms") -> PopulationNorms:
     """Norms from their JSON form, with the bounds between these grades.
@@ -87,11 +91,11 @@ def population_norms(data: Any, grades: Grades, origin: str = "norms") -> Popula
     if not isinstance(quantiles, list) or [at for at in quantiles if at in needed] != needed:
         raise SettingsError(
             f"{origin}: quantiles must be {needed} among others, in order, to grade by {grades}, "
-            f"got {quantiles!r}; python recipes/voice_norms.py makes norms that have them"
+            f"got {shortened(quantiles)}; python recipes/voice_norms.py makes norms that have them"
         )
     split_hz = data.get("register_split_hz")
-    if not isinstance(split_hz, int | float) or not split_hz > 0:
-        raise SettingsError(f"{origin}: register_split_hz must be a positive number, got {split_hz!r}")
+    if not isinstance(split_hz, int | float) or not 0 < split_hz < _MOST:
+        raise SettingsError(f"{origin}: register_split_hz must be a positive number, got {shortened(split_hz)}")
     registers = data.get("registers")
     if (
         not isinstance(registers, Mapping)
@@ -127,8 +131,12 @@ def read_norms(path: str | Path, grades: Grades) -> PopulationNorms:
 
 
 def _cuts(values: Any, quantiles: list[float], grades: Grades, origin: str) -> Cuts:
-    numbers = isinstance(values, list) and all(isinstance(v, int | float) and np.isfinite(v) for v in values)
-    if not numbers or len(values) != len(quantiles) or sorted(values) != values:
-        raise SettingsError(f"{origin}: expected {len(quantiles)} ascending numbers, got {values!r}")
+    if (
+        not isinstance(values, list)
+        or not all(isinstance(v, int | float) and abs(v) < _MOST for v in values)
+        or len(values) != len(quantiles)
+        or sorted(values) != values
+    ):
+        raise SettingsError(f"{origin}: expected {len(quantiles)} ascending numbers, got {shortened(values)}")
     first, second, third, fourth = (float(values[quantiles.index(at)]) for at in QUANTILES[grades])
     return first, second, third, fourth

@@ -153,7 +153,10 @@ def pretrained(name: str, kind: Any, folder: Path, optional: tuple[str, ...]) ->
     """
     import torch
 
-    asked = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+    asked = {
+        **{"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False},
+        "output_loading_info": True,
+    }
     try:
         with hushed():
             model, found = kind.from_pretrained(folder, **asked)

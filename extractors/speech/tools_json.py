@@ -23,6 +23,8 @@ _ENDS = ("end_s", "end", "end_time")
 
 # Whole numbers at which nobody speaks so slowly (a character in twenty seconds) are milliseconds.
 _SLOWEST_CHARACTERS_PER_S = 0.05
+# No recording has as many milliseconds.
+_MOST_MS = 1e15
 # A transcript may end so much after the recording and still be in seconds.
 _SLACK_S = 1.0
 
@@ -95,7 +97,9 @@ def _span(where: str, item: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _milliseconds(value: Any) -> Any:
-    return value / 1000 if isinstance(value, int | float) and not isinstance(value, bool) else value
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    # Whole numbers of any length can stand in JSON, and no fraction is as large.
+    return value / 1000 if known and abs(value) < _MOST_MS else value
 
 
 def _in_milliseconds(
@@ -103,7 +107,7 @@ def _in_milliseconds(
 ) -> bool:
     bounds = [bound for span in spans for bound in span]
     # Numbers of any length can stand in JSON.
-    if not bounds or not all(type(bound) is int and 0 <= bound < 1e15 for bound in bounds):
+    if not bounds or not all(type(bound) is int and 0 <= bound < _MOST_MS for bound in bounds):
         return False
     last = max(bounds)
     if duration_s and last > duration_s + _SLACK_S and last / 1000 <= duration_s + _SLACK_S:
@@ -161,8 +165,8 @@ def _words(where: str, items: Any, start_s: float, end_s: float, unit_s: float) 
             shares = [(at_s + step_s * index, at_s + step_s * (index + 1)) for index in range(len(numbers))]
         for number, (from_s, to_s) in zip(numbers, shares, strict=True):
             text, item, _ = spoken[number]
-            inside_s = sorted(min(max(time_s, start_s), max(start_s, end_s)) for time_s in (from_s, to_s))
-            found.append(Word(*inside_s, text, _probability(item)))
+            begin_s, until_s = sorted(min(max(time_s, start_s), max(start_s, end_s)) for time_s in (from_s, to_s))
+            found.append(Word(begin_s, until_s, text, _probability(item)))
         at_s = shares[-1][1]
     return found
 

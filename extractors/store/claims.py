@@ -15,7 +15,8 @@ try:
 except ImportError:  # not on Windows: there two processes may do the same work, and keep it twice
     fcntl = None
 
-FILE = ".claims"
+# Readers of Parquet pass over names that begin so.
+FILE = "_claims"
 _BYTES = 2**62
 
 
