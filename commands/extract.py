@@ -55,7 +55,7 @@ def command(debug: bool, source: str, splits: tuple[str, ...], **given: Any) -> 
     What is there is not perceived again, so an interrupted extraction goes on,
     and several may work on one store.
     """
-    with terminal(debug) as place:
+    with terminal(debug, writes=True) as place:
         from ..experiments import extract, extraction_settings
 
         of_corpus = names_corpus(source, given["data"])

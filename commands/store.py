@@ -39,7 +39,7 @@ def ls(debug: bool, store: Path | str, as_json: bool) -> None:
         cues, damaged = upkeep.opened(store)
         found = upkeep.contents(cues)
         if as_json:
-            place.say(dumps({"shards": len(cues.names), "contents": found, "damaged": damaged}))
+            place.show(dumps({"shards": len(cues.names), "contents": found, "damaged": damaged}))
             return
         width = max((len(each.part) for each in found), default=0)
         place.say(f"{'part':{width}}  {'rows':>8}  {'files':>8}  {'MB':>9}  settings")
@@ -80,7 +80,7 @@ def compact(debug: bool, store: Path | str) -> None:
 
     Others may read and write it meanwhile.
     """
-    with terminal(debug) as place:
+    with terminal(debug, writes=True) as place:
         from ..core.context import Context
         from ..extractors.store import upkeep
 
@@ -101,7 +101,7 @@ def gc(
 
     With --part and --settings, those that are of both; without any option, what is there twice.
     """
-    with terminal(debug) as place:
+    with terminal(debug, writes=not dry_run) as place:
         from ..core.context import Context
         from ..extractors.store import upkeep
 

@@ -74,7 +74,10 @@ def finetune(
     begun = resume and processes.by_main(lambda: is_begun(folder, noted))
     if begun and is_whole(folder, DESCRIPTION):
         report(f"{folder} is trained to its end already")
-        return TextRun.load(folder)
+        run = TextRun.load(folder)
+        if processes.is_main() and not (folder / CARD).is_file():
+            write_text(folder / CARD, model_card(run))
+        return run
 
     learnt = [training_data_of(each, run, settings, context) for each in sources]
     before = load_traces(start.folder) if start is not None else {}

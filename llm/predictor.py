@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
-from ..core.files import read_json
+from ..core.files import read_mapping
 from ..core.prompt import PrecedingTurn, Prompt, Scored
 from ..core.tensors import load_tensors
 from ..core.weights import find_base
@@ -238,4 +238,4 @@ def tokenizer_for(base: Path, run: TextRun) -> PromptTokenizer:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """A base model's `config.json`."""
-    return read_json(folder / "config.json")
+    return read_mapping(folder / "config.json")

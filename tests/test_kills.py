@@ -35,9 +35,9 @@ import matplotlib.figure, peft, pyarrow.parquet, sklearn.metrics, torch, transfo
 from emoscribe.__main__ import run
 
 
-def killed_at(number):
-    # An odd number: before the rename; an even one: after it.
-    replace, done = pathlib.Path.replace, []
+def counting(done, number):
+    # Ends with an odd number before the rename; with an even one after it.
+    replace = pathlib.Path.replace
 
     def counted(self, target):
         done.append(target)
@@ -60,11 +60,13 @@ for line in sys.stdin:
         os.dup2(silence, 1)
         os.dup2(os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
         os.environ["TMPDIR"] = asked["tmp"]
-        if asked["at"]:
-            killed_at(asked["at"])
+        done = []
+        counting(done, asked["at"])
         sys.argv = ["emoscribe", *asked["args"]]
-        run()
-        os._exit(0)
+        try:
+            run()
+        finally:
+            pathlib.Path(asked["count"]).write_text(str(len(done)))
     until = time.monotonic() + asked["after_s"]
     ended, status = 0, 0
     while not ended:
@@ -89,7 +91,7 @@ class Warm:
     def run(self, args: list[str], folder: Path, after_s: float = 120, at: int = 0) -> int:
         """A command's exit code; killed after a while, or where files get their names."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        where = {"tmp": str(folder / "tmp"), "log": str(folder / "log")}
+        where = {"tmp": str(folder / "tmp"), "log": str(folder / "log"), "count": str(folder / "count")}
         asked = {"args": args, "after_s": after_s, "at": at, **where}
         print(json.dumps(asked), file=self.process.stdin, flush=True)
         return int(self.process.stdout.readline())
@@ -169,22 +171,46 @@ def test_what_was_killed_comes_to_the_same(work, warm: Warm, name: str, tmp_path
         return folder, [*map(str, work.commands[name]), "--out", str(folder / "out")]
 
     def come_to(folder: Path) -> Any:
-        hidden = [path.name for path in folder.rglob("*") if path.name.startswith(".")]
-        assert hidden == [] and list((folder / "tmp").iterdir()) == [], (folder / "log").read_text()
+        partial = [path.name for path in folder.rglob("*") if path.name.endswith(".partial")]
+        assert partial == [] and list((folder / "tmp").iterdir()) == [], (folder / "log").read_text()
         return KINDS[name](folder / "out")
 
     folder, args = tried(0)
     began = time.monotonic()
     assert warm.run(args, folder) == 0, (folder / "log").read_text()
     lasts_s = time.monotonic() - began
-    whole = come_to(folder)
+    whole, renames = come_to(folder), int((folder / "count").read_text())
     assert whole
 
     for number in range(1, 2 * KILLS + 1):
         folder, args = tried(number)
-        at, part = (chance.randrange(1, 13), 9.0) if number % 2 else (0, chance.uniform(0.05, 0.9))
+        at, part = (chance.randrange(1, 2 * renames + 1), 9.0) if number % 2 else (0, chance.uniform(0.05, 0.9))
         ended = warm.run(args, folder, part * lasts_s, at)
         assert ended in (-signal.SIGKILL, 0), (folder / "log").read_text()
         again = warm.run([*args, *work.again.get(name, ())], folder)
         assert again == 0, (folder / "log").read_text()
         assert come_to(folder) == whole, (at, part)
+
+
+def test_a_service_that_was_killed_leaves_nothing_for_ever(serving) -> None:
+    first = serving("--config", "embedded")
+
+    def folders() -> list[str]:
+        return [path.name for path in first.folder.iterdir() if path.name.startswith("emoscribe-")]
+
+    with first:
+        children = Path(f"/proc/{first.process.pid}/task/{first.process.pid}/children")
+        workers = children.read_text().split() if children.exists() else []
+        first.process.kill()
+        first.process.wait()
+        (left,) = folders()
+    for _ in range(200):
+        if not any(Path(f"/proc/{pid}").exists() for pid in workers):
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("its processes go on without it")
+    with type(first)("--config", "embedded", folder=first.folder) as second:
+        assert second.process.poll() is None
+        assert left not in folders() and len(folders()) == 1
+    assert folders() == []
