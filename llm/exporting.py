@@ -95,6 +95,8 @@ def _export(
                 opset_version=_OPSET,
                 dynamo=False,
             )
+    except OSError:
+        raise  # a full disk is no fault of the base's
     except Exception as error:  # of any base there may be, and each does something of its own
         raise EmoscribeError(
             f"run {name} cannot be packed: its base does what ONNX has nothing for ({first_line(error)}); "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +95,7 @@ def make_pack(
 
     predictor = load_predictor(run, Context(device="cpu", offline=context.offline, progress=context.progress))
     make_folder(out.absolute().parent)
-    with passing_folder(beside=out.absolute().parent) as passing:
+    with _said_where(out), passing_folder(beside=out.absolute().parent) as passing:
         folder = passing / run.name
         folder.mkdir()
         _copy(run, find_base(run.base.id, run.base.sha256, context), folder)
@@ -108,6 +109,16 @@ def make_pack(
         with atomic_path(out) as moved:
             folder.rename(moved)
     return TextRun.load(out)
+
+
+@contextmanager
+def _said_where(out: Path) -> Iterator[None]:
+    """Libraries that write do not say what they could not write."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise EmoscribeError(f"cannot write {out}: {why}; make room or choose another folder") from None
 
 
 def check_packable(run: TextRun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -241,6 +242,18 @@ def test_keywords_pack_as_the_command_line_does(run: TextRun, lines_table: Path,
         emoscribe.pack(run.folder, tmp_path / "other", corpus="meld")
     with pytest.raises(SettingsError, match="pack takes no quantise"):
         emoscribe.pack(run.folder, tmp_path / "other", quantise=True)
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(run: TextRun, tmp_path: Path) -> None:
+    """As if there were room for 50 kB: the network has twice as many."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(EmoscribeError, match=r"^cannot write .*pack: file too large; make room or choose another"):
+            make_pack(run, tmp_path / "pack")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ── what has no pack ─────────────────────────────────────────────────────────
