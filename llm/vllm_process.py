@@ -30,7 +30,7 @@ INSTALL = (
     f"then set {PYTHON_VARIABLE}=vllm/bin/python"
 )
 
-_PROGRAM = Path(__file__).with_name("vllm_worker.py")
+PROGRAM = Path(__file__).with_name("vllm_worker.py")
 # Its distributions have several names, and importing it takes half a minute.
 _PROBE = "from importlib.metadata import packages_distributions as of, version; print(version(of()['vllm'][0]))"
 _PROBE_S = 60.0
@@ -117,7 +117,7 @@ class Worker:
         # For its last words; it goes with this object.
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [python, "-I", str(_PROGRAM)],
+            [python, "-I", str(PROGRAM), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from emoscribe.llm.predictor import TextPredictor, load_predictor
 from emoscribe.llm.run import Base, TextRun, find_run
 from emoscribe.llm.settings import Head, LoraSettings, TrainingSettings
 from emoscribe.llm.untrained import untrained
-from emoscribe.llm.vllm_process import PYTHON_VARIABLE, Chunk, Opening, Worker, vllm_version
+from emoscribe.llm.vllm_process import PROGRAM, PYTHON_VARIABLE, Chunk, Opening, Worker, vllm_version
 from emoscribe.llm.vllm_worker import partings
 from emoscribe.prompts.settings import PromptSettings
 
@@ -245,6 +246,16 @@ def test_the_doctor_knows_whether_it_is_here(stand_in: str, monkeypatch: pytest.
     monkeypatch.setenv(PYTHON_VARIABLE, stand_in)
     (line,) = (line for line in examine(offline=True) if " vllm " in line)
     assert line == f"✓ scoring  vllm           scores labels' words (evaluate --engine vllm): 0.0.0, by {stand_in}"
+
+
+def test_a_worker_ends_with_the_process_that_began_it() -> None:
+    """Even where nothing more can be read: it may be at work for minutes."""
+    with subprocess.Popen(["sleep", "600"]) as beginning:
+        command = [sys.executable, "-I", str(PROGRAM), str(beginning.pid)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+            beginning.kill()
+            beginning.wait()
+            assert worker.wait(60) == 1
 
 
 def test_a_worker_that_has_ended_is_replaced(tmp_path: Path) -> None:
