@@ -121,7 +121,7 @@ class _Events:
         Raises:
             EmoscribeError: it cannot be written.
         """
-        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
         from tensorboardX.summary import scalar
 
         with writing(self._folder):
