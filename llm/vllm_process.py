@@ -30,7 +30,7 @@ INSTALL = (
     f"then set {PYTHON_VARIABLE}=vllm/bin/python"
 )
 
-_PROGRAM = Path(__file__).with_name("vllm_worker.py")
+PROGRAM = Path(__file__).with_name("vllm_worker.py")
 # Its distributions have several names, and importing it takes half a minute.
 _PROBE = "from importlib.metadata import packages_distributions as of, version; print(version(of()['vllm'][0]))"
 _PROBE_S = 60.0
@@ -86,7 +86,7 @@ def vllm_version(python: str) -> str:
 
 
 class Opening:
-    """Makes the worker of a process, and gives the same again as long as there is one.
+    """Makes the worker of a process, and gives the same again as long as it lives.
 
     Args:
         job: its first request, see `vllm_worker`.
@@ -97,7 +97,7 @@ class Opening:
         self._worker: Worker | None = None
 
     def __call__(self) -> Worker:
-        if self._worker is None:
+        if self._worker is None or self._worker.ended:
             self._worker = Worker(self._python, self._job)
         return self._worker
 
@@ -117,7 +117,7 @@ class Worker:
         # For its last words; it goes with this object.
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [python, "-I", str(_PROGRAM)],
+            [python, "-I", str(PROGRAM), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -137,6 +137,11 @@ class Worker:
         """
         return self._ask({"prompts": chunk.prompts, "answers": chunk.answers})["log_probabilities"]
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be asked any more, as after an error."""
+        return self._process.poll() is not None
+
     def _ask(self, what: Mapping[str, Any]) -> dict[str, Any]:
         given, told = self._process.stdin, self._process.stdout
         assert given is not None and told is not None
@@ -147,16 +152,18 @@ class Worker:
             line = told.readline()
         except BrokenPipeError:
             line = told.readline()
-        reply = json.loads(line) if line.endswith("\n") else {"error": self._last_words()}
-        if "error" in reply:
-            raise EmoscribeError(f"vLLM cannot score on {self._model}: {reply['error']}")
+        reply = json.loads(line) if line.endswith("\n") else {}
+        if "error" in reply or not reply:
+            _end(self._process)
+            raise EmoscribeError(f"vLLM cannot score on {self._model}: {reply.get('error') or self._last_words()}")
         return reply
 
     def _last_words(self) -> str:
-        code = self._process.wait()
         self._errors.seek(0)
         said = [line.strip() for line in self._errors if line.strip()]
-        return f"its worker ended with {code}" + (f", and with the words: {said[-1]}" if said else "")
+        return f"its worker ended with {self._process.returncode}" + (
+            f", and with the words: {said[-1]}" if said else ""
+        )
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,6 +1,6 @@
 """Scores answers by vLLM: a program of its own, for the interpreter that vLLM is installed for.
 
-    python -I vllm_worker.py
+    python -I vllm_worker.py PID
 
 Requests come on standard input and replies go to standard output, a line of
 JSON each.  The first request is the job, `{"model", "adapter", "rank", "gpus"}`,
@@ -8,7 +8,8 @@ with folders of a causal model and of PEFT's files or null; its reply,
 `{"ready": version}`, comes once the model is loaded.  Every other one is
 `{"prompts", "answers"}`, lists of tokens, and the reply `{"log_probabilities"}`
 has a row a prompt: of each answer, as what follows it.  `{"error"}` is the
-last.  The program ends with its input.
+last.  The program ends with its input, and with the process PID that began it,
+even in the middle of its work.
 
 It imports nothing of emoscribe, whose packages are of other versions.
 """
@@ -18,6 +19,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import time
 from typing import Any, TextIO
 
 # Ranks that vLLM can be set up for.
@@ -28,6 +31,7 @@ _MOST_TOKENS = 128
 
 def main() -> None:
     replies = _own_output()
+    threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
     # Nothing leaves the machine.
     os.environ.update(VLLM_NO_USAGE_STATS="1", DO_NOT_TRACK="1", HF_HUB_OFFLINE="1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -123,6 +127,15 @@ def _own_output() -> TextIO:
     own = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return own
+
+
+def _end_with(pid: int) -> None:
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            os._exit(1)
+        time.sleep(1)
 
 
 def _reply(replies: TextIO, **what: Any) -> None:

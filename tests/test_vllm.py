@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pickle
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from emoscribe.llm.predictor import TextPredictor, load_predictor
 from emoscribe.llm.run import Base, TextRun, find_run
 from emoscribe.llm.settings import Head, LoraSettings, TrainingSettings
 from emoscribe.llm.untrained import untrained
-from emoscribe.llm.vllm_process import PYTHON_VARIABLE, Opening, Worker, vllm_version
+from emoscribe.llm.vllm_process import PROGRAM, PYTHON_VARIABLE, Chunk, Opening, Worker, vllm_version
 from emoscribe.llm.vllm_worker import partings
 from emoscribe.prompts.settings import PromptSettings
 
@@ -143,15 +145,11 @@ def test_scores_are_those_of_this_process(
 ) -> None:
     other = by_vllm(reader.run, monkeypatch, stand_in)
     compare(reader, other, 1e-5)
-    worker = other.opening()
-    # What it does not understand is one line, and its end; then it is gone.
+    # What it cannot hold is one line, and its end.
     too_long = Prompt("", " ".join(["what"] * 300), {"target": (0, 4)})
     monkeypatch.setattr(other.tokenizer, "max_tokens", 300)
     with pytest.raises(EmoscribeError, match=r"vLLM cannot score on tiny-llama: The decoder prompt .* is longer than"):
         other.predict([too_long])
-    assert worker._process.wait(10) == 1
-    with pytest.raises(EmoscribeError, match=r"vLLM cannot score on tiny-llama: its worker ended with 1"):
-        other.predict(prompts())
 
 
 @pytest.mark.skipif(HERE is None, reason=f"vLLM is not here; {PYTHON_VARIABLE} names an interpreter that has it")
@@ -250,9 +248,25 @@ def test_the_doctor_knows_whether_it_is_here(stand_in: str, monkeypatch: pytest.
     assert line == f"✓ scoring  vllm           scores labels' words (evaluate --engine vllm): 0.0.0, by {stand_in}"
 
 
-def test_a_worker_goes_to_other_processes_as_what_it_is_made_of(stand_in: str) -> None:
-    import pickle
+def test_a_worker_ends_with_the_process_that_began_it() -> None:
+    """Even where nothing more can be read: it may be at work for minutes."""
+    with subprocess.Popen(["sleep", "600"]) as beginning:
+        command = [sys.executable, "-I", str(PROGRAM), str(beginning.pid)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+            beginning.kill()
+            beginning.wait()
+            assert worker.wait(60) == 1
 
-    opening = Opening(stand_in, {"model": "some"})
-    opening._worker = object()  # pyright: ignore
-    assert pickle.loads(pickle.dumps(opening))._worker is None
+
+def test_a_worker_that_has_ended_is_replaced(tmp_path: Path) -> None:
+    """And whoever makes it goes to other processes without it."""
+    replies = ('{"ready": "1"}', '{"error": "no room"}')
+    failing = program(tmp_path / "python", "\n".join(f"read line; echo '{reply}'" for reply in replies))
+    opening = Opening(str(failing), {"model": "some-8b"})
+    worker = opening()
+    assert opening() is worker
+    elsewhere = pickle.loads(pickle.dumps(opening))
+    assert elsewhere() is not worker
+    with pytest.raises(EmoscribeError, match="vLLM cannot score on some-8b: no room"):
+        worker(Chunk(0, [[1]], [[2]]))
+    assert opening() is not worker
