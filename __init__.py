@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .core.errors import EmoscribeError
     from .core.timeline import LabelledTranscript, Moment, Segment
-    from .experiments.by_name import evaluate, finetune
+    from .experiments.by_name import evaluate, finetune, pack
     from .extractors.sources import FileSource, LiveSource
     from .outputs import load_result
     from .pipeline import Session, analyze, analyze_all, open_session
@@ -35,6 +35,7 @@ _PLACES = {
     "evaluate": ".experiments.by_name",
     "finetune": ".experiments.by_name",
     "open_session": ".pipeline",
+    "pack": ".experiments.by_name",
     "load_result": ".outputs",
 }
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "finetune",
     "load_result",
     "open_session",
+    "pack",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,6 +18,12 @@ _MOST_CHARACTERS = 500_000
 _MOST_PAGES = 2_000
 # Bytes of the text of a .docx, which unfolds.
 _MOST_XML_BYTES = 100_000_000
+
+# What comes of a .docx that is damaged, or something else in a zip.
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, ElementTree.ParseError, NotImplementedError, RuntimeError),
+    *(KeyError, ValueError, OSError, EOFError),
+)
 
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
@@ -77,7 +84,7 @@ def _of_docx(path: Path, name: str) -> Iterator[str]:
                     if element.tag == f"{_WORD}p":
                         yield "".join(text.text or "" for text in element.iter(f"{_WORD}t"))
                         element.clear()
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, NotImplementedError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise MediaError(f"{name} is neither a PDF, a .docx nor text ({type(error).__name__})") from None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import EmoscribeError, SettingsError
-from ..core.files import atomic_path, make_folder, read_json, write_json
+from ..core.files import atomic_path, make_folder, read_mapping, write_json
 from ..training.callbacks import Callback
 from ..training.loop import is_whole
 from ..training.progress import quality
@@ -45,13 +45,15 @@ def search(
         EmoscribeError: the loss diverged in every trial; see `fit`.
     """
     folder = make_folder(run.folder)
-    known = read_json(folder / SEARCH)["trials"] if resume and (folder / SEARCH).is_file() else []
+    known = read_mapping(folder / SEARCH).get("trials") if resume and (folder / SEARCH).is_file() else []
+    if not isinstance(known, list) or not all(isinstance(each, dict) for each in known):
+        raise SettingsError(f"{folder / SEARCH} holds no trials; search anew")
     trials: list[dict[str, Any]] = []
     for number in range(asked.trials):
         drawn = draw(asked, run.settings.seed, number)
         trial = _trial(run, number, drawn)
         if number < len(known):
-            if {name: known[number][name] for name in drawn} != drawn:
+            if {name: known[number].get(name) for name in drawn} != drawn:
                 raise SettingsError(f"{folder} cannot be resumed: trial {number} had drawn other settings; search anew")
             trials.append(known[number])
             continue

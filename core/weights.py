@@ -13,7 +13,7 @@ from .context import DEFAULT, Context
 from .dequantized import can_dequantize, dequantized
 from .downloads import fetch_model, sha256_of
 from .errors import EmoscribeError, UnavailableError
-from .files import read_json
+from .files import read_mapping
 
 # Folders (separated as in PATH) that hold models, each in a folder named
 # after its id or the last part of it.
@@ -299,7 +299,8 @@ def _if_model(folder: Path) -> Path | None:
     if not (folder / "config.json").is_file():
         return None
     if (folder / _SHARDS).is_file():
-        shards = set(read_json(folder / _SHARDS).get("weight_map", {}).values())
+        shards = read_mapping(folder / _SHARDS).get("weight_map")
+        shards = {str(shard) for shard in shards.values()} if isinstance(shards, dict) else set()
         return folder if shards and all((folder / shard).is_file() for shard in shards) else None
     return folder if any(folder.glob("*.safetensors")) else None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import mimetypes
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,21 +78,33 @@ def _labelled(path: Path, file: TierFile, tiers: Sequence[Tier]) -> Iterator[tup
     # The name of such a tier as a whole is no speaker's.
     speakers = {tier.name: tier.speaker if tier.participant or "@" in tier.name else None for tier in tiers}
     found = [(annotation, speakers[tier.name]) for tier in tiers for annotation in tier.annotations]
+    by_speaker: dict[str | None, _Said] = {}
     for annotation, speaker in sorted(found, key=lambda each: (each[0].start_s, each[0].end_s)):
-        own = [tier for tier in said if tier.speaker == speaker] or said
+        if speaker not in by_speaker:
+            by_speaker[speaker] = _Said([tier for tier in said if tier.speaker == speaker] or said)
         times = {"start_s": annotation.start_s, "end_s": annotation.end_s}
-        text = {"text": _overlapping(annotation, own)} if said else {}
+        text = {"text": by_speaker[speaker].during(annotation)} if said else {}
         yield annotation, {**about, **times, **text, "label": annotation.text, "speaker": speaker}
 
 
-def _overlapping(label: Annotation, tiers: Sequence[Tier]) -> str:
-    """What is said meanwhile."""
-    said = []
-    for each in (each for tier in tiers for each in tier.annotations):
-        shared_s = min(label.end_s, each.end_s) - max(label.start_s, each.start_s)
-        if shared_s > 0 and shared_s >= _SHARED * min(label.end_s - label.start_s, each.end_s - each.start_s):
-            said.append(each)
-    return " ".join(one_line(each.text) for each in sorted(said, key=lambda each: each.start_s))
+class _Said:
+    """What is said in some tiers, to be found by when that is."""
+
+    def __init__(self, tiers: Sequence[Tier]) -> None:
+        self._said = sorted((each for tier in tiers for each in tier.annotations), key=lambda each: each.start_s)
+        # Of each and those before it, when the last one ends.
+        self._latest_s = list(itertools.accumulate((each.end_s for each in self._said), max))
+
+    def during(self, label: Annotation) -> str:
+        """What is said meanwhile."""
+        first = bisect_right(self._latest_s, label.start_s)
+        last = bisect_left(self._said, label.end_s, key=lambda each: each.start_s)
+        return " ".join(one_line(each.text) for each in self._said[first:last] if _shared(label, each))
+
+
+def _shared(label: Annotation, said: Annotation) -> bool:
+    shared_s = min(label.end_s, said.end_s) - max(label.start_s, said.start_s)
+    return shared_s > 0 and shared_s >= _SHARED * min(label.end_s - label.start_s, said.end_s - said.start_s)
 
 
 def _recording(path: Path, file: TierFile) -> str | None:

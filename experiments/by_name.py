@@ -1,4 +1,4 @@
-"""Trainings and evaluations by keywords, those of the command line, for whoever imports emoscribe."""
+"""Trainings, evaluations and packs by keywords, those of the command line, for whoever imports emoscribe."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..core.context import Context, unwatched
+from ..core.errors import SettingsError
 from ..core.files import read_json
 from ..core.settings import load
 from ..corpora.corpus import CorpusRequest
 from ..extractors.store import CueStore
-from ..llm.run import TextRun
-from . import evaluating, finetuning
+from ..llm.pack import Precision
+from ..llm.run import TextRun, find_run
+from . import deploying, evaluating, finetuning
 from .request import EvaluationRequest
 from .settings import FinetuneSettings
 
@@ -72,6 +74,44 @@ def evaluate(
     named = (runs,) if isinstance(runs, str | Path) else runs
     files = evaluating.evaluate(EvaluationRequest(asked, split, named, **given), out, context).files
     return read_json(files["metrics.json"]) if "metrics.json" in files else {}
+
+
+def pack(
+    run: str | Path,
+    out: str | Path,
+    data: str | Path | None = None,
+    corpus: str | None = None,
+    split: str = "dev",
+    precision: Precision | None = None,
+    **given: Any,
+) -> TextRun:
+    """Write a run out for onnxruntime, as `emoscribe pack` does; the run that the pack is.
+
+    >>> pack("my-run", "my-pack", "MELD").pack.agreement.answers
+
+    Args:
+        run: a folder, or the name of an adapter that ships.
+        out: the pack's folder, new or empty.
+        data: of a corpus, whose labels are to stay as the run gives them; without it, weights stay in float32.
+        corpus: whose data they are, if not of the run's own corpus.
+        precision: of the weights, if not the smallest at which labels stay.
+        given: `modalities`, several sets to be compared on; those of `finetune` about corpus and circumstances.
+
+    Raises:
+        EmoscribeError: the run has no pack, or the corpus is not as it has to be.
+    """
+    modalities, context, compared = given.pop("modalities", None), _context(given), None
+    named = corpus or find_run(run).corpus
+    asked = _corpus(named or "", data or "", given)
+    if given:
+        raise SettingsError(f"pack takes no {', '.join(given)}")
+    if data is not None and named is None:
+        raise SettingsError(f"run {run} does not say what corpus it learnt; name the one whose data are given")
+    if data is None and corpus is not None:
+        raise SettingsError(f"the corpus {corpus} needs its data, too")
+    if data is not None:
+        compared = EvaluationRequest(asked, split, (run,), modalities=modalities)
+    return deploying.pack(run, Path(out), compared, precision, context)
 
 
 def _corpus(name: str, data: str | Path, given: dict[str, Any]) -> CorpusRequest:

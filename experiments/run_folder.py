@@ -8,7 +8,7 @@ from typing import Any
 
 from ..baseline.run import BASELINE, SEARCH, TRIALS
 from ..core.errors import SettingsError
-from ..core.files import check_folder, make_folder, read_json, write_json
+from ..core.files import check_folder, make_folder, read_mapping, write_json
 from ..corpora.corpus import Corpus
 from ..corpora.identity import traces
 from ..llm.run import DESCRIPTION
@@ -45,9 +45,9 @@ def is_begun(folder: Path, noted: Mapping[str, Any]) -> bool:
     path = folder / SETTINGS
     if not path.is_file():
         return False
-    for what, then in read_json(path).items():
-        if then != noted[what]:
-            difference = _first_difference(then, noted[what], what)
+    for what, then in read_mapping(path).items():
+        if then != noted.get(what):
+            difference = _first_difference(then, noted.get(what), what)
             raise SettingsError(f"{folder} cannot be resumed: {what} differ from when it was begun ({difference})")
     return True
 

@@ -136,7 +136,7 @@ def averaged(opinions: Sequence[Opinions]) -> Opinions:
 def _is_opinion(opinions: Any, clip: str, labels: Sequence[str]) -> bool:
     """Whether a file of opinions says something on that clip."""
     said = opinions.get(clip) if isinstance(opinions, dict) else None
-    return isinstance(said, dict) and set(said) == set(labels)
+    return isinstance(said, dict) and set(said) == set(labels) and all(type(x) in (int, float) for x in said.values())
 
 
 def _parts(clips: Sequence[LabelledClip], count: int) -> list[set[str]]:

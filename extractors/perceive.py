@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from .features.settings import FEATURES, FeatureSettings
 from .settings import FaceSettings, PerceiveSettings
 from .sources import FileSource
 from .speakers import naming
-from .speakers.turns import SEEN
+from .speakers.turns import SEEN, Turn
 from .speech import subtitles
 from .speech.transcribe import describe as describe_speech
 from .speech.transcribe import transcribe
@@ -116,7 +116,18 @@ def perceive(
     """
     with ThreadPoolExecutor(1, thread_name_prefix="looking") as pool:
         looking = pool.submit(_look, source, settings, engines, context)
-        said, voices, heard = _listen(source, settings, engines, context, transcript, looking)
+        # Looking is done before hearing, as a rule: that is when voices can be told apart.
+        ahead = None
+        if transcript is None and naming.asks_voices(source, settings):
+            ahead = pool.submit(naming.by_voice, source, settings.speakers, engines, context)
+
+        def by_voice() -> tuple[Turn, ...]:
+            if ahead is not None and not ahead.cancel():
+                return ahead.result()
+            return naming.by_voice(source, settings.speakers, engines, context)
+
+        witnesses = naming.Witnesses(lambda: looking.result()[0], by_voice)
+        said, voices, heard = _listen(source, settings, engines, context, transcript, witnesses)
         faces, seen = looking.result()
     whose = naming.whose_faces(said, faces, source, context)
     if "speakers" in heard:
@@ -227,7 +238,7 @@ def _listen(
     engines: Engines,
     context: Context,
     given: str | Path | Transcript | None,
-    looking: Future[_Looked],
+    witnesses: naming.Witnesses,
 ) -> tuple[Transcript | None, VoiceTrack | None, dict[str, Any]]:
     """The words, who says them and, where they were said, the voices.
 
@@ -238,7 +249,7 @@ def _listen(
     # Read first, since hearing takes long.
     turns = naming.turns_from_file(source, settings)
     said, provenance = _heard(source, settings, engines, context, given)
-    said, named = naming.named(said, turns, source, settings, engines, context, lambda: looking.result()[0])
+    said, named = naming.named(said, turns, source, settings, context, witnesses)
     provenance |= named
     if "A" not in settings.modalities or settings.voice.engine == "none" or not source.media.has_audio:
         return said, None, provenance

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import SettingsError
-from ..core.files import read_json
+from ..core.files import read_mapping
 
 # For templates that would name today's: scores must not change overnight.  Llama 3's own, where it is not known.
 _DATE = "26 Jul 2024"
@@ -33,7 +33,7 @@ def has_chat_template(base: Path) -> bool:
     """Whether a base model comes with a template for chats."""
     config = base / "tokenizer_config.json"
     return (base / "chat_template.jinja").is_file() or (
-        config.is_file() and bool(read_json(config).get("chat_template"))
+        config.is_file() and bool(read_mapping(config).get("chat_template"))
     )
 
 

@@ -13,9 +13,10 @@ from ..core.downloads import first_line
 from ..core.errors import EmoscribeError, UnavailableError
 from ..core.onnx_files import open_network
 from ..core.prompt import Prompt, Scored
+from ..training.probe import Probe, check_probe, probe_of
 from .answers import answers_of
 from .pack import BASE, MEMORY, MODEL, Pack, check_onnxruntime
-from .predictor import BATCH_TOKENS
+from .predictor import BATCH_TOKENS, one_after_another
 from .run import TextRun
 from .tokens import PromptTokenizer, batches_by_length, padded
 from .turns import Turns, read_once
@@ -63,6 +64,11 @@ class PackedPredictor:
         logits = self._logits(prompts, batch_tokens or BATCH_TOKENS["cpu"], progress)
         return answers_of(self.run, prompts, logits.astype(np.float64))
 
+    def probed(self, asked: Sequence[str]) -> Probe:
+        """See `TextPredictor.probed`."""
+        logits = self._logits(one_after_another(self.run, asked), BATCH_TOKENS["cpu"], lambda done: None)
+        return probe_of(self.run, asked, logits, exact=self.pack.precision == "float32")
+
     def _logits(self, prompts: Sequence[Prompt], batch_tokens: int, progress: Callable[[float], None]) -> np.ndarray:
         """(N, L)"""
         read, turns = read_once(prompts)
@@ -92,20 +98,23 @@ def load_packed(run: TextRun, pack: Pack, context: Context = DEFAULT) -> PackedP
 
     Raises:
         UnavailableError: onnxruntime is not here, or a GPU is asked for.
-        EmoscribeError: a network is none, or is not all in its file.
+        EmoscribeError: a network is none, is not all in its file, or does not give what the run was saved with.
     """
     check_onnxruntime()
     if context.device == "cuda":
         raise UnavailableError(
             f"run {run.name} is a pack, which is read on the processor; take model.device cpu or auto"
         )
-    return PackedPredictor(
+    predictor = PackedPredictor(
         run=run,
         pack=pack,
         tokenizer=PromptTokenizer(run.folder / BASE, frame=pack.frame),
         model=network_of(run, MODEL),
         memory=network_of(run, MEMORY) if run.prompt.history_turns > 0 else None,
     )
+    if run.probe is not None:
+        check_probe(run, predictor.probed(tuple(run.probe.logits)))
+    return predictor
 
 
 def network_of(run: TextRun, name: str) -> InferenceSession:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.context import DEFAULT, Context, resolve_device
 from ..core.errors import EmoscribeError, SettingsError, UnavailableError
-from ..core.files import read_json
+from ..core.files import read_mapping
 from ..core.prompt import PrecedingTurn, Prompt, Scored
 from ..core.tensors import load_tensors
 from ..core.weights import find_base
@@ -110,11 +110,7 @@ class TextPredictor:
         """What it answers to some texts, each of which follows the ones before."""
         import torch
 
-        prompts: list[Prompt] = []
-        for text in asked:
-            # What turns are remembered by is to be seen, too.
-            turns = [PrecedingTurn(turn, False) for turn in prompts] if self.run.prompt.history_turns else []
-            prompts.append(Prompt(text, text, {"target": (0, len(text))}, history=tuple(turns)))
+        prompts = one_after_another(self.run, asked)
         with torch.inference_mode():
             logits = self._logits(prompts, BATCH_TOKENS[self.device], lambda done: None)
         whole = all(each.dtype == torch.float32 for each in self.model.parameters())
@@ -149,6 +145,16 @@ class TextPredictor:
 
         length = shared_length(tokens)
         return self.model.read_ahead(torch.from_numpy(tokens[0].ids[:length]).to(self.device)) if length else None
+
+
+def one_after_another(run: TextRun, texts: Sequence[str]) -> list[Prompt]:
+    """Texts as prompts, each of which follows the ones before."""
+    prompts: list[Prompt] = []
+    for text in texts:
+        # What turns are remembered by is to be seen, too.
+        turns = [PrecedingTurn(turn, False) for turn in prompts] if run.prompt.history_turns else []
+        prompts.append(Prompt(text, text, {"target": (0, len(text))}, history=tuple(turns)))
+    return prompts
 
 
 def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
@@ -232,4 +238,4 @@ def tokenizer_for(base: Path, run: TextRun) -> PromptTokenizer:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """A base model's `config.json`."""
-    return read_json(folder / "config.json")
+    return read_mapping(folder / "config.json")

@@ -6,6 +6,7 @@ import and would add nothing here.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import SettingsError, UnavailableError
-from ..core.files import read_json
+from ..core.errors import EmoscribeError, SettingsError, UnavailableError
+from ..core.files import read_mapping
 from ..core.prompt import Prompt
 from .chat import ChatFrame
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Of models that name no limit.
 DEFAULT_MAX_TOKENS = 512
+# A prompt is cut to what a model takes; of fewer nothing would be left between what begins and what ends it.
+_LEAST_TOKENS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +73,10 @@ class PromptTokenizer:
         path = folder / "tokenizer.json"
         if not path.is_file():
             raise UnavailableError(f"no tokenizer.json in {folder}; save the tokenizer as a fast one")
-        self._tokenizer = Tokenizer.from_file(str(path))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # it has no class of its own for what it cannot read
+            raise EmoscribeError(f"{path} is no tokenizer that can be read ({error}); get the model anew") from None
         # Some are stored with a cut and padding of their own.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -78,9 +84,8 @@ class PromptTokenizer:
         before, between, after = (self._meant(part) for part in _parts(frame))
         self._before, self._between = before, between
         self._tokenizer.encode_special_tokens = True
-        config = read_json(folder / "config.json")
-        end = config.get("eos_token_id")
-        end = end[0] if isinstance(end, list) else end
+        config = read_mapping(folder / "config.json")
+        end = _token(config.get("eos_token_id"))
         # In a chat, what its template ends an answer with: some put a space before.
         special = {id for id, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
         end = next((id for id in after if id in special), after[0] if after else end)
@@ -88,7 +93,12 @@ class PromptTokenizer:
         room = _max_tokens(folder, config) - len(before) - len(between)
         self.max_tokens = room - max(map(len, self.answers), default=0)
         # Padding is never attended to: any id will do.
-        self.padding_id = max(config.get("pad_token_id") or 0, 0)
+        self.padding_id = _token(config.get("pad_token_id")) or 0
+        if self.max_tokens < _LEAST_TOKENS:
+            raise EmoscribeError(
+                f"the model in {folder} takes {self.max_tokens} tokens of a prompt, too few to read one; get the model "
+                "anew, or take another base"
+            )
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[Tokens]:
         encodings = self._tokenizer.encode_batch(
@@ -278,9 +288,20 @@ def _parts(frame: ChatFrame | None) -> tuple[str, str, str]:
     return ("", "", "") if frame is None else (frame.before, frame.between, frame.after)
 
 
+def _token(told: Any) -> int | None:
+    """A token of a `config.json`, of several the first; `None` where it tells none."""
+    first = told[0] if isinstance(told, list) and told else told
+    return first if type(first) is int and 0 <= first < 1 << 31 else None
+
+
 def _max_tokens(folder: Path, config: dict[str, Any]) -> int:
     """What both the model and its tokenizer can take: some models keep positions for themselves."""
     tokenizer = folder / "tokenizer_config.json"
     limits = [config.get("max_position_embeddings"), config.get("n_positions")]
-    limits.append(read_json(tokenizer).get("model_max_length") if tokenizer.is_file() else None)
-    return int(min([limit for limit in limits if limit], default=DEFAULT_MAX_TOKENS))
+    limits.append(read_mapping(tokenizer).get("model_max_length") if tokenizer.is_file() else None)
+    return int(
+        min(
+            [each for each in limits if isinstance(each, int | float) and 0 < each < math.inf],
+            default=DEFAULT_MAX_TOKENS,
+        )
+    )

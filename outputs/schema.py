@@ -34,8 +34,8 @@ def from_json(value: Mapping[str, Any]) -> LabelledTranscript:
     """
     if value.get("version", JSON_VERSION) != JSON_VERSION:
         raise ValueError(f"its version is {shortened(value['version'])}, this emoscribe reads version {JSON_VERSION}")
-    _check(value)
     labels, scale = tuple(value["labels"]), value.get("range")
+    _check(value)
     named = next((known.name for known in LABEL_SETS.values() if known.labels == labels), CUSTOM)
     return LabelledTranscript(
         media=Media(**value["media"], has_audio=True),

@@ -9,14 +9,17 @@ from typing import Any
 
 from ..core.text import shortened
 
+# Nothing that is measured is as much, in whatever unit.
+_MOST = 1e12
+
 _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "null": lambda value: value is None,
-    "integer": lambda value: type(value) is int or (type(value) is float and value.is_integer()),
+    "integer": lambda value: type(value) in (int, float) and abs(value) < _MOST and value == int(value),
     # Python reads what JSON has not, NaN and infinities.
-    "number": lambda value: type(value) is int or (type(value) is float and math.isfinite(value)),
+    "number": lambda value: type(value) in (int, float) and abs(value) < _MOST,
 }
 
 
@@ -32,6 +35,8 @@ def _wrong(value: Any, schema: Mapping[str, Any], where: str, root: Mapping[str,
     kinds = (kinds,) if isinstance(kinds, str) else kinds
     if kinds and not any(_KINDS[kind](value) for kind in kinds):
         yield f"{where or 'it'} must be {' or '.join(kinds)}, got {shortened(value)}"
+    elif value not in schema.get("enum", (value,)) or value != schema.get("const", value):
+        yield f"{where} cannot be {shortened(value)}"
     elif isinstance(value, dict):
         yield from _wrong_in_object(value, schema, where, root)
     elif isinstance(value, list):
@@ -42,10 +47,6 @@ def _wrong(value: Any, schema: Mapping[str, Any], where: str, root: Mapping[str,
 
 def _allowed(value: Any, schema: Mapping[str, Any]) -> bool:
     """Of text, a number or a truth value."""
-    if "const" in schema and value != schema["const"]:
-        return False
-    if "enum" in schema and value not in schema["enum"]:
-        return False
     if isinstance(value, str):
         return len(value) >= schema.get("minLength", 0)
     return schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf) and value > schema.get(
@@ -82,7 +83,7 @@ def _wrong_in_array(value: list[Any], schema: Mapping[str, Any], where: str, roo
         yield f"{where} has something twice"
     items = schema.get("items", {})
     if items.keys() <= {"type"} and set(map(type, value)) <= {int, float} and "number" in items.get("type", ()):
-        if not all(map(math.isfinite, value)):
+        if not all(abs(each) < _MOST for each in value):
             yield f"{where} must hold numbers"
         return  # as in the long rows of what was measured
     for index, item in enumerate(value):

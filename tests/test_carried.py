@@ -49,6 +49,16 @@ def test_halves_are_joined_and_the_packages_are_not_imported(packages: Path) -> 
     assert packages / "cache" in folder.parents
 
 
+def test_without_a_place_to_join_them_the_model_is_not_to_be_had(
+    packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a read-only file system all of an analysis failed, where the next model would have done."""
+    (packages / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(packages / "file"))
+    with pytest.raises(UnavailableError, match=r"has to be joined from 2 packages, and cannot write .*XDG_CACHE_HOME$"):
+        carried.find_files("halved", OFFLINE)
+
+
 def test_a_joined_model_needs_its_packages_no_more(packages: Path) -> None:
     folder = carried.find_files("halved", OFFLINE)
     (packages / "site" / "half_2_of_a_model" / "data" / "model.bin.part").unlink()

@@ -110,9 +110,11 @@ class _Answers(BaseHTTPRequestHandler):
 
 
 def etag(path: Path) -> str:
-    """As the hub names a file's content: large files by their SHA-256."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return digest if path.suffix == ".safetensors" else digest[:40]
+    """As the hub names a file's content: large files by their SHA-256, others as git does."""
+    content = path.read_bytes()
+    if path.suffix == ".safetensors":
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def set_endpoint(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
@@ -327,6 +329,16 @@ def test_what_cannot_be_had_does_not_keep_the_rest_from_coming(hub: Hub, machine
     with pytest.raises(UnavailableError, match=r"py-feat: its weights cannot be fetched"):
         lines.extend(doctor.fetch(config, lambda stage, done: None))
     assert find_base(BASE, weights_sha256(hub.folder / BASE), OFFLINE)
+
+
+def test_a_tokenizer_that_is_not_what_was_published_is_thrown_away(hub: Hub, machine: Path) -> None:
+    """Small files have no SHA-256 on the hub; git's name for their content it tells."""
+    hub.spoilt.add("tokenizer.json")
+    with pytest.raises(UnavailableError, match=r"sent for tokenizer\.json is not what was published; try again"):
+        find_base(BASE)
+    assert not list((machine / "hub").rglob("tokenizer.json"))
+    hub.spoilt.clear()
+    assert find_base(BASE, weights_sha256(hub.folder / BASE))
 
 
 def test_a_shard_that_is_not_what_was_published_is_thrown_away(hub: Hub, machine: Path) -> None:

@@ -5,12 +5,15 @@ Everything is drawn from seeds, so that what fails, fails again; `EMOSCRIBE_FUZZ
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from emoscribe.app.documents import paragraphs_of
 from emoscribe.baseline.run import FusionRun
 from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.files import CORRECTED_SUFFIX
@@ -31,9 +35,11 @@ from emoscribe.extractors.speech.subtitles import read_transcript
 from emoscribe.llm.adapter_config import read_adapter_config
 from emoscribe.llm.run import SHIPPED, TextRun
 from emoscribe.llm.settings import AnalyzeSettings
+from emoscribe.llm.tokens import PromptTokenizer
 from emoscribe.outputs.formats import FORMATS
 from emoscribe.outputs.schema import load_result
 from emoscribe.training.checkpoints import read_checkpoint, write_checkpoint
+from emoscribe.training.traces import load_traces
 
 TIMES = int(os.environ.get("EMOSCRIBE_FUZZ", "1"))
 # Files of each kind, and seconds of the processor for one: a hundred times what the slowest takes.
@@ -68,6 +74,12 @@ EAF = (
 TABLE = "text;label;start_s;end_s;speaker\n" + "".join(f'"word; {n}";joy;{n},5;{n + 1};Anna\n' for n in range(4))
 ROWS = [{"text": f"word {n}", "label": "joy", "start_s": n, "end_s": n + 1} for n in range(4)]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+PDF = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>endobj\n"
+    b"4 0 obj<</Length 40>>stream\nBT /F 12 Tf 9 9 Td (so it goes) Tj ET    \nendstream endobj\n"
+    b"5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\ntrailer<</Root 1 0 R/Size 6>>\n%%EOF\n"
+)
 CONFIG = {"run": "meld-minilm", "modalities": "TVA", "windows": {"window_s": 2.0}, "face": {"sampling_fps": 5.0}}
 
 # What does harm somewhere.
@@ -146,6 +158,10 @@ def transcript_of(name: str) -> Callable[[Path], object]:
     return lambda folder: read_transcript(folder / name, 20.0)
 
 
+def document(name: str) -> Callable[[Path], object]:
+    return lambda folder: paragraphs_of(folder / name, name)
+
+
 def of_run(name: str) -> Any:
     return json.loads((SHIPPED / "meld-minilm" / name).read_text(encoding="utf-8"))
 
@@ -177,6 +193,25 @@ def kept(labelled: LabelledTranscript) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def docx() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+        space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+        packed.writestr("word/document.xml", f"<w:document {space}><w:p><w:t>so it goes</w:t></w:p></w:document>")
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_bert: Path) -> Any:
+    return json.loads((tiny_bert / "tokenizer.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def base(tiny_bert: Path) -> Any:
+    return json.loads((tiny_bert / "config.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
 def tensors(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     import torch
 
@@ -205,6 +240,12 @@ def parquet(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 # By kind, the file's name, what it is made of, and what reads it; of a fixture the name.
 TEXTS: dict[str, tuple[str, Any, Callable[[Path], object]]] = {
+    "document": ("a.txt", as_bytes("Anna: so it\ngoes-\non.\n\nBen: No.\n" * 9), document("a.txt")),
+    "docx": ("a.docx", "docx", document("a.docx")),
+    "pdf": ("a.pdf", as_bytes(PDF), document("a.pdf")),
+    "traces": ("traces.json", as_json({"meld train": {"text": ["0f", "1e"], "clip": []}}), load_traces),
+    "tokenizer": ("tokenizer.json", "tokenizer", lambda folder: PromptTokenizer(folder)),
+    "base": ("config.json", "base", lambda folder: PromptTokenizer(folder)),
     "srt": ("a.srt", as_bytes(SRT), transcript_of("a.srt")),
     "vtt": ("a.vtt", as_bytes(VTT), transcript_of("a.vtt")),
     "ass": ("a.ass", as_bytes(ASS), transcript_of("a.ass")),
@@ -243,6 +284,8 @@ def test_a_text_with_something_wrong_is_read_or_refused(
     if isinstance(made, str):
         given = request.getfixturevalue(made)
         made = as_bytes(given) if isinstance(given, bytes) else as_json(given)
+    if kind in ("tokenizer", "base"):
+        shutil.copytree(request.getfixturevalue("tiny_bert"), tmp_path, dirs_exist_ok=True)
     if kind == "norms":
         (tmp_path / "run.json").write_text(json.dumps(of_run("run.json")))
     wrong = []
@@ -302,12 +345,43 @@ for line in sys.stdin:
 """
 
 
+# Where containers keep sizes, rates, channels and durations.
+HEADS = [
+    *(
+        b"mvhd",
+        b"tkhd",
+        b"mdhd",
+        b"stts",
+        b"stsd",
+        b"avc1",
+        b"mp4a",
+        b"stsz",
+        b"stsc",
+        b"stco",
+        b"elst",
+        b"fmt ",
+        b"data",
+    ),
+    *(
+        b"avih",
+        b"strh",
+        b"strf",
+        b"\x15\x49\xa9\x66",
+        b"\x16\x54\xae\x6b",
+        b"\x44\x89",
+        b"\xb0\x81",
+        b"GIF89a",
+        b"\xff\xc0",
+    ),
+]
+
+
 def absurd(content: bytes, rng: random.Random) -> bytes:
-    """Numbers of a container, of four or two bytes, made larger than anything is; most lie at one of its ends."""
+    """Numbers of a container, of four or two bytes, made larger than anything is."""
     data = bytearray(content)
+    heads = [content.find(head) for head in HEADS if head in content]
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
-        near = rng.randrange(min(len(data), 900))
-        at = near if rng.random() < 0.5 else len(data) - 1 - near
+        at = rng.choice(heads) + 4 + 2 * rng.randrange(45) if heads and rng.random() < 0.8 else rng.randrange(len(data))
         number = rng.choice((b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\0\1\0\0"))
         data[at : at + 4] = number[: rng.choice((1, 2, 4))] if rng.random() < 0.5 else number
     return bytes(data)

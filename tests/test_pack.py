@@ -156,6 +156,24 @@ def test_the_published_dev_lines_keep_their_labels(shared: Path, tmp_path: Path)
     assert [each.label for each in before] == [each.label for each in after]
 
 
+def test_what_the_run_was_saved_with_is_what_its_pack_gives(run: TextRun, pack: Path, tmp_path: Path) -> None:
+    """A pack whose network is another run's is listed well, and read all the same."""
+    assert run.probe is not None
+    packed = load(find_run(pack), OFFLINE)
+    assert isinstance(packed, PackedPredictor)
+    given = packed.probed(tuple(run.probe.logits)).logits
+    for asked, logits in run.probe.logits.items():
+        assert given[asked] == pytest.approx(logits, abs=2e-4)
+    folder = tmp_path / "pack"
+    shutil.copytree(pack, folder)
+    described = json.loads((folder / "run.json").read_text())
+    described["labels"] = described["labels"][::-1]
+    (folder / "run.json").write_text(json.dumps(described))
+    _listed_anew(folder)
+    with pytest.raises(EmoscribeError, match=r"is not as it was saved: its weights or labels are others"):
+        load(find_run(folder), OFFLINE)
+
+
 # ── eight bits ───────────────────────────────────────────────────────────────
 
 
@@ -207,8 +225,22 @@ def test_from_the_command_line_it_is_compared_on_a_corpus(run: TextRun, lines_ta
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[0].startswith(f"→ {out}: float32, ")
     assert "100.00% of 15 answers as the run's (table dev [T])" in done.stdout
+    plain = CliRunner().invoke(main, ["pack", str(run.folder), "--out", str(tmp_path / "plain"), "--offline"])
+    assert plain.exit_code == 0 and plain.stdout.startswith(f"→ {tmp_path / 'plain'}: float32, "), plain.output
     again = CliRunner().invoke(main, asked)
     assert again.exit_code == 1 and f"--out {out} holds files already; choose another folder" in again.stderr
+
+
+def test_keywords_pack_as_the_command_line_does(run: TextRun, lines_table: Path, tmp_path: Path) -> None:
+    import emoscribe
+
+    made = emoscribe.pack(run.folder, tmp_path / "pack", lines_table, modalities=["T"], offline=True)
+    assert made.pack is not None and made.pack.agreement is not None
+    assert (made.pack.agreement.data, made.pack.agreement.answers) == ("table dev [T]", 1.0)
+    with pytest.raises(SettingsError, match="the corpus meld needs its data, too"):
+        emoscribe.pack(run.folder, tmp_path / "other", corpus="meld")
+    with pytest.raises(SettingsError, match="pack takes no quantise"):
+        emoscribe.pack(run.folder, tmp_path / "other", quantise=True)
 
 
 # ── what has no pack ─────────────────────────────────────────────────────────
@@ -266,6 +298,14 @@ def _listing(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], Any]:
         (folder / PACK).write_text(json.dumps(described))
 
     return damage
+
+
+def _listed_anew(folder: Path) -> None:
+    """As somebody would who changed a file on purpose."""
+    from emoscribe.core.manifest import listed
+
+    files = {name: file.model_dump() for name, file in listed(folder).items() if name != PACK}
+    _listing(lambda told: told.update(files=files))(folder)
 
 
 def _named(name: str) -> Callable[[Path], Any]:
@@ -332,19 +372,16 @@ def test_what_a_repository_adds_is_left_alone(pack: Path, tmp_path: Path) -> Non
 def test_a_network_whose_weights_lie_elsewhere_is_refused(pack: Path, tmp_path: Path) -> None:
     """They would be read unverified, from wherever the network says."""
     import onnx
-    from emoscribe.core.manifest import listed
 
     folder = tmp_path / "pack"
     shutil.copytree(pack, folder)
     network = onnx.load(str(folder / MODEL))
     onnx.save(network, str(folder / MODEL), save_as_external_data=True, location="weights.bin", size_threshold=0)
-    files = {name: file.model_dump() for name, file in listed(folder).items() if name != PACK}
-    _listing(lambda told: told.update(files=files))(folder)
+    _listed_anew(folder)
     with pytest.raises(EmoscribeError, match=r"^pack pack: .*model\.onnx keeps weights in other files; take one"):
         load(find_run(folder), OFFLINE)
     (folder / MODEL).write_bytes(b"no network")
-    files[MODEL] = listed(folder)[MODEL].model_dump()
-    _listing(lambda told: told.update(files=files))(folder)
+    _listed_anew(folder)
     with pytest.raises(EmoscribeError, match=r"model\.onnx is no network that onnxruntime reads "):
         load(find_run(folder), OFFLINE)
 

@@ -14,6 +14,7 @@ from emoscribe.core.errors import EmoscribeError
 from emoscribe.core.text import one_line
 from emoscribe.core.tiers import Annotation, Tier, read_tiers, spoken
 from emoscribe.core.timeline import Transcript, Utterance, Word
+from emoscribe.corpora.annotations import _Said
 from emoscribe.corpora.rows import csv_table
 from emoscribe.extractors.speakers.turns import Turn, name_speakers, read_turns
 from emoscribe.extractors.speech.captions import layered, unrolled
@@ -107,14 +108,21 @@ def test_what_never_ends_is_read_as_fast_as_what_is_said(name: str, tmp_path: Pa
     """Subtitles of 120 kB with tags that do not close took half a minute, others never ended."""
     read = READERS[name]
     plain_s = min(seconds(lambda: read(tmp_path, filled(PLAIN))) for _ in range(3))
-    taken_s = {unit: seconds(lambda unit=unit: read(tmp_path, filled(unit))) for unit in ENDLESS}
-    slow = {unit: round(took_s, 2) for unit, took_s in taken_s.items() if took_s > TIMES * plain_s + SLACK_S}
-    assert not slow, f"plain takes {plain_s:.4f} s"
+    most_s = TIMES * plain_s + SLACK_S
+
+    def is_slow(unit: str) -> bool:
+        # Once is nobody's fault on a machine with others.
+        return all(seconds(lambda: read(tmp_path, filled(unit))) > most_s for _ in range(3))
+
+    assert not [unit for unit in ENDLESS if is_slow(unit)], f"plain takes {plain_s:.4f} s"
 
 
 # Of so many, what compares each with each takes seconds.
 MANY = 10_000
 UTTERANCES = [Utterance(i, i + 1, f"a{i}", None, (Word(i, i + 1, f"a{i}"),)) for i in range(MANY)]
+
+TIER = Tier("Anna", tuple(Annotation(i, i + 1, "a") for i in range(MANY)))
+SAID = _Said([TIER])
 
 
 @pytest.mark.parametrize(
@@ -124,11 +132,12 @@ UTTERANCES = [Utterance(i, i + 1, f"a{i}", None, (Word(i, i + 1, f"a{i}"),)) for
         lambda: unrolled([(0, 1, ["a"] * MANY), (1, 2, ["a"] * MANY + ["b"])]),
         lambda: name_speakers(Transcript(tuple(UTTERANCES), None, ""), [Turn(i, i + 1, "A") for i in range(MANY)]),
         lambda: window_at(UTTERANCES, 0, MANY),
+        lambda: [SAID.during(each) for each in TIER.annotations],
     ],
-    ids=["layered", "unrolled", "speakers", "window"],
+    ids=["layered", "unrolled", "speakers", "window", "labels"],
 )
 def test_of_many_not_each_is_compared_with_each(work: Callable[[], object]) -> None:
-    assert seconds(work) < 1.5
+    assert any(seconds(work) < 1.5 for _ in range(3))
 
 
 def test_a_chain_of_comments_is_followed_once(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from emoscribe.core import limits
 from emoscribe.core.errors import EmoscribeError, MediaError, SettingsError
 from emoscribe.core.files import read_json
+from emoscribe.core.settings import load
 from emoscribe.core.timeline import Cues, FaceTrack, Media, Transcript, Utterance, Word
 from emoscribe.extractors.media import probe
 from emoscribe.extractors.speakers.turns import read_turns
@@ -171,6 +172,24 @@ def test_windows_by_the_clock_are_bounded() -> None:
         cut(Cues(Media("v.mp4", 3e6, "0")), WindowSettings(window_s=1.0))
     check_windows(WindowSettings(window_s=1.0), 86_400)
     check_windows(WindowSettings(), 3e6)
+
+
+def test_windows_that_lie_over_each_other_are_bounded() -> None:
+    """Each word was kept as often as windows of an hour, every twentieth of a second, lie over it."""
+    with pytest.raises(SettingsError, match=r"at most 200 windows may lie over each other: hop_s must be 18 or more"):
+        load(WindowSettings, window_s=3600.0, hop_s=0.05)
+    assert load(WindowSettings, window_s=10.0, hop_s=0.05).hop_s == 0.05
+
+
+@pytest.mark.parametrize("suffix", ["vtt", "json", "rttm"])
+def test_a_recording_has_not_a_thousand_speakers(suffix: str, read) -> None:
+    cues = [(float(n), n + 1.0) for n in range(1_001)]
+    content = {
+        "vtt": "WEBVTT\n\n" + "".join(f"{clock(a, '.')} --> {clock(b, '.')}\n<v s{a}>word\n\n" for a, b in cues),
+        "json": json.dumps([{"start": a, "end": b, "text": "word", "speaker": f"s{a}"} for a, b in cues]),
+        "rttm": rttm(cues),
+    }[suffix]
+    assert "names 1,001 speakers, and at most 1,000 are told apart" in refused(lambda: read(suffix, content, None))
 
 
 def test_too_many_windows_are_known_before_anything_is_perceived(tmp_path: Path, make_media) -> None:

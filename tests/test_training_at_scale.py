@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 import torch
 from emoscribe.core.prompt import Prompt, Scored
+from emoscribe.core.settings import CONFIGS, load, shipped_configs
 from emoscribe.core.weights import FOLDERS_VARIABLE, weights_sha256
+from emoscribe.experiments.settings import FinetuneSettings
 from emoscribe.llm.batches import Example
 from emoscribe.llm.learner import LabelledPrompts, PromptLearner
 from emoscribe.llm.run import ADAPTER, HEAD, Base, TextRun
@@ -267,13 +269,18 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def test_two_processes_hold_one_model_and_learn_as_one(llama: Path, tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
-    (tmp_path / "ways.json").write_text(json.dumps(WAYS))
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--use_fsdp", "--num_processes", "2"]
-    command = [*launch, *map(str, (tmp_path / "script.py", llama, tmp_path / "ways.json", tmp_path / "two"))]
+def launched(options: Sequence[str], llama: Path, ways: dict[str, dict[str, Any]], folder: Path) -> None:
+    """Train in each way in processes that accelerate starts; the runs are in `two`."""
+    (folder / "script.py").write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
+    (folder / "ways.json").write_text(json.dumps(ways))
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *options]
+    command = [*launch, *map(str, (folder / "script.py", llama, folder / "ways.json", folder / "two"))]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_two_processes_hold_one_model_and_learn_as_one(llama: Path, tmp_path: Path) -> None:
+    launched(["--use_fsdp", "--num_processes", "2"], llama, WAYS, tmp_path)
     for name, changed in WAYS.items():
         one = train(llama, tmp_path / "one" / name, settings_of(**changed))
         two = TextRun.load(tmp_path / "two" / name)
@@ -289,3 +296,25 @@ def test_two_processes_hold_one_model_and_learn_as_one(llama: Path, tmp_path: Pa
                 np.testing.assert_allclose(learnt[key], same[key], rtol=1e-5, atol=1e-4, err_msg=f"{name} {key}")
     # Not only as well as the other: something was learnt.
     assert two.metrics["epochs"][-1]["loss"] < 0.9 * two.metrics["epochs"][0]["loss"]
+
+
+# ── what ships for 70 billion weights ────────────────────────────────────────
+
+
+def test_the_launch_file_starts_one_model_in_several_processes(llama: Path, tmp_path: Path) -> None:
+    """As accelerate reads it: eight GPUs of one machine; here two processes."""
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    file = str(CONFIGS / "launch" / "fsdp-8-gpus.yaml")
+    read: Any = load_config_from_file(file)
+    assert (read.num_processes, read.distributed_type, read.mixed_precision) == (8, "FSDP", "no")
+    ways = {"words": STEADY | {"head": {"kind": "label-words"}, "epochs": 1}}
+    launched(["--config_file", file, "--num_processes", "2"], llama, ways, tmp_path)
+    assert TextRun.load(tmp_path / "two" / "words").metrics["epochs"][0]["loss"] > 0
+
+
+def test_the_config_of_70_billion_weights_can_be_sharded() -> None:
+    assert "meld-llama3-70b" in shipped_configs() and not any("fsdp" in name for name in shipped_configs())
+    settings = load(FinetuneSettings, "meld-llama3-70b")
+    assert settings.base.quantization == "none" and settings.base.activation_checkpointing
+    assert settings.micro_batch_tokens is not None and settings.precision == "bfloat16"

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from emoscribe.cli import main
 from emoscribe.core import carried, downloads
 from emoscribe.core.context import Context
 from emoscribe.core.downloads import fetch_file, fetch_model, status
@@ -265,6 +267,17 @@ def test_a_model_does_not_come(answer: Answer, message: str, tmp_path: Path, mon
             fetch_model("someone/tiny", ["*.json", "*.safetensors"])
     assert message in str(refused.value) and "\n" not in str(refused.value)
     assert not list(tmp_path.rglob("evil*"))
+
+
+@pytest.mark.parametrize("answer", [never, _hub(never)], ids=["never", "never gives"])
+def test_fetching_for_a_config_ends_in_a_line(answer: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("base: {id: someone/tiny}\nmodalities: T\n")
+    with served(answer) as url, within(8 * QUICK_S):
+        set_endpoint(monkeypatch, url)
+        done = CliRunner().invoke(main, ["doctor", "--fetch", str(config)])
+    assert done.exit_code == 1 and done.stderr.count("\n") == 1
+    assert "get it with: hf download someone/tiny" in done.stderr
 
 
 # ── data sets ────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ..core.limits import MOST_OVERLAPPING
 from ..core.settings import Settings
 from .levels import Grades
 
@@ -32,6 +33,9 @@ class WindowSettings(Settings):
     def _hop_needs_window(self) -> WindowSettings:
         if self.hop_s is not None and self.window_s is None:
             raise ValueError("hop_s needs window_s")
+        if self.hop_s is not None and self.window_s is not None and self.window_s > MOST_OVERLAPPING * self.hop_s:
+            most = f"at most {MOST_OVERLAPPING} windows may lie over each other"
+            raise ValueError(f"{most}: hop_s must be {self.window_s / MOST_OVERLAPPING:g} or more for this window_s")
         return self
 
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import IO, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from ..core.errors import EmoscribeError
 from ..core.files import atomic_path, check_readable
@@ -28,7 +28,7 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     with atomic_path(path) as partial, partial.open("wb", buffering=0) as file:
         telling = _Telling(file)
         try:
-            torch.save(dict(state), cast("IO[bytes]", telling))
+            torch.save(dict(state), cast(Any, telling))
         except RuntimeError:
             # What PyTorch makes of a full disk.
             if telling.error is None:

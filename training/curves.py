@@ -121,17 +121,15 @@ class _Events:
         Raises:
             EmoscribeError: it cannot be written.
         """
-        from tensorboardX.proto import event_pb2
+        from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
         from tensorboardX.summary import scalar
-
-        of: Any = event_pb2
 
         with writing(self._folder):
             for name, value in row.items():
                 if name != "step":
                     tag = f"dev/{name.removeprefix(DEV)}" if name.startswith(DEV) else f"train/{name}"
                     summary = scalar(tag, math.nan if value is None else value)
-                    self._writer.write_event(of.Event(wall_time=time.time(), step=row["step"], summary=summary))
+                    self._writer.write_event(Event(wall_time=time.time(), step=row["step"], summary=summary))
             self._writer.flush()
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..core.errors import MediaError
-from ..core.files import make_folder, plain, read_json, write_text
+from ..core.files import make_folder, plain, read_mapping, write_text
 
 TRACES = "traces.json"
 
@@ -25,7 +25,8 @@ def load_traces(folder: Path) -> dict[str, dict[str, list[str]]]:
         MediaError: the file is damaged.
     """
     path = folder / TRACES
-    traces = read_json(path) if path.is_file() else {}
-    if not isinstance(traces, dict):
-        raise MediaError(f"{path} must be a mapping, got a {type(traces).__name__}; remove it to go on without")
+    traces = read_mapping(path) if path.is_file() else {}
+    kinds = [kind for kinds in traces.values() for kind in (kinds.values() if isinstance(kinds, dict) else (None,))]
+    if not all(isinstance(hashes, list) and all(isinstance(each, str) for each in hashes) for hashes in kinds):
+        raise MediaError(f"{path} must map corpora to kinds of hashes and lists of them; remove it to go on without")
     return traces

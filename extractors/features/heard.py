@@ -19,7 +19,7 @@ import numpy as np
 
 from ...core.context import Context
 from ...core.errors import EmoscribeError
-from ...core.files import read_json
+from ...core.files import read_mapping
 from ...core.timeline import Sequence
 from ...core.weights import MODELS
 from ..media import SAMPLE_RATE, Sound
@@ -95,7 +95,7 @@ def columns(name: str, features: FeatureSettings, context: Context) -> tuple[str
         return tuple(_opensmile(name).feature_names)
     if name == "wav2vec2":
         folder = model_folder(name, weights_of(name, features), context)
-        return tuple(map(str, range(read_json(folder / "config.json")["hidden_size"])))
+        return tuple(map(str, range(read_mapping(folder / "config.json").get("hidden_size", 0))))
     from .vggish import BANDS, SIZE
 
     return tuple(map(str, range(SIZE if name == "vggish" else BANDS)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.context import DEFAULT, Context
 from ...core.errors import UnavailableError
-from ...core.files import read_json
+from ...core.files import read_mapping
 from ...core.timeline import Sequence as Rows
 from ...core.timeline import Transcript, Word, timed_words
 from .clock import Clock, clock_of, held
@@ -51,7 +51,7 @@ def columns(features: FeatureSettings, context: Context) -> tuple[str, ...]:
         UnavailableError: the model is not here.
     """
     folder = model_folder(NAME, weights_of(NAME, features), context)
-    return tuple(map(str, range(read_json(folder / "config.json")["hidden_size"])))
+    return tuple(map(str, range(read_mapping(folder / "config.json").get("hidden_size", 0))))
 
 
 def text_sequences(

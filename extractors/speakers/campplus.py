@@ -10,7 +10,8 @@ pooled over a stretch to a vector of 192 numbers.  Weights are those that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -51,6 +52,10 @@ class Campplus:
     @torch.inference_mode()
     def frames(self, samples: np.ndarray) -> np.ndarray:
         """(T, 512) float32 of samples (N,) in −1–1: a row every `FRAME_S`; needs 25 ms or more."""
+        with _one_thread():
+            return self._frames(samples)
+
+    def _frames(self, samples: np.ndarray) -> np.ndarray:
         bands = log_mel(samples)
         x = self._front(torch.from_numpy(bands - bands.mean(axis=0)).T[None])
         x = F.relu(self._norm("xvector.tdnn.nonlinear.batchnorm", self._conv("xvector.tdnn.linear", x, 2, 2)))
@@ -104,6 +109,17 @@ class Campplus:
     def _norm(self, name: str, x: Tensor) -> Tensor:
         mean, variance = self._weights[f"{name}.running_mean"], self._weights[f"{name}.running_var"]
         return F.batch_norm(x, mean, variance, self._weights.get(f"{name}.weight"), self._weights.get(f"{name}.bias"))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Its layers are so small that threads wait for each other for longer than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:

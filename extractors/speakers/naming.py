@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +71,39 @@ def turns_from_file(source: FileSource, settings: PerceiveSettings) -> tuple[Tur
     return None if asked in METHODS else read_turns(asked, Path(source.media.path).stem, source.media.duration_s)
 
 
+@dataclass(frozen=True)
+class Witnesses:
+    """What may tell who speaks, each asked only where it is needed.
+
+    Attributes:
+        faces: waits for them.
+        by_voice: who speaks when, told by voice.
+    """
+
+    faces: Callable[[], FaceTrack | None]
+    by_voice: Callable[[], tuple[Turn, ...]]
+
+
+def asks_voices(source: FileSource, settings: PerceiveSettings) -> bool:
+    """Whether words of nobody's are given to who speaks by voice."""
+    asked, engine = settings.speech.speakers, settings.speakers.engine
+    return (
+        asked in (AUTO, VOICES) and engine not in (registry.SWITCHED_OFF, registry.AUTOMATIC) and source.media.has_audio
+    )
+
+
 def named(
     said: Transcript,
     turns: tuple[Turn, ...] | None,
     source: FileSource,
     settings: PerceiveSettings,
-    engines: Engines,
     context: Context,
-    faces: Callable[[], FaceTrack | None],
+    witnesses: Witnesses,
 ) -> tuple[Transcript, dict[str, Any]]:
     """The transcript with who says it, divided where the speaker changes, and how that is known.
 
     Args:
         turns: from `turns_from_file`.
-        faces: waits for them; asked only where they tell who speaks.
     """
     asked, heard = settings.speech.speakers, source.media.has_audio
     nameless = any(utterance.speaker is None for utterance in said.utterances)
@@ -94,10 +113,10 @@ def named(
         about = {"source": f"file {Path(asked).name}", "sha256": sha256_of(asked)}
     elif asked == SEEN:
         about = talking.describe()
-        track = faces() if nameless and heard else None
+        track = witnesses.faces() if nameless and heard else None
         said = talking.name_speakers(said, track, loudness(source, context)) if track is not None else said
-    elif settings.speakers.engine not in (registry.SWITCHED_OFF, registry.AUTOMATIC) and nameless and heard:
-        turns = by_voice(source, settings.speakers, engines, context)
+    elif asks_voices(source, settings) and nameless:
+        turns = witnesses.by_voice()
         several = len({turn.speaker for turn in turns}) > 1
         if asked == VOICES or several:
             said = name_speakers(said, turns, keep_names=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import MediaError, SettingsError
-from ...core.limits import check_count, check_times
+from ...core.limits import check_count, check_speakers, check_times
 from ...core.text import one_line, shortened
 from ...core.timeline import Transcript, Utterance, Word
 from ..speech.text_files import json_of, lines_of, name_of, seconds_of, text_of
@@ -60,6 +60,7 @@ def read_turns(path: str | Path, recording: str, duration_s: float | None = None
         raise MediaError(f"{path} is about {others} …, not about {recording!r}")
     check_times(path, turns, "turns", duration_s)
     check_count(path, len(turns), "turns", duration_s)
+    check_speakers(path, (turn.speaker for turn in turns))
     return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s)))
 
 

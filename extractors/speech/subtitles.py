@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from ...core.errors import MediaError
-from ...core.limits import check_characters, check_count, check_times
+from ...core.limits import check_characters, check_count, check_speakers, check_times
 from ...core.text import one_line
 from ...core.tiers import SUFFIXES, holds_tiers
 from ...core.timeline import Media, Transcript, Utterance, timed_words
@@ -77,6 +77,7 @@ def read_transcript(path: str | Path, duration_s: float | None = None) -> Transc
     check_count(path, len(found), "cues")
     check_characters(path, sum(len(utterance.text) for utterance in found))
     spoken = layered(with_speakers([u for u in found if u.text]))
+    check_speakers(path, (utterance.speaker for utterance in spoken))
     check_times(path, spoken, "cues", duration_s)
     check_count(path, len(spoken), "cues", duration_s)
     if duration_s:

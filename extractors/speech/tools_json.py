@@ -165,8 +165,8 @@ def _words(where: str, items: Any, start_s: float, end_s: float, unit_s: float) 
             shares = [(at_s + step_s * index, at_s + step_s * (index + 1)) for index in range(len(numbers))]
         for number, (from_s, to_s) in zip(numbers, shares, strict=True):
             text, item, _ = spoken[number]
-            inside_s = sorted(min(max(time_s, start_s), max(start_s, end_s)) for time_s in (from_s, to_s))
-            found.append(Word(*inside_s, text, _probability(item)))
+            begin_s, until_s = sorted(min(max(time_s, start_s), max(start_s, end_s)) for time_s in (from_s, to_s))
+            found.append(Word(begin_s, until_s, text, _probability(item)))
         at_s = shares[-1][1]
     return found
 

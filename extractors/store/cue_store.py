@@ -21,11 +21,12 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...core.context import Store
+from ...core.errors import EmoscribeError
 from .claims import claims_in
 from .rows import DamagedError, Key, Part, from_row, size_of, to_row
 from .shards import VanishedError, part_of, shards_at
@@ -192,9 +193,11 @@ class CueStore:
             for name, size in self.shards.names().items():
                 if size < SMALL_BYTES and name in self._known:
                     by_part.setdefault(part_of(name), []).append(name)
-            for names in by_part.values():
-                if len(names) > 1:
-                    self._join(names)
+            # What cannot be written anew, on a disk that is full or read-only, is as good as it is.
+            with suppress(EmoscribeError):
+                for names in by_part.values():
+                    if len(names) > 1:
+                        self._join(names)
 
     # ── rows ─────────────────────────────────────────────────────────────────
 
