@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import subprocess
+    from types import ModuleType
 
 # By signal, the exit code, which is a shell's, and what is said.
 ENDS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
@@ -70,11 +72,16 @@ def _wait(told: socket.socket, tells: socket.socket, console: int) -> None:
     """
     while (number := told.recv(1)[0]) not in ENDS:
         pass  # another signal that somebody handles
+    # From now on whoever computes gives way at once.
+    sys.setswitchinterval(1e-5)
     code, what = ENDS[signal.Signals(number)]
-    # A disk that does not answer is not waited for.
-    clearing = threading.Thread(target=_clear, name="clearing", daemon=True)
-    clearing.start()
-    clearing.join(_CLEARING_S)
+    # Whoever has written has imported that; to import it now would take time.
+    unfinished = sys.modules.get(f"{__package__}.unfinished")
+    if BEFORE_THE_END or (unfinished is not None and unfinished.is_anything_unfinished()):
+        # A disk that does not answer is not waited for.
+        clearing = threading.Thread(target=_clear, args=(unfinished,), name="clearing", daemon=True)
+        clearing.start()
+        clearing.join(_CLEARING_S)
     if os.environ.get("RANK", "0") == "0":
         wiped = "\r\x1b[2K" if os.isatty(console) else ""
         with suppress(OSError):
@@ -82,10 +89,9 @@ def _wait(told: socket.socket, tells: socket.socket, console: int) -> None:
     os._exit(code)
 
 
-def _clear() -> None:
-    from .unfinished import remove_unfinished
-
+def _clear(unfinished: ModuleType | None) -> None:
     for call in list(BEFORE_THE_END):
         with suppress(Exception):
             call()
-    remove_unfinished()
+    if unfinished is not None:
+        unfinished.remove_unfinished()

@@ -56,6 +56,11 @@ def end(path: Path) -> None:
     _mine.discard(path)
 
 
+def is_anything_unfinished() -> bool:
+    """Whether there is anything to take away."""
+    return bool(_mine)
+
+
 def remove_unfinished() -> None:
     """Take away what is being written: for whoever ends the process in the middle of it."""
     for _ in range(_TRIES):  # other threads write on meanwhile

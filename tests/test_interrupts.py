@@ -89,7 +89,7 @@ def test_a_disk_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
     assert process.stdout is not None and process.stdout.readline() == "busy\n"
     said, took_s = interrupted(process)
     assert said == "emoscribe: interrupted\n"
-    assert took_s < 1.5
+    assert took_s < 5
 
 
 def test_processes_that_were_begun_end_too(tmp_path: Path) -> None:
