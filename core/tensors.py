@@ -31,7 +31,8 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    check_readable(path)
+    if path.exists():
+        check_readable(path)
     try:
         tensors = load(path.read_bytes())
     except (OSError, SafetensorError) as error:
