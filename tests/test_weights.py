@@ -99,7 +99,7 @@ def test_the_wheel_carries_the_weights_of_the_hub() -> None:
 def run(tmp_path: Path) -> TextRun:
     run = TextRun(
         folder=tmp_path / "my run",
-        norms={"version": 1},
+        norms=runs.find_run("meld-minilm").norms,
         base=Base(id="someone/tiny", sha256="0" * 64),
         label_set="basic",
         labels=BASIC.labels,

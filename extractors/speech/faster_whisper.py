@@ -134,10 +134,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was heard in a piece, and the mean logarithm of its tokens' probabilities."""
+    """What was heard in a piece.
+
+    Attributes:
+        logarithm: the mean logarithm of its tokens' probabilities.
+        silent: nobody speaks, as likely as it is nowhere that somebody does.
+    """
 
     words: list[Spelled]
     logarithm: float
+    silent: bool
 
 
 class FasterWhisper:
@@ -247,6 +253,8 @@ class FasterWhisper:
             return self._again(piece, heard.words, tokenizer)
         if heard.logarithm < DOUBTFUL:
             (longer,) = self._transcribe([piece], LONGEST_S, tokenizer)
+            if heard.silent and longer.silent and not longer.words:
+                return []
             if longer.logarithm > heard.logarithm and not repeats_itself(longer.words, piece.duration_s):
                 return longer.words
         return heard.words
@@ -293,6 +301,7 @@ class FasterWhisper:
                     for word in timed
                 ],
                 result.scores[0],
+                result.no_speech_prob > NO_SPEECH,
             )
             for piece, timed, result in zip(
                 pieces, self._align(pieces, tokens, encoded, tokenizer), results, strict=True
