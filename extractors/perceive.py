@@ -9,6 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from ..core.context import DEFAULT, Context
 from ..core.errors import UnavailableError
 from ..core.timeline import Cues, FaceTrack, Media, Transcript, VoiceTrack
@@ -114,7 +116,8 @@ def perceive(
         MediaError: the video or the transcript cannot be read.
         UnavailableError: an engine cannot be loaded.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="looking") as pool:
+    # What is multiplied is small: threads of BLAS would wait for each other while others want their cores.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(1, thread_name_prefix="looking") as pool:
         looking = pool.submit(_look, source, settings, engines, context)
         # Looking is done before hearing, as a rule: that is when voices can be told apart.
         ahead = None

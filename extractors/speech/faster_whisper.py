@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import math
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,14 @@ def complete(settings: SpeechSettings, context: Context) -> SpeechSettings:
 
 def _is_english(model: str) -> bool:
     return Path(model).name.endswith(".en")
+
+
+def _threads() -> int:
+    """Up to four, and one less than there are cores, on which somebody looks meanwhile; 0 is what the system says."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(4, max(1, cores - 1))
 
 
 def _precision(settings: SpeechSettings, device: str) -> str:
@@ -172,7 +181,7 @@ class FasterWhisper:
                 str(folder),
                 device=settings.device,
                 compute_type=settings.precision,
-                cpu_threads=settings.threads or 0,
+                cpu_threads=settings.threads or _threads(),
             )
         except Exception as error:  # whatever CTranslate2 and the tokenizer make of files that are none
             reason = " ".join(str(error).split())[:100]
