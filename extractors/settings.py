@@ -30,7 +30,7 @@ class SpeechSettings(Settings):
     batch_size: int = Field(default=8, ge=1, le=256)
     """Windows of speech that Whisper decodes at a time; the words are the same."""
     threads: int | None = Field(default=None, ge=1)
-    """Threads that faster-whisper has on a CPU; null is OMP_NUM_THREADS, else one less than there are cores, up to four."""
+    """Threads that faster-whisper has on a CPU; null is OMP_NUM_THREADS, else the cores but one, up to four."""
     speakers: Literal["auto", "voices", "seen", "none"] | str = "auto"
     """Who says it: `voices`, whose mouth is `seen` to move, `none`, an RTTM or JSON file; `auto`: voices if unnamed."""
 
