@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from ..settings import SpeechSettings
 from .faster_whisper_weights import fetch, on_disk, require_to_be_had, weights_sha256
 from .languages import CERTAIN, ENOUGH_S, language_of
 from .loops import CLOSING, LOOP, MOST_PER_S, PHRASE, before_loop, repeats_itself
+from .pieces import LONGEST_S, SILENCE_S, Piece, enough_of, joined, piece_of
 from .spelled import Spelled, check_language, described, in_words, preferred, utterance
 from .vad import Stretch
 
@@ -94,14 +94,6 @@ def _precision(settings: SpeechSettings, device: str) -> str:
 
 # ── hearing ──────────────────────────────────────────────────────────────────
 
-# Whisper has learnt to listen for half a minute.  It hears as well in less, in
-# a time that grows faster than the length (8 s take a seventh of what 30 do),
-# if silence follows what is said.  With too little of it, it says that again;
-# of what goes on the end is not told, and half of it is enough.
-SILENCE_S, LONGEST_S = 2, 30
-# Heard on either side of a stretch.
-AROUND_S = 0.2
-
 # Samples from one column of the spectrogram to the next.
 HOP = 160
 
@@ -120,25 +112,6 @@ NO_SPEECH, LOGARITHM = 0.4, -1.0
 # Words of less than this are listened to once more, for longest, and the likelier
 # ones believed: one stretch in thirty where speech is clear, of a poor voice one in four.
 DOUBTFUL = -0.8
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """A stretch and its sound: (N,) samples, from `start_s` on."""
-
-    stretch: Stretch
-    start_s: float
-    samples: np.ndarray
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.samples) / SAMPLE_RATE
-
-    @property
-    def window_s(self) -> int:
-        """How long it is listened to: whole seconds, so that there are others to be decoded with."""
-        silence_s = SILENCE_S // 2 if self.stretch.goes_on else SILENCE_S
-        return min(math.ceil(self.duration_s) + silence_s, LONGEST_S)
 
 
 @dataclass(frozen=True)
@@ -352,31 +325,9 @@ class FasterWhisper:
         return self._whisper.feature_extractor(padded)[None, :, : samples // HOP]
 
 
-def piece_of(sound: Sound, stretch: Stretch) -> Piece:
-    """The stretch with a little around it."""
-    start_s = max(stretch.start_s - AROUND_S, sound.start_s)
-    return Piece(stretch, start_s, sound.read(start_s, stretch.end_s + AROUND_S))
-
-
 def text_tokens(result: Any, tokenizer: Tokenizer) -> list[int]:
     """What was decoded, without the times in between."""
     return [token for token in result.sequences_ids[0] if token < tokenizer.eot]
-
-
-def enough_of(pieces: Iterator[Piece], duration_s: float) -> Iterator[Piece]:
-    """As many of the pieces as last that long."""
-    while duration_s > 0 and (piece := next(pieces, None)) is not None:
-        yield piece
-        duration_s -= piece.duration_s
-
-
-def joined(pieces: Sequence[Piece]) -> Piece:
-    """The pieces as one, without the pauses between them; the piece itself where there is but one."""
-    if len(pieces) == 1:
-        return pieces[0]
-    stretch = Stretch(pieces[0].stretch.start_s, pieces[-1].stretch.end_s)
-    samples = np.concatenate([piece.samples for piece in pieces])
-    return Piece(stretch, pieces[0].start_s, samples[: (LONGEST_S - SILENCE_S) * SAMPLE_RATE])
 
 
 # ── in the table ─────────────────────────────────────────────────────────────
