@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def files_of(out: Path) -> dict[str, Any]:
             found[name] = untimed(json.loads(path.read_text(encoding="utf-8")))
         elif path.suffix in (".html", ".md"):
             text = path.read_text(encoding="utf-8")
-            found[name] = re.sub(r'Trained for \d+ \w+|seconds</th><td dir="auto">[\d.]+', "", text)
+            found[name] = re.sub(r'Trained for \d+ \w+|seconds</th><td dir="auto">[\d.]+|[\d.,]+ ms\b', "", text)
         elif "tfevents" in name:
             found["events"] = [*found.get("events", ()), scalars_of(path)]
         else:
@@ -158,7 +159,11 @@ KINDS: dict[str, Callable[[Path], Any]] = {
     "finetune": files_of,
     "baseline": files_of,
     "analyze": files_of,
+    "evaluate": files_of,
 }
+# What an older report had that the new one has not, and what is none of theirs.
+OLDER = ("report.html", "metrics.json", "frames.parquet", "submission-a.json")
+BESIDE = "notes.txt"
 
 
 @pytest.mark.parametrize("name", list(KINDS))
@@ -168,6 +173,10 @@ def test_what_was_killed_comes_to_the_same(work, warm: Warm, name: str, tmp_path
     def tried(number: int) -> tuple[Path, list[str]]:
         folder = tmp_path / str(number)
         (folder / "tmp").mkdir(parents=True)
+        if name == "evaluate":
+            (folder / "out").mkdir()
+            for old in (*OLDER, BESIDE):
+                (folder / "out" / old).write_text('"old"')
         return folder, [*map(str, work.commands[name]), "--out", str(folder / "out")]
 
     def come_to(folder: Path) -> Any:
@@ -181,6 +190,11 @@ def test_what_was_killed_comes_to_the_same(work, warm: Warm, name: str, tmp_path
     lasts_s = time.monotonic() - began
     whole, renames = come_to(folder), int((folder / "count").read_text())
     assert whole
+    if name == "evaluate":
+        from emoscribe.experiments.evaluating import REPORT
+
+        assert {"frames.parquet", "submission-a.json"} & whole.keys() == set()
+        assert [file for file in whole if not any(fnmatch(file, each) for each in REPORT)] == [BESIDE]
 
     for number in range(1, 2 * KILLS + 1):
         folder, args = tried(number)
