@@ -688,4 +688,4 @@ class Serving:
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory):
     """`serving(option, …)`: see `Serving`."""
-    return lambda *options: Serving(*options, folder=tmp_path_factory.mktemp("served"))
+    return lambda *options, folder=None: Serving(*options, folder=folder or tmp_path_factory.mktemp("served"))

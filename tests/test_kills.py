@@ -256,7 +256,7 @@ def test_a_service_that_was_killed_comes_to_the_same(serving, make_media, tmp_pa
     for _ in range(KILLS):
         after_s = chance.uniform(0.0, 1.3 * lasts_s)
         with (
-            type(unbroken)(*SERVED, folder=unbroken.folder) as first,
+            serving(*SERVED, folder=unbroken.folder) as first,
             httpx2.Client(base_url=first.address, timeout=60) as client,
         ):
             while not client.get("/api/options").json()["ready"]:
@@ -275,7 +275,7 @@ def test_a_service_that_was_killed_comes_to_the_same(serving, make_media, tmp_pa
         left = passing(unbroken.folder)
         assert left
         with (
-            type(unbroken)(*SERVED, folder=unbroken.folder) as second,
+            serving(*SERVED, folder=unbroken.folder) as second,
             httpx2.Client(base_url=second.address, timeout=60) as client,
         ):
             assert not {*left} & {*passing(unbroken.folder)}
