@@ -1,4 +1,4 @@
-"""A store in an object store that is reached over HTTP, by Arrow: S3's and Google's, each from a server on this machine."""
+"""A store that is reached over HTTP, by Arrow: S3 and Google Cloud Storage, each from a server on this machine."""
 
 from __future__ import annotations
 
