@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 from .errors import EmoscribeError, UnavailableError
 from .files import atomic_path, make_folder
 from .patience import in_time, while_it_comes
+from .text import first_line
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
@@ -290,12 +291,6 @@ class _Arriving:
 
 
 # ── both ─────────────────────────────────────────────────────────────────────
-
-
-def first_line(error: BaseException) -> str:
-    """What a library says went wrong, in a line that is none too long."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= 200 else f"{line[:200]}…"
 
 
 def require_room(folder: Path, size: int) -> None:

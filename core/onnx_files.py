@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .downloads import first_line
 from .errors import EmoscribeError
+from .text import first_line
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -12,6 +12,7 @@ from ...core.context import Context, resolve_device
 from ...core.downloads import fetch_file, sha256_of
 from ...core.errors import EmoscribeError, UnavailableError
 from ...core.files import check_readable
+from ...core.text import first_line
 from ...core.weights import find_base, published_sha256, weights_sha256
 from .settings import FEATURES, FeatureSettings
 
@@ -153,16 +154,12 @@ def pretrained(name: str, kind: Any, folder: Path, optional: tuple[str, ...]) ->
     """
     import torch
 
-    asked = {
-        **{"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False},
-        "output_loading_info": True,
-    }
+    asked = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
     try:
         with hushed():
             model, found = kind.from_pretrained(folder, **asked)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EmoscribeError(f"feature {name}: {folder} cannot be loaded: {reason}") from None
+        raise EmoscribeError(f"feature {name}: {folder} cannot be loaded: {first_line(error)}") from None
     if missing := sorted(key for key in found["missing_keys"] if not key.startswith(optional)):
         raise EmoscribeError(f"feature {name}: {folder} holds another network's weights (at {missing[0]})")
     return model
