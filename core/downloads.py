@@ -17,6 +17,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from .digests import sha256_of
 from .errors import EmoscribeError, UnavailableError
 from .files import atomic_path, make_folder
 from .patience import in_time, while_it_comes
@@ -65,12 +66,6 @@ def cache_folder() -> Path:
 def models_folder() -> Path:
     """Where models are kept that were fetched, joined or written out."""
     return cache_folder() / "emoscribe" / "models"
-
-
-def sha256_of(path: str | Path) -> str:
-    """The SHA-256 of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # ── one file ─────────────────────────────────────────────────────────────────
