@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-_SUBJECTS = ("faces", "media", "programs", "recognisers", "runs", "scripts", "transcripts")
+_SUBJECTS = ("faces", "formats", "media", "programs", "recognisers", "runs", "scripts", "transcripts")
 
 pytest_plugins = [f"{__package__}.fixtures.{subject}" for subject in _SUBJECTS]
