@@ -8,6 +8,7 @@ from torch import nn
 
 from ..core.errors import EmoscribeError
 from ..core.tensors import load_tensors
+from ..core.text import first_line
 
 
 def put_weights(model: nn.Module, path: Path) -> None:
@@ -19,4 +20,4 @@ def put_weights(model: nn.Module, path: Path) -> None:
     try:
         model.load_state_dict(load_tensors(path))
     except RuntimeError as error:
-        raise EmoscribeError(f"{path} is of another model ({str(error).splitlines()[0]}); train the run anew") from None
+        raise EmoscribeError(f"{path} is of another model ({first_line(error)}); train the run anew") from None

@@ -6,7 +6,6 @@ the message says what was looked for, so that whoever asks takes another model.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import importlib.util
 import os
@@ -18,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .context import DEFAULT, Context
-from .downloads import DownloadProgress, fetch_file, models_folder, sha256_of, unwatched
+from .digests import known_sha256
+from .downloads import DownloadProgress, fetch_file, models_folder, unwatched
 from .errors import EmoscribeError, UnavailableError
 from .files import atomic_path, make_folder, passing_folder
 from .interrupts import ended_with_us
@@ -146,13 +146,7 @@ def _in_package(wheel: Wheel, name: str) -> Path | None:
 
 
 def _is_published(path: Path, file: File) -> bool:
-    return path.is_file() and _digest(path, path.stat().st_size, path.stat().st_mtime_ns) == file.sha256
-
-
-@functools.cache
-def _digest(path: Path, size: int, modified_ns: int) -> str:
-    """The SHA-256 of a file, computed once a process while the file stays as it is."""
-    return sha256_of(path)
+    return path.is_file() and known_sha256(path) == file.sha256
 
 
 def _download(model: str, progress: DownloadProgress) -> Path:

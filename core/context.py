@@ -6,6 +6,7 @@ Made once where a command or a caller begins, and handed down whole.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -75,6 +76,11 @@ def resolve_device(asked: Device, what: str = "device") -> str:
     if asked == "cuda" and not gpu_is_here():
         raise UnavailableError(f"{what} cuda: no GPU that torch can use; take auto or cpu")
     return asked if asked != "auto" else "cuda" if gpu_is_here() else "cpu"
+
+
+def cores() -> int:
+    """How many cores this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpu_is_here() -> bool:

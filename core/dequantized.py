@@ -12,7 +12,8 @@ import io
 from pathlib import Path
 from typing import Any
 
-from .downloads import models_folder, require_room, sha256_of
+from .digests import sha256_of
+from .downloads import models_folder, require_room
 from .errors import EmoscribeError
 from .files import make_folder, passing_folder
 

@@ -17,9 +17,11 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from .digests import sha256_of
 from .errors import EmoscribeError, UnavailableError
 from .files import atomic_path, make_folder
 from .patience import in_time, while_it_comes
+from .text import first_line
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
@@ -64,12 +66,6 @@ def cache_folder() -> Path:
 def models_folder() -> Path:
     """Where models are kept that were fetched, joined or written out."""
     return cache_folder() / "emoscribe" / "models"
-
-
-def sha256_of(path: str | Path) -> str:
-    """The SHA-256 of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # ── one file ─────────────────────────────────────────────────────────────────
@@ -290,12 +286,6 @@ class _Arriving:
 
 
 # ── both ─────────────────────────────────────────────────────────────────────
-
-
-def first_line(error: BaseException) -> str:
-    """What a library says went wrong, in a line that is none too long."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= 200 else f"{line[:200]}…"
 
 
 def require_room(folder: Path, size: int) -> None:

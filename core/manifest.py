@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated
 
 from pydantic import Field
 
-from .downloads import sha256_of
+from .digests import known_sha256, sha256_of
 from .errors import EmoscribeError
 from .settings import Settings
 
@@ -55,8 +54,7 @@ def check_listed(folder: Path, files: Files, manifest: str) -> None:
         path = folder / name
         if not path.is_file():
             raise EmoscribeError(f"{folder} lacks {name}, which its {manifest} lists; copy the folder again")
-        told = path.stat()
-        if told.st_size != file.bytes or _digest(path, told.st_size, told.st_mtime_ns) != file.sha256:
+        if path.stat().st_size != file.bytes or known_sha256(path) != file.sha256:
             raise EmoscribeError(f"{path} is not the file that {manifest} lists (by its sha256); copy the folder again")
     found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     there = {path.relative_to(folder).as_posix() for path in found}
@@ -83,9 +81,3 @@ def _ways(folder: Path, name: str) -> Iterator[Path]:
 def _is_hidden(name: str) -> bool:
     # Of whoever keeps the folder: `.gitattributes`, `.DS_Store`.
     return name.startswith(".")
-
-
-@functools.lru_cache(256)
-def _digest(path: Path, size: int, modified_ns: int) -> str:
-    """The SHA-256 of a file, computed once a process while the file stays as it is."""
-    return sha256_of(path)

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .downloads import first_line
+from .context import cores
 from .errors import EmoscribeError
+from .text import first_line
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -46,4 +47,4 @@ def _threads() -> int:
     given = os.environ.get("OMP_NUM_THREADS", "")
     if given.isdecimal() and int(given):
         return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores()

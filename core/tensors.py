@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .errors import EmoscribeError
 from .files import atomic_path, check_readable
+from .text import first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +37,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         tensors = load(path.read_bytes())
     except (OSError, SafetensorError) as error:
-        raise EmoscribeError(f"{path} cannot be read ({str(error).splitlines()[0]}); train the run anew") from None
+        raise EmoscribeError(f"{path} cannot be read ({first_line(error)}); train the run anew") from None
     wrong = next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
     if wrong is not None:
         raise EmoscribeError(f"{path} is damaged: not all of {wrong} are finite numbers; train the run anew")

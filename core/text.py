@@ -1,9 +1,11 @@
-"""What was said, or what a file is called, made safe to show; and scales in words."""
+"""What was said, what a file is called or what a library complains of, made fit to show; and scales in words."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+
+from .errors import EmoscribeError
 
 # Escape sequences that a terminal acts on: CSI (colours, cursor), OSC and its
 # kin (titles, links) up to BEL or ST, and two-character ones.
@@ -22,7 +24,6 @@ _CONTROLS = re.compile(
 
 # Of these XML knows not even an escape; halves of characters are escaped where they are written.
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-
 
 # What a terminal acts on, and what some take for the end of a line: all controls but tabs and line ends.
 _ACTED_ON = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -72,3 +73,9 @@ def shortened(value: object) -> str:
     """A value as an error shows it, however long it is."""
     shown = repr(value)
     return shown if len(shown) <= 80 else f"{shown[:60]} ... ({len(shown):,} characters)"
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says went wrong, in a line that is none too long; what we say ourselves stays whole."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= 200 or isinstance(error, EmoscribeError) else f"{line[:200]}…"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from .context import DEFAULT, Context
 from .dequantized import can_dequantize, dequantized
-from .downloads import fetch_model, sha256_of
+from .digests import known_sha256
+from .downloads import fetch_model
 from .errors import EmoscribeError, UnavailableError
 from .files import read_mapping
 
@@ -247,7 +248,7 @@ def weights_sha256(folder: str | Path) -> str:
     shards = sorted(Path(folder).glob("*.safetensors"))
     if not shards:
         raise UnavailableError(f"no *.safetensors weights in {folder}; other formats are not read")
-    digests = [sha256_of(shard) for shard in shards]
+    digests = [known_sha256(shard) for shard in shards]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

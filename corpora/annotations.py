@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import glob
-import itertools
 import mimetypes
 import os
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import MediaError
+from ..core.in_time import InTime
 from ..core.text import one_line
 from ..core.tiers import Annotation, Tier, TierFile, holds_tiers, read_tiers, spoken
 from .corpus import SPLITS
@@ -78,31 +77,21 @@ def _labelled(path: Path, file: TierFile, tiers: Sequence[Tier]) -> Iterator[tup
     # The name of such a tier as a whole is no speaker's.
     speakers = {tier.name: tier.speaker if tier.participant or "@" in tier.name else None for tier in tiers}
     found = [(annotation, speakers[tier.name]) for tier in tiers for annotation in tier.annotations]
-    by_speaker: dict[str | None, _Said] = {}
+    by_speaker: dict[str | None, InTime[Annotation]] = {}
     for annotation, speaker in sorted(found, key=lambda each: (each[0].start_s, each[0].end_s)):
         if speaker not in by_speaker:
-            by_speaker[speaker] = _Said([tier for tier in said if tier.speaker == speaker] or said)
+            by_speaker[speaker] = _said_in([tier for tier in said if tier.speaker == speaker] or said)
+        meanwhile = (each for each in by_speaker[speaker].during(annotation) if _belongs(each, annotation))
         times = {"start_s": annotation.start_s, "end_s": annotation.end_s}
-        text = {"text": by_speaker[speaker].during(annotation)} if said else {}
+        text = {"text": " ".join(one_line(each.text) for each in meanwhile)} if said else {}
         yield annotation, {**about, **times, **text, "label": annotation.text, "speaker": speaker}
 
 
-class _Said:
-    """What is said in some tiers, to be found by when that is."""
-
-    def __init__(self, tiers: Sequence[Tier]) -> None:
-        self._said = sorted((each for tier in tiers for each in tier.annotations), key=lambda each: each.start_s)
-        # Of each and those before it, when the last one ends.
-        self._latest_s = list(itertools.accumulate((each.end_s for each in self._said), max))
-
-    def during(self, label: Annotation) -> str:
-        """What is said meanwhile."""
-        first = bisect_right(self._latest_s, label.start_s)
-        last = bisect_left(self._said, label.end_s, key=lambda each: each.start_s)
-        return " ".join(one_line(each.text) for each in self._said[first:last] if _shared(label, each))
+def _said_in(tiers: Sequence[Tier]) -> InTime[Annotation]:
+    return InTime(sorted((each for tier in tiers for each in tier.annotations), key=lambda each: each.start_s))
 
 
-def _shared(label: Annotation, said: Annotation) -> bool:
+def _belongs(said: Annotation, label: Annotation) -> bool:
     shared_s = min(label.end_s, said.end_s) - max(label.start_s, said.start_s)
     return shared_s > 0 and shared_s >= _SHARED * min(label.end_s - label.start_s, said.end_s - said.start_s)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.context import Context
-from ..core.downloads import first_line, status
+from ..core.downloads import status
 from ..core.errors import MediaError, UnavailableError
 from ..core.patience import while_it_comes
+from ..core.text import first_line
 from .corpus import Corpus, CorpusRequest, wanted_splits
 from .rows import Row, Table
 from .table import ROLES, corpus_of

@@ -130,7 +130,7 @@ def _asked(signal: str, name: str, ask: Callable[[], Any]) -> str:
     except EmoscribeError as error:
         mark, answer = MISSING, error
     said = " ".join(str(answer).split()).removesuffix(" (as asked)")
-    return f"{mark} {signal:8} {name:14} {said}"
+    return f"{mark} {signal:8} {name:18} {said}"
 
 
 # ── configs ──────────────────────────────────────────────────────────────────

@@ -40,7 +40,7 @@ def finetune(
     Raises:
         EmoscribeError: a setting, the corpus or the base model is not as it has to be.
     """
-    request, context = _corpus(corpus, data, given), _context(given)
+    request, context = CorpusRequest(corpus, data, **_cut(given)), _context(given)
     report = given.pop("report", lambda line: None)
     settings = load(FinetuneSettings, config, **given)
     return finetuning.finetune(request, out, settings, resume=resume, report=report, context=context)
@@ -70,7 +70,7 @@ def evaluate(
     Raises:
         EmoscribeError: a run, the corpus, or the runs together are not as they have to be.
     """
-    asked, context = _corpus(corpus, data, given), _context(given)
+    asked, context = CorpusRequest(corpus, data, **_cut(given)), _context(given)
     named = (runs,) if isinstance(runs, str | Path) else runs
     files = evaluating.evaluate(EvaluationRequest(asked, split, named, **given), out, context).files
     return read_json(files["metrics.json"]) if "metrics.json" in files else {}
@@ -100,23 +100,22 @@ def pack(
     Raises:
         EmoscribeError: the run has no pack, or the corpus is not as it has to be.
     """
-    modalities, context, compared = given.pop("modalities", None), _context(given), None
-    named = corpus or find_run(run).corpus
-    asked = _corpus(named or "", data or "", given)
+    modalities, cut, context = given.pop("modalities", None), _cut(given), _context(given)
     if given:
         raise SettingsError(f"pack takes no {', '.join(given)}")
-    if data is not None and named is None:
-        raise SettingsError(f"run {run} does not say what corpus it learnt; name the one whose data are given")
-    if data is None and corpus is not None:
-        raise SettingsError(f"the corpus {corpus} needs its data, too")
+    compared, named = None, corpus or find_run(run).corpus
     if data is not None:
-        compared = EvaluationRequest(asked, split, (run,), modalities=modalities)
+        if named is None:
+            raise SettingsError(f"run {run} does not say what corpus it learnt; name the one whose data are given")
+        compared = EvaluationRequest(CorpusRequest(named, data, **cut), split, (run,), modalities=modalities)
+    elif corpus is not None:
+        raise SettingsError(f"the corpus {corpus} needs its data, too")
     return deploying.pack(run, Path(out), compared, precision, context)
 
 
-def _corpus(name: str, data: str | Path, given: dict[str, Any]) -> CorpusRequest:
-    """The corpus that keywords ask for; takes theirs out of `given`."""
-    return CorpusRequest(name, data, **{key: given.pop(key) for key in ("folds", "fold", "columns") if key in given})
+def _cut(given: dict[str, Any]) -> dict[str, Any]:
+    """What keywords ask for of a corpus, as `CorpusRequest` takes it; taken out of `given`."""
+    return {key: given.pop(key) for key in ("folds", "fold", "columns") if key in given}
 
 
 def _context(given: dict[str, Any]) -> Context:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import EmoscribeError
-from ..core.files import read_json
+from ..core.files import read_mapping
 from ..core.text import shortened
 from .run import ADAPTER_CONFIG
 
@@ -22,15 +22,13 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
     """What `adapter_config.json` says.
 
     Raises:
-        MediaError: it is missing, or not JSON.
+        MediaError: it is missing, or not a mapping in JSON.
         EmoscribeError: no adapter has such numbers.
     """
     path = folder / ADAPTER_CONFIG
     if path.is_file() and path.stat().st_size > _MOST_BYTES:
         raise EmoscribeError(f"{path} has {path.stat().st_size:,} bytes: no adapter is described in so many")
-    config = read_json(path)
-    if not isinstance(config, dict):
-        raise EmoscribeError(f"{path} must be a mapping, got a {type(config).__name__}")
+    config = read_mapping(path)
     if config.get("peft_type") == "LORA":
         for name, most, whole in (("r", _MOST_RANK, True), ("lora_alpha", _MOST_ALPHA, False)):
             patterns = config.get(f"{'rank' if whole else 'alpha'}_pattern")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.errors import SettingsError
 from ..core.files import read_mapping
+from ..core.text import first_line
 
 # For templates that would name today's: scores must not change overnight.  Llama 3's own, where it is not known.
 _DATE = "26 Jul 2024"
@@ -51,9 +52,8 @@ def chat_frame(base: Path) -> ChatFrame:
     try:
         tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     except (OSError, ValueError, ImportError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SettingsError(
-            f"the chat template of {base.name} cannot be read: {reason}; use prompt.frame plain"
+            f"the chat template of {base.name} cannot be read: {first_line(error)}; use prompt.frame plain"
         ) from None
     if not tokenizer.chat_template:
         raise SettingsError(f"prompt.frame chat needs a base with a chat template, and {base.name} has none; use plain")

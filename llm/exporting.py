@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..core.downloads import first_line
 from ..core.errors import EmoscribeError
+from ..core.text import first_line
 from .heads import MEMORY as MEMORY_WIDTH
 from .heads import Classification, Memory
 from .tokens import Tokens, collate

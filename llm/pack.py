@@ -15,10 +15,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ..core.errors import MediaError, SettingsError, UnavailableError
-from ..core.files import read_json
+from ..core.errors import SettingsError, UnavailableError
 from ..core.manifest import ListedFile, check_listed
-from ..core.settings import Settings, validate
+from ..core.settings import Settings
+from ..core.versioned import read_versioned
 from .chat import ChatFrame
 
 PACK = "pack.json"
@@ -98,15 +98,7 @@ def read_pack(folder: Path) -> Pack | None:
         return None
     if path.is_symlink():
         raise SettingsError(f"{path} is a link; copy the folder with what it links to")
-    try:
-        described = read_json(path)
-    except MediaError as error:
-        raise SettingsError(str(error)) from None
-    if not isinstance(described, dict):
-        raise SettingsError(f"{path} must be a mapping, got a {type(described).__name__}")
-    if isinstance(version := described.get("version"), int) and version > VERSION:
-        raise SettingsError(f"{path} is version {version}, this emoscribe reads up to {VERSION}; update emoscribe")
-    pack = validate(Pack, described, str(path))
+    pack = read_versioned(Pack, path, VERSION)
     check_listed(folder, pack.files, PACK)
     return pack
 

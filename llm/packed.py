@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.context import DEFAULT, Context
-from ..core.downloads import first_line
 from ..core.errors import EmoscribeError, UnavailableError
 from ..core.onnx_files import open_network
 from ..core.prompt import Prompt, Scored
+from ..core.text import first_line
 from ..training.probe import Probe, check_probe, probe_of
 from .answers import answers_of
 from .pack import BASE, MEMORY, MODEL, Pack, check_onnxruntime

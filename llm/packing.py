@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import EmoscribeError, SettingsError
-from ..core.files import atomic_path, check_folder, make_folder, passing_folder, plain, write_json, write_text
+from ..core.files import atomic_path, check_folder, make_folder, passing_folder, plain, write_json, write_text, writing
 from ..core.manifest import listed
 from ..core.prompt import Prompt, Scored
 from ..core.timeline import Moment
@@ -95,7 +94,8 @@ def make_pack(
 
     predictor = load_predictor(run, Context(device="cpu", offline=context.offline, progress=context.progress))
     make_folder(out.absolute().parent)
-    with _said_where(out), passing_folder(beside=out.absolute().parent) as passing:
+    # Libraries that write do not say what they could not write.
+    with writing(out), passing_folder(beside=out.absolute().parent) as passing:
         folder = passing / run.name
         folder.mkdir()
         _copy(run, find_base(run.base.id, run.base.sha256, context), folder)
@@ -109,16 +109,6 @@ def make_pack(
         with atomic_path(out) as moved:
             folder.rename(moved)
     return TextRun.load(out)
-
-
-@contextmanager
-def _said_where(out: Path) -> Iterator[None]:
-    """Libraries that write do not say what they could not write."""
-    try:
-        yield
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise EmoscribeError(f"cannot write {out}: {why}; make room or choose another folder") from None
 
 
 def check_packable(run: TextRun) -> None:
@@ -212,71 +202,72 @@ def _compared(
             what = "gives ratings, not labels" if run.task == "number" else "can be compared on nothing without --data"
             raise SettingsError(f"--precision {wanted} is for labels that stay, and run {run.name} {what}; use float32")
         return pack
-    answers = _Answers(texts.name, before[len(lines) :])
-    return _quantized(packed, pack, answers, after[len(lines) :], texts.prompts, wanted, context)
+    answers = _Answers(texts, before[len(lines) :])
+    return _quantized(replace(packed, pack=pack), answers, after[len(lines) :], wanted, context)
 
 
 @dataclass(frozen=True)
 class _Answers:
     """What the run answers to texts."""
 
-    name: str
+    texts: Texts
     given: Sequence[Scored]
 
     def shared(self, others: Sequence[Scored]) -> float:
         """The share of texts to which others answer the same."""
         return sum(a.answer == b.answer for a, b in zip(self.given, others, strict=True)) / len(self.given)
 
+    def agreement(self, others: Sequence[Scored], tried: Mapping[Precision, float]) -> Agreement:
+        """How others agree, for the pack's description."""
+        return Agreement(
+            data=self.texts.name,
+            texts=len(others),
+            answers=self.shared(others),
+            difference=_difference(self.given, others),
+            tried=tried,
+        )
+
 
 def _quantized(
     packed: PackedPredictor,
-    pack: Pack,
     answers: _Answers,
     exported: Sequence[Scored],
-    prompts: Sequence[Prompt],
     wanted: Precision | None,
     context: Context,
 ) -> Pack:
-    """The description of the smallest model at which enough answers stay, which is then the one in the folder."""
+    """The description of the smallest model at which enough answers stay, which is then the one in the folder.
+
+    Args:
+        packed: as it was written out,
+        exported: and what it answers.
+    """
     from .exporting import quantize
 
-    folder, tried = packed.run.folder, {}
-    enough = len(prompts) >= FEWEST_TEXTS
+    folder, texts, tried = packed.run.folder, answers.texts, {}
+    enough = len(texts.prompts) >= FEWEST_TEXTS
     if wanted not in (None, "float32") and not enough:
         raise SettingsError(
-            f"--precision {wanted} needs {FEWEST_TEXTS} texts to be compared on, and {answers.name} has "
-            f"{len(prompts)}; give more, or use float32"
+            f"--precision {wanted} needs {FEWEST_TEXTS} texts to be compared on, and {texts.name} has "
+            f"{len(texts.prompts)}; give more, or use float32"
         )
-    for precision, operations in _QUANTIZED.items():
-        if not enough or wanted not in (None, precision):
-            continue
+    for precision in (each for each in _QUANTIZED if enough and wanted in (None, each)):
         smaller = folder / f"{precision}.onnx"
-        quantize(folder / MODEL, smaller, operations)
+        quantize(folder / MODEL, smaller, _QUANTIZED[precision])
         scored = replace(packed, model=network_of(packed.run, smaller.name)).predict(
-            prompts, progress=context.stage(f"reading in {precision}")
+            texts.prompts, progress=context.stage(f"reading in {precision}")
         )
         tried[precision] = round(answers.shared(scored), 4)
         if tried[precision] >= LEAST_AGREEMENT:
             smaller.replace(folder / MODEL)
-            agreement = _agreement(answers, scored, tried)
-            return pack.model_copy(update={"precision": precision, "agreement": agreement})
+            agreement = answers.agreement(scored, tried)
+            return packed.pack.model_copy(update={"precision": precision, "agreement": agreement})
         smaller.unlink()
     if wanted not in (None, "float32"):
         raise EmoscribeError(
-            f"in {wanted}, run {packed.run.name} keeps {tried[wanted]:.2%} of its answers to {answers.name}, and "
+            f"in {wanted}, run {packed.run.name} keeps {tried[wanted]:.2%} of its answers to {texts.name}, and "
             f"{LEAST_AGREEMENT:.0%} are asked for; use float32"
         )
-    return pack.model_copy(update={"agreement": _agreement(answers, exported, tried)})
-
-
-def _agreement(answers: _Answers, scored: Sequence[Scored], tried: dict[Precision, float]) -> Agreement:
-    return Agreement(
-        data=answers.name,
-        texts=len(scored),
-        answers=answers.shared(scored),
-        difference=_difference(answers.given, scored),
-        tried=tried,
-    )
+    return packed.pack.model_copy(update={"agreement": answers.agreement(exported, tried)})
 
 
 def _difference(one: Sequence[Scored], other: Sequence[Scored]) -> float:

@@ -14,6 +14,7 @@ from ..core.errors import EmoscribeError, SettingsError, UnavailableError
 from ..core.files import read_mapping
 from ..core.prompt import PrecedingTurn, Prompt, Scored
 from ..core.tensors import load_tensors
+from ..core.text import first_line
 from ..core.weights import find_base
 from ..training.probe import Probe, check_probe, probe_of
 from .answers import answers_of
@@ -183,8 +184,7 @@ def load_predictor(run: TextRun, context: Context = DEFAULT) -> TextPredictor:
         ImportError,
         EmoscribeError,
     ) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EmoscribeError(f"run {run.folder} cannot be loaded onto {run.base.id}: {reason}") from None
+        raise EmoscribeError(f"run {run.folder} cannot be loaded onto {run.base.id}: {first_line(error)}") from None
     predictor = TextPredictor(
         run=run,
         model=model.to(chosen).eval(),

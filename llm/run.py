@@ -16,11 +16,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ..core.context import DEFAULT, Context
-from ..core.errors import MediaError, SettingsError
-from ..core.files import make_folder, read_json, together, write_json
+from ..core.errors import SettingsError
+from ..core.files import make_folder, together, write_json
 from ..core.labels import BASIC, LabelSet
 from ..core.settings import Settings
 from ..core.text import shortened
+from ..core.versioned import read_setting
 from ..core.weights import find_base
 from ..extractors.settings import FaceSettings, SpeechSettings, VoiceSettings
 from ..prompts.settings import PromptSettings
@@ -150,10 +151,7 @@ class TextRun(Run):
         pack, path = read_pack(Path(folder)), Path(folder) / NORMS
         if not path.is_file():
             return super().load(folder, pack=pack, **beside)
-        try:
-            norms = read_json(path)
-        except MediaError as error:
-            raise SettingsError(str(error)) from None
+        norms = read_setting(path)
         if not isinstance(norms, dict):
             raise SettingsError(f"{path}: voice norms must be a mapping, got {shortened(norms)}; copy the run anew")
         run = super().load(folder, norms=norms, pack=pack, **beside)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.settings import validate
 from ..core.tensors import load_tensors
+from ..core.text import first_line
 from .run import ADAPTER, HEAD, TextRun, find_run
 from .settings import LoraSettings, TrainingSettings
 
@@ -75,8 +76,7 @@ def start_from(start: TextRun, predictor: TextPredictor) -> None:
                 if label in start.labels:
                     head[name][row] = known[name][start.labels.index(label)]
     except (RuntimeError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EmoscribeError(f"run {start.folder} cannot be started from: {reason}") from None
+        raise EmoscribeError(f"run {start.folder} cannot be started from: {first_line(error)}") from None
 
 
 def _has_base(start: TextRun, settings: TrainingSettings) -> bool:

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 
 from ..core.console import hushed
 from ..core.errors import EmoscribeError, SettingsError
+from ..core.text import first_line
 from .base import check_fit, dtype_for, load_base
 from .bert import is_plain_bert
 from .encoder import Encoder
@@ -54,15 +55,13 @@ def untrained(
     try:
         model = load_base(base, settings.head, settings.base.quantization, place, dtype)
     except (OSError, SafetensorError, ValueError, RuntimeError, KeyError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise EmoscribeError(f"the base model {run.base.id} cannot be loaded: {reason}") from None
+        raise EmoscribeError(f"the base model {run.base.id} cannot be loaded: {first_line(error)}") from None
     predictor = adapted(model, run, settings, tokenizer, device)
     if not sharded:
         predictor.model.to(device)
     return predictor
 
 
-@hushed()
 @hushed()
 def adapted(
     model: Any, run: TextRun, settings: TrainingSettings, tokenizer: PromptTokenizer, device: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -179,5 +180,8 @@ def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _said(value: Any) -> str:
-    """A value as it reads in JSON, so that a kept result shows what a fresh one does."""
-    return "none" if value is None else str(plain(value))
+    """A value as JSON has it, so that a kept result shows what a fresh one does; in words where there is none."""
+    value = plain(value)
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

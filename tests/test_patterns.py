@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from emoscribe.app.documents import paragraphs_of
 from emoscribe.core.errors import EmoscribeError
+from emoscribe.core.in_time import InTime
 from emoscribe.core.text import one_line
 from emoscribe.core.tiers import Annotation, Tier, read_tiers, spoken
 from emoscribe.core.timeline import Transcript, Utterance, Word
-from emoscribe.corpora.annotations import _Said
 from emoscribe.corpora.rows import csv_table
 from emoscribe.extractors.speakers.turns import Turn, name_speakers, read_turns
 from emoscribe.extractors.speech.captions import layered, unrolled
@@ -122,7 +122,7 @@ MANY = 10_000
 UTTERANCES = [Utterance(i, i + 1, f"a{i}", None, (Word(i, i + 1, f"a{i}"),)) for i in range(MANY)]
 
 TIER = Tier("Anna", tuple(Annotation(i, i + 1, "a") for i in range(MANY)))
-SAID = _Said([TIER])
+SAID = InTime(TIER.annotations)
 
 
 @pytest.mark.parametrize(

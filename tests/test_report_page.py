@@ -21,7 +21,7 @@ from emoscribe.core.labels import COMPOUND, given
 from emoscribe.core.timeline import Cues, FaceTrack, LabelledTranscript, Media, Moment, Segment
 from emoscribe.extractors.media.peaks import SoundPeaks
 from emoscribe.outputs.lines import reading
-from emoscribe.outputs.report import PAGE_BYTES, report_page
+from emoscribe.outputs.report import PAGE_BYTES, flat, report_page
 from emoscribe.outputs.tracks import face_tracks, thin, tracks_of
 
 Node = Callable[..., Any]
@@ -236,6 +236,14 @@ def test_sound_and_stills_get_what_they_need(
 def test_no_moment_at_all(labelled: LabelledTranscript, tmp_path: Path) -> None:
     page = Page(report_page(replace(labelled, segments=(), tracks=None, provenance={}), tmp_path))
     assert page.data["segments"] == [] and "0 moments" in page.shown
+
+
+def test_how_it_was_made_is_told_as_json_has_it() -> None:
+    """Settings read `True` and `None`, as Python has them."""
+    made = {"offline": True, "speech": {"threads": None, "scale": [0.25, 0.5]}, "names": {}, "run": "mine"}
+    assert dict(flat(made)) == {
+        "offline": "true", "speech.threads": "none", "speech.scale": "0.25, 0.5", "names": "{}", "run": "mine",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("labels", [COMPOUND.labels, tuple(f"feeling {i}" for i in range(40)), ("on", "off")])

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from ..core.errors import EmoscribeError
 from ..core.files import atomic_path, check_readable
+from ..core.text import first_line
 
 R = TypeVar("R")
 
@@ -75,5 +76,6 @@ def read_checkpoint(path: Path, restore: Callable[[dict[str, Any]], R]) -> R:
         # PyTorch would advise to read it as code.
         raise EmoscribeError(f"{path} is damaged; train anew into another folder") from None
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EmoscribeError(f"{path} cannot be resumed from: {reason}; train anew into another folder") from None
+        raise EmoscribeError(
+            f"{path} cannot be resumed from: {first_line(error)}; train anew into another folder"
+        ) from None

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from ..core.context import DEFAULT, Context
-from ..core.errors import MediaError, SettingsError
-from ..core.files import make_folder, plain, read_json, write_json
+from ..core.files import make_folder, plain, write_json
 from ..core.labels import LabelSet
-from ..core.settings import Settings, validate
+from ..core.settings import Settings
+from ..core.versioned import read_versioned
 from .probe import Probe
 
 VERSION = 1
@@ -110,16 +110,7 @@ class Run(Settings):
         Raises:
             SettingsError: the description is missing, damaged, or of a newer version.
         """
-        path = Path(folder) / cls.description
-        try:
-            described = read_json(path)
-        except MediaError as error:
-            raise SettingsError(str(error)) from None
-        if not isinstance(described, dict):
-            raise SettingsError(f"{path} must be a mapping, got a {type(described).__name__}")
-        if isinstance(version := described.get("version"), int) and version > VERSION:
-            raise SettingsError(f"{path} is version {version}, this emoscribe reads up to {VERSION}; update emoscribe")
-        return validate(cls, {**described, "folder": Path(folder), **beside}, str(path))
+        return read_versioned(cls, Path(folder) / cls.description, VERSION, folder=Path(folder), **beside)
 
     def save(self) -> None:
         """Write the description into the run's folder.

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from ...core.errors import EmoscribeError, UnavailableError
 from .work import Lost, Make, R, T
 
-# Items that an actor is given at once: each gift costs some milliseconds.
-_AT_ONCE = 4
+# An actor is given items so often: each gift costs some milliseconds, and the last is waited for by all.
+_GIFTS = 64
+# So many at once at most: one that ends under its last loses them all, until they are done again.
+_MOST_AT_ONCE = 16
 # How long a cluster may take to answer at all.
 _KNOCK_S = 5.0
 # How often an actor is begun anew for what the one before ended under.
@@ -85,9 +87,9 @@ class RayExecutor:
     def _mapped(self, make: Make[T, R], given: list[T], workers: int) -> Iterator[tuple[T, R | Lost]]:
         left = dict(enumerate(given))
         # Items whose actors ended are tried again, each by itself, so that only the culprit pays.
-        for at_once in (_AT_ONCE, 1):
-            blocks = max(min(workers, len(left)), -(-len(left) // at_once))
-            for number, result in _rows(make, left, blocks, workers, self._gpus) if left else ():
+        for at_once in (min(max(1, len(given) // (workers * _GIFTS)), _MOST_AT_ONCE), 1):
+            blocks = -(-len(left) // at_once)
+            for number, result in _rows(make, left, blocks, min(workers, blocks), self._gpus) if left else ():
                 yield left.pop(number), result
         for item in left.values():
             yield item, Lost("its worker ended under it, again and again; is there enough memory?")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.context import Context
-from ...core.downloads import DownloadProgress, ask_hub, fetch_model, sha256_of, unwatched
+from ...core.digests import sha256_of
+from ...core.downloads import DownloadProgress, ask_hub, fetch_model, unwatched
 from ...core.errors import UnavailableError
 from ...core.weights import MODELS
 

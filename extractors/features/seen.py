@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.context import Context
 from ...core.errors import EmoscribeError
+from ...core.text import first_line
 from ...core.timeline import FaceTrack, Media
 from ...core.timeline import Sequence as Rows
 from ..face import pyfeat_weights as face_pyfeat_weights
@@ -124,8 +125,7 @@ def _read_pyfeat(path: Path, digest: str, device: str) -> Network:
 
             rater: Any = MultitaskModel(device=device, weights_path=str(path))
     except Exception as error:  # whatever py-feat makes of files that are none
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EmoscribeError(f"feature face-embedding: {path} cannot be loaded: {reason}") from None
+        raise EmoscribeError(f"feature face-embedding: {path} cannot be loaded: {first_line(error)}") from None
     return lambda crops: rater.model.backbone(rater.preprocess(crops))[-1].mean(dim=(-2, -1))
 
 

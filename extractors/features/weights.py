@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ...core.console import hushed
 from ...core.context import Context, resolve_device
-from ...core.downloads import fetch_file, sha256_of
+from ...core.digests import known_sha256
+from ...core.downloads import fetch_file
 from ...core.errors import EmoscribeError, UnavailableError
 from ...core.files import check_readable
+from ...core.text import first_line
 from ...core.weights import find_base, published_sha256, weights_sha256
 from .settings import FEATURES, FeatureSettings
 
@@ -32,16 +33,9 @@ def fingerprint(weights: str) -> str:
     A store that was filled elsewhere can thus be read where no weights are.
     """
     path = Path(weights)
-    files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
-    if not files:
-        return weights
-    return _digest(path, tuple((file.stat().st_size, file.stat().st_mtime_ns) for file in files))
-
-
-@lru_cache(maxsize=16)
-def _digest(path: Path, stamps: tuple[tuple[int, int], ...]) -> str:
-    """Once for all clips: a model takes a second to read."""
-    return weights_sha256(path) if path.is_dir() else sha256_of(path)
+    if path.is_file():
+        return known_sha256(path)
+    return weights_sha256(path) if any(path.glob("*.safetensors")) else weights
 
 
 def given_file(name: str, weights: str) -> Path | None:
@@ -153,16 +147,12 @@ def pretrained(name: str, kind: Any, folder: Path, optional: tuple[str, ...]) ->
     """
     import torch
 
-    asked = {
-        **{"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False},
-        "output_loading_info": True,
-    }
+    asked = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
     try:
         with hushed():
             model, found = kind.from_pretrained(folder, **asked)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EmoscribeError(f"feature {name}: {folder} cannot be loaded: {reason}") from None
+        raise EmoscribeError(f"feature {name}: {folder} cannot be loaded: {first_line(error)}") from None
     if missing := sorted(key for key in found["missing_keys"] if not key.startswith(optional)):
         raise EmoscribeError(f"feature {name}: {folder} holds another network's weights (at {missing[0]})")
     return model

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core import digests
 from ...core.errors import MediaError
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ def sha256_of(path: str | Path) -> str:
     Raises:
         MediaError: missing, empty or unreadable.
     """
-    path = Path(path)
-    check_readable(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    check_readable(Path(path))
+    return digests.sha256_of(path)
 
 
 def check_readable(path: Path) -> None:

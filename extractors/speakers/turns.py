@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import MediaError, SettingsError
+from ...core.in_time import InTime
 from ...core.limits import check_count, check_speakers, check_times
 from ...core.text import one_line, shortened
 from ...core.timeline import Transcript, Utterance, Word
@@ -176,7 +175,7 @@ def name_speakers(transcript: Transcript, turns: Sequence[Turn], *, keep_names: 
     if keep_names:
         called = _names_of(transcript.utterances, turns)
         turns = [replace(turn, speaker=called.get(turn.speaker, turn.speaker)) for turn in turns]
-    spoken = _InTime(turns)
+    spoken = InTime(turns)
     utterances = [
         part
         for utterance in transcript.utterances
@@ -189,7 +188,7 @@ def name_speakers(transcript: Transcript, turns: Sequence[Turn], *, keep_names: 
 def _names_of(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> dict[str, str]:
     """By speaker of turns, the name that more than half of their named time has."""
     shared_s: dict[str, dict[str, float]] = {}
-    spoken = _InTime(turns)
+    spoken = InTime(turns)
     for utterance in utterances:
         for turn in spoken.during(utterance) if utterance.speaker else ():
             overlap_s = min(utterance.end_s, turn.end_s) - max(utterance.start_s, turn.start_s)
@@ -203,26 +202,7 @@ def _names_of(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> dict[st
     }
 
 
-class _InTime:
-    """Turns, to be found by when they are: an hour of talk has thousands of them, and of words."""
-
-    def __init__(self, turns: Sequence[Turn]) -> None:
-        starts_s = np.array([turn.start_s for turn in turns], dtype=float)
-        self._order = np.argsort(starts_s, kind="stable")
-        self._starts_s = starts_s[self._order]
-        self._ends_s = np.array([turn.end_s for turn in turns], dtype=float)[self._order]
-        self._latest_s = np.maximum.accumulate(self._ends_s) if len(turns) else self._ends_s
-        self._turns = turns
-
-    def during(self, said: Utterance | Word) -> list[Turn]:
-        """Those that share some time with it, in the order in which they were given."""
-        last = np.searchsorted(self._starts_s, said.end_s)
-        first = min(np.searchsorted(self._latest_s, said.start_s, "right"), last)
-        there = first + np.flatnonzero(self._ends_s[first:last] > said.start_s)
-        return [self._turns[index] for index in np.sort(self._order[there])]
-
-
-def _named(utterance: Utterance, spoken: _InTime) -> list[Utterance]:
+def _named(utterance: Utterance, spoken: InTime[Turn]) -> list[Utterance]:
     near = spoken.during(utterance)
     if not near:
         return [utterance]

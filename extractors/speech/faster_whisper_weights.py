@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ...core import carried
 from ...core.context import Context
-from ...core.downloads import DownloadProgress, ask_hub, fetch_model, sha256_of, unwatched
+from ...core.digests import sha256_of
+from ...core.downloads import DownloadProgress, ask_hub, fetch_model, unwatched
 from ...core.errors import SettingsError, UnavailableError
 from ...core.weights import MODELS, hub_cache, named_folders
 

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from ...core.context import Context, gpu_is_here, resolve_device
-from ...core.downloads import DownloadProgress, cache_folder, fetch_file, sha256_of, status, unwatched
+from ...core.digests import sha256_of
+from ...core.downloads import DownloadProgress, cache_folder, fetch_file, status, unwatched
 from ...core.errors import SettingsError, UnavailableError
 from ...core.timeline import Utterance
 from ..media import Sound

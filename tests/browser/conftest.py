@@ -5,13 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect, sync_playwright
+
+from ..fixtures.programs import Serving
 
 # Names under which distributions install it.
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -51,36 +48,10 @@ def _found() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[str]:
+def service(serving: Callable[..., Serving]) -> Iterator[str]:
     """The address of `emoscribe serve` with the embedded engines, in a process of its own."""
-    with running_service() as address:
-        yield address
-
-
-class running_service:
-    """A service on a free port, as long as the block lasts."""
-
-    def __init__(self, *options: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "emoscribe", "serve", "--port", str(port), "--config", "embedded", *options]
-        self.process = subprocess.Popen(command)
-
-    def __enter__(self) -> str:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(self.address, timeout=5).close()
-                return self.address
-            except (urllib.error.URLError, OSError):
-                assert self.process.poll() is None, "the service ended"
-                time.sleep(0.1)
-        raise AssertionError("the service does not answer")
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        assert self.process.wait(10) is not None
+    with serving("--config", "embedded") as begun:
+        yield begun.address
 
 
 @pytest.fixture(scope="session")

@@ -184,3 +184,15 @@ def test_a_long_result_is_measured(chromium: str) -> None:
     told = json.loads(done.stdout.splitlines()[-1])
     assert list(told) == ["name", "ratio", "ours", "plain", "unit", "device"]
     assert told["name"] == "page" and told["ours"] > 0 and "120 moments" in done.stdout
+
+
+def test_how_it_was_made_can_be_read_on_a_phone(browser: Browser, labelled: LabelledTranscript, tmp_path: Path) -> None:
+    """Long names of models left a column of one letter to what they were."""
+    made = {"face": {"models": {"mediapipe/face_detection_full_range_sparse": "0f" * 32}}}
+    (tmp_path / "report.html").write_text(report_page(replace(labelled, provenance=made), tmp_path), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto((tmp_path / "report.html").as_uri())
+    page.get_by_text("How this was made").click()
+    value = page.locator("details td", has_text="0f0f").last.bounding_box()
+    page.close()
+    assert value is not None and value["width"] > 140
