@@ -6,7 +6,7 @@ Cuts clips of two seconds out of VIDEO (the example clip of twenty seconds
 unless told otherwise), each another by a few pixels, and extracts their cues
 as `emoscribe extract` does, each number of clips with each number of workers,
 into a store of its own; a worker computes on one core.  Told is what the clips
-took without the loading of models (the time to the first clip that is done),
+took without the loading of models (from when each worker has done its first),
 and the greatest memory of a worker.  With `--ray` also by as many actors of a
 Ray cluster of this machine.
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             ways += [("ray", max(args.workers), RayExecutor(max(args.workers)))] if args.ray else []
             for engine, workers, executor in ways:
                 store = Path(folder) / f"{engine}{workers}of{count}"
-                told = timed(some, store, args.modalities, executor)
+                told = timed(some, store, args.modalities, executor, workers)
                 rates[engine, workers, count] = told["rate"]
                 print(
                     f"{engine:5} {workers} workers, {count:5} clips: {told['rate']:6.3f} clips/s once begun, "
@@ -118,7 +118,7 @@ def write(path: Path, pictures: list[np.ndarray], rate: float, sound: np.ndarray
             file.mux(stream.encode(None))
 
 
-def timed(clips: Path, store: Path, modalities: str, executor: Any) -> dict[str, float]:
+def timed(clips: Path, store: Path, modalities: str, executor: Any, workers: int) -> dict[str, float]:
     context = Context(offline=True)
     settings, _ = extraction_settings("embedded", modalities=modalities, context=context)
     with Memory() as memory:
@@ -129,7 +129,7 @@ def timed(clips: Path, store: Path, modalities: str, executor: Any) -> dict[str,
                 raise error
             done.append(time.perf_counter() - began)
         whole_s = time.perf_counter() - began
-    rate = (len(done) - 1) / (done[-1] - done[0]) if len(done) > 1 else 1 / whole_s
+    rate = (len(done) - workers) / (done[-1] - done[workers - 1]) if len(done) > workers else len(done) / whole_s
     files = len(CueStore(store).names)
     return {"rate": rate, "first_s": done[0], "whole_s": whole_s, "peak": memory.peak / 1e6, "files": files}
 

@@ -15,6 +15,7 @@ import re
 import shutil
 import socket
 import sys
+import tempfile
 import time
 import uuid
 from contextlib import suppress
@@ -78,6 +79,13 @@ def sweep(folder: Path) -> None:
 def sweep_passing(folder: Path) -> None:
     """The same where the system has what passes, and others have theirs."""
     _sweep(folder, _PASSING)
+
+
+def sweep_passing_again() -> None:
+    """The same for whoever has just ended those processes."""
+    folder = Path(tempfile.gettempdir())
+    _swept.discard((folder, _PASSING))
+    sweep_passing(folder)
 
 
 def _sweep(folder: Path, names: re.Pattern[str]) -> None:

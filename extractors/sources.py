@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from ..core import memory
 from ..core.context import Store
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.timeline import Media
@@ -109,11 +110,12 @@ class FileSource:
         return kept(store, self.media.sha256, "peaks", about, lambda: peaks_of(self.sound()), self.interval)
 
     def close(self) -> None:
-        """Let go of the sound."""
+        """Let go of the sound, and of the memory that perceiving the file took."""
         with self._lock:
             if self._sound is not None:
                 self._sound.close()
                 self._sound = None
+        memory.give_back()
 
 
 def identify(path: str | Path, store: Store | None = None, tracks: MediaSettings = PLAYERS_CHOICE) -> Media:

@@ -10,17 +10,19 @@ import contextlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 from ..core.errors import EmoscribeError, UnavailableError
+from ..core.interrupts import BEFORE_THE_END, ended_with_us
 
 # The interpreter of the environment that vLLM is in.
 PYTHON_VARIABLE = "EMOSCRIBE_VLLM_PYTHON"
@@ -76,13 +78,26 @@ def vllm_version(python: str) -> str:
         UnavailableError: it has none.
     """
     try:
-        asked = [python, "-I", "-c", _PROBE]
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=_PROBE_S, env=_environment())
+        with (
+            subprocess.Popen(
+                [python, "-I", "-c", _PROBE],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=_environment(),
+            ) as asked,
+            ended_with_us(asked),
+        ):
+            try:
+                told, _ = asked.communicate(timeout=_PROBE_S)
+            except subprocess.TimeoutExpired:
+                asked.kill()
+                raise
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(f"{python} does not run ({' '.join(str(error).split())}); {INSTALL}") from None
-    if told.returncode != 0:
+    if asked.returncode != 0:
         raise UnavailableError(f"{python} has no vLLM; {INSTALL}")
-    return told.stdout.strip()
+    return told.strip()
 
 
 class Opening:
@@ -126,7 +141,9 @@ class Worker:
             # Ctrl-C of a terminal is for whoever began it.
             start_new_session=True,
         )
-        weakref.finalize(self, _end, self._process)
+        kill = partial(_kill, self._process)
+        BEFORE_THE_END.append(kill)
+        self._end = weakref.finalize(self, _end, self._process, kill)
         self._ask(job)
 
     def __call__(self, chunk: Chunk) -> list[list[float]]:
@@ -154,7 +171,7 @@ class Worker:
             line = told.readline()
         reply = json.loads(line) if line.endswith("\n") else {}
         if "error" in reply or not reply:
-            _end(self._process)
+            self._end()
             raise EmoscribeError(f"vLLM cannot score on {self._model}: {reply.get('error') or self._last_words()}")
         return reply
 
@@ -166,7 +183,8 @@ class Worker:
         )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str], kill: Callable[[], None]) -> None:
+    BEFORE_THE_END.remove(kill)
     streams: tuple[IO[str] | None, ...] = (process.stdin, process.stdout)
     for stream in streams:
         if stream is not None:
@@ -175,8 +193,17 @@ def _end(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(_END_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        kill()
         process.wait()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """And the processes that vLLM has begun in turn, which are of its session."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 def _environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -47,14 +48,16 @@ def interrupted(
         _, said = process.communicate(timeout=20)
     finally:
         process.kill()
-    # Where it had done all there was to do, it ends as it would have.
-    assert process.returncode in (128 + by, 0), said
+    # Where it had done all there was to do, it ends as it would have; where it could not end by itself, it was ended.
+    assert process.returncode in (128 + by, -signal.SIGKILL, 0), said
     return said, time.monotonic() - began
 
 
-def started(*args: str, cwd: Path) -> subprocess.Popen[str]:
+def started(*args: str, cwd: Path, env: Mapping[str, str] = os.environ) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, *args], cwd=cwd, stdout=pipe, stderr=pipe, text=True, encoding="utf-8")
+    return subprocess.Popen(
+        [sys.executable, *args], cwd=cwd, env=env, stdout=pipe, stderr=pipe, text=True, encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,31 @@ def test_a_disk_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
     assert took_s < 5
 
 
+def test_who_does_not_let_go_of_the_interpreter_is_ended(tmp_path: Path) -> None:
+    """As a library does that is loaded from a slow disk: no line of Python runs meanwhile, in no thread."""
+    holds = "from emoscribe.core.interrupts import end_on_interrupt\nend_on_interrupt()\nprint('busy', flush=True)"
+    process = started("-c", f"{holds}\nsum(range(10**11))", cwd=tmp_path)
+    assert process.stdout is not None and process.stdout.readline() == "busy\n"
+    said, took_s = interrupted(process, after_s=0.3, by=signal.SIGTERM)
+    assert (process.returncode, said) == (-signal.SIGKILL, "emoscribe: terminated\n")
+    assert took_s < 2
+
+
+def test_it_ends_while_what_clears_away_is_being_imported(tmp_path: Path) -> None:
+    begins = """
+import sys, types, time
+from emoscribe.core.interrupts import end_on_interrupt
+end_on_interrupt()
+sys.modules["emoscribe.core.unfinished"] = types.ModuleType("emoscribe.core.unfinished")
+print("busy", flush=True)
+time.sleep(60)
+"""
+    process = started("-c", begins, cwd=tmp_path)
+    assert process.stdout is not None and process.stdout.readline() == "busy\n"
+    said, _ = interrupted(process)
+    assert (process.returncode, said) == (130, "emoscribe: interrupted\n")
+
+
 def test_processes_that_were_begun_end_too(tmp_path: Path) -> None:
     begins = """
 import subprocess, sys, time
@@ -111,6 +139,35 @@ with subprocess.Popen(["sleep", "60"]) as process, ended_with_us(process):
             return
         time.sleep(0.02)
     pytest.fail("it goes on")
+
+
+def test_workers_that_cannot_hear_of_it_end_too(tmp_path: Path) -> None:
+    """One that loads something holds on to the terminal, and to what it has begun to write."""
+    (tmp_path / "held.py").write_text("""
+from emoscribe.core.files import passing_folder
+def make():
+    return hold
+def hold(item):
+    with passing_folder():
+        print("busy", flush=True)
+        sum(range(10**11))
+""")
+    begins = """
+import held
+from emoscribe.core.interrupts import end_on_interrupt
+from emoscribe.extractors.executors.local import LocalExecutor
+end_on_interrupt()
+list(LocalExecutor(1).map(held.make, [1]))
+"""
+    (tmp_path / "tmp").mkdir()
+    # Semaphores that nobody has taken away yet are Python's to warn of.
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp"), "PYTHONWARNINGS": "ignore"}
+    process = started("-c", begins, cwd=tmp_path, env=environment)
+    assert process.stdout is not None and process.stdout.readline() == "busy\n"
+    said, took_s = interrupted(process, after_s=0.3)
+    assert (process.returncode, said) == (130, "emoscribe: interrupted\n")
+    assert took_s < 2
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def _runs(pid: int) -> bool:

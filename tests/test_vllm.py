@@ -6,9 +6,11 @@ import importlib.util
 import json
 import os
 import pickle
+import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -256,6 +258,32 @@ def test_a_worker_ends_with_the_process_that_began_it() -> None:
             beginning.kill()
             beginning.wait()
             assert worker.wait(60) == 1
+
+
+def test_a_worker_ends_at_once_where_its_command_is_interrupted(tmp_path: Path) -> None:
+    """And what it has begun in turn, though no signal of a terminal reaches them."""
+    pids = tmp_path / "pids"
+    working = program(
+        tmp_path / "python", f'sleep 600 & echo $$ $! > {pids}\nread line; echo \'{{"ready": "1"}}\'\nwait'
+    )
+    begins = """
+import sys, time
+from emoscribe.core.interrupts import end_on_interrupt
+from emoscribe.llm.vllm_process import Worker
+end_on_interrupt()
+worker = Worker(sys.argv[1], {"model": "some-8b"})
+print("busy", flush=True)
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", begins, str(working)], stdout=subprocess.PIPE, text=True) as command:
+        assert command.stdout is not None and command.stdout.readline() == "busy\n"
+        command.send_signal(signal.SIGINT)
+        assert command.wait(20) == 130
+    for pid in pids.read_text().split():
+        until = time.monotonic() + 5
+        while Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+            assert time.monotonic() < until, "it goes on"
+            time.sleep(0.02)
 
 
 def test_a_worker_that_has_ended_is_replaced(tmp_path: Path) -> None:

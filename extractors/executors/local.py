@@ -15,6 +15,7 @@ from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 from ...core.context import gpu_is_here
+from ...core.interrupts import go_on
 from ...core.unfinished import remove_unfinished
 from .work import Lost, Make, R, T
 
@@ -64,6 +65,7 @@ class LocalExecutor:
         waiting, suspects = iter(items), deque[T]()
         struck: set[int] = set()
         while True:
+            go_on()
             with _Pool(self.workers, self._cores, make) as pool:
                 # Whoever was being worked on when a worker ended is tried again alone, so that only the culprit pays.
                 for item in tuple(suspects):

@@ -89,7 +89,7 @@ class RayExecutor:
         # Items whose actors ended are tried again, each by itself, so that only the culprit pays.
         for at_once in (min(max(1, len(given) // (workers * _GIFTS)), _MOST_AT_ONCE), 1):
             blocks = -(-len(left) // at_once)
-            for number, result in _rows(make, left, blocks, workers, self._gpus) if left else ():
+            for number, result in _rows(make, left, blocks, min(workers, blocks), self._gpus) if left else ():
                 yield left.pop(number), result
         for item in left.values():
             yield item, Lost("its worker ended under it, again and again; is there enough memory?")
