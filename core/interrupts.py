@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -57,8 +57,9 @@ def end_on_interrupt() -> None:
     atexit.register(_let_end)
     # Standard error as it is now: later it may be shut to the chatter of libraries.
     last_words = _LastWords(os.dup(2))
-    told = _insisted_on(told, tells, last_words)
-    threading.Thread(target=_wait, args=(told, tells, last_words), name="interrupts", daemon=True).start()
+    # The socket itself comes second: where that process was killed, there is nobody else to read it.
+    hears = [*_insisted_on(told, tells, last_words), told]
+    threading.Thread(target=_wait, args=(hears, tells, last_words), name="interrupts", daemon=True).start()
 
 
 @contextmanager
@@ -96,18 +97,17 @@ class _LastWords:
                 os.write(self._console, f"{self._wiped}emoscribe: {ENDS[signal.Signals(number)][1]}\n".encode())
 
 
-def _insisted_on(told: socket.socket, tells: socket.socket, last_words: _LastWords) -> socket.socket:
+def _insisted_on(told: socket.socket, tells: socket.socket, last_words: _LastWords) -> list[socket.socket]:
     """Where to hear what is told: from a process that heard it first, and sees to it that this one ends."""
     if not hasattr(os, "fork"):
-        return told
+        return []
     pid, (heard, passes_on) = os.getpid(), socket.socketpair()
     try:
         if os.fork():
-            told.close()
             passes_on.close()
-            return heard
+            return [heard]
     except OSError:  # there may be no more processes
-        return told
+        return []
     try:
         signal.set_wakeup_fd(-1)
         # What a terminal has to say is for the other one.
@@ -131,12 +131,11 @@ def _insist(pid: int, told: socket.socket, passes_on: socket.socket, last_words:
         os.kill(pid, signal.SIGKILL)
 
 
-def _wait(told: socket.socket, tells: socket.socket, last_words: _LastWords) -> None:
+def _wait(hears: Sequence[socket.socket], tells: socket.socket, last_words: _LastWords) -> None:
     """Args:
     tells: kept here, since nobody else holds it open.
     """
-    while (number := told.recv(1)[0]) not in ENDS:
-        pass  # another signal that somebody handles
+    number = next(byte for hear in hears for byte in _bytes(hear) if byte in ENDS)  # others handle other signals
     try:
         # From now on whoever computes gives way at once.
         sys.setswitchinterval(1e-5)
@@ -151,6 +150,11 @@ def _wait(told: socket.socket, tells: socket.socket, last_words: _LastWords) -> 
         last_words.say(number)
     finally:
         os._exit(ENDS[signal.Signals(number)][0])
+
+
+def _bytes(hear: socket.socket) -> Iterator[int]:
+    while byte := hear.recv(1):
+        yield byte[0]
 
 
 def _begun() -> list[BaseProcess]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 
 # Threads that nobody could stop, a file and a folder that are being written, and a main thread that waits for all.
@@ -76,6 +77,16 @@ def test_threads_do_not_hold_it_up_and_nothing_half_written_stays(
     assert (process.returncode, said) == (128 + by, f"emoscribe: {word}\n")
     assert took_s < 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_ends_though_what_insists_on_it_was_killed(tmp_path: Path) -> None:
+    process = started("-c", BUSY, cwd=tmp_path)
+    assert process.stdout is not None and process.stdout.readline() == "busy\n"
+    (other,) = psutil.Process(process.pid).children()
+    other.kill()
+    said, took_s = interrupted(process)
+    assert (process.returncode, said) == (130, "emoscribe: interrupted\n")
+    assert took_s < 1
 
 
 def test_who_is_to_outlive_the_terminal_does(tmp_path: Path) -> None:
