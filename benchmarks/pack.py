@@ -56,7 +56,7 @@ def first_label_s(run: str, folder: Path) -> float:
     """From the command to its end, which is the label of one line."""
     sound, said = folder / "talk.wav", folder / "talk.srt"
     with wave.open(str(sound), "wb") as file:
-        file.setnchannels(1), file.setsampwidth(2), file.setframerate(16_000)
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(32_000))
     said.write_text("1\n00:00:00,000 --> 00:00:01,000\nOh no!\n")
     command = [sys.executable, "-m", "emoscribe", "analyze", str(sound), "--transcript", str(said), "--run", run]

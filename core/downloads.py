@@ -171,7 +171,7 @@ def fetch_model(
             repository, stops halfway, or sends something else.
         EmoscribeError: the disk is too full.
     """
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
     told = ask_hub(repository)
@@ -180,14 +180,7 @@ def fetch_model(
     if not heavy:
         raise UnavailableError(f"{repository} has no {weights} weights on the hub, and other formats are not read")
     cache = Path(cache_dir or constants.HF_HUB_CACHE)
-
-    def is_here(name: str) -> bool:
-        return isinstance(try_to_load_from_cache(repository, name, cache, told.sha), str)
-
-    try:
-        wanted = [each for each in files if not is_here(each.rfilename)]
-    except ValueError as error:  # a name that leads out of the folder
-        raise UnavailableError(f"what the hub has of {repository} cannot be kept ({first_line(error)})") from None
+    wanted = [each for each in files if not _is_here(repository, each.rfilename, told.sha, cache)]
     size = sum(each.size or 0 for each in wanted)
     require_room(cache, size)
     names = [each.rfilename for each in sorted(files, key=lambda each: each in heavy)]
@@ -215,6 +208,18 @@ def fetch_model(
             path.unlink(missing_ok=True)
             raise UnavailableError(f"what the model hub sent for {each.rfilename} is not what was published; try again")
     return folder
+
+
+def _is_here(repository: str, name: str, revision: str | None, cache: Path) -> bool:
+    """Raises:
+    UnavailableError: the file's name leads out of the cache's folder.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        return isinstance(try_to_load_from_cache(repository, name, cache, revision), str)
+    except ValueError as error:
+        raise UnavailableError(f"what the hub has of {repository} cannot be kept ({first_line(error)})") from None
 
 
 def _is_another(path: Path, told: RepoSibling) -> bool:
@@ -285,7 +290,7 @@ class _Arriving:
         return Bar
 
 
-# ── both ─────────────────────────────────────────────────────────────────────
+# ── room ─────────────────────────────────────────────────────────────────────
 
 
 def require_room(folder: Path, size: int) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from .errors import MediaError
 
@@ -41,6 +42,11 @@ LATE_END_S = 60.0
 MOST_WINDOWS = 200_000
 # Of them, those that lie over one time: each word is read in as many.
 MOST_OVERLAPPING = 200
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether what stood in JSON is a number: Python takes truth values for some, and reads NaN and infinities."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 class Timed(Protocol):

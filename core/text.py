@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -24,6 +25,9 @@ _CONTROLS = re.compile(
 
 # Of these XML knows not even an escape; halves of characters are escaped where they are written.
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+# What Markdown takes for its own, some of it only where a line begins.
+_MARKUP = re.compile(r"([\\`*_{}\[\]|~#!]|^[+-])")
 
 # What a terminal acts on, and what some take for the end of a line: all controls but tabs and line ends.
 _ACTED_ON = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -67,6 +71,11 @@ def bare_value(value: Any) -> Any:
 def in_xml(text: str) -> str:
     """A file's name, say, as far as it can stand in XML."""
     return _NOT_IN_XML.sub("", text)
+
+
+def in_markdown(value: object) -> str:
+    """A name from data on one line, which stays a name: no markup, no HTML, no second cell."""
+    return _MARKUP.sub(r"\\\1", html.escape(one_line(str(value)), quote=False))
 
 
 def shortened(value: object) -> str:

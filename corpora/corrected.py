@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 from ..core.errors import MediaError, SettingsError
 from ..core.files import CORRECTED_SUFFIX, read_json
 from ..core.labels import LABEL_SETS, label_set
+from ..core.limits import is_number
 from ..core.text import shortened
 from ..core.timeline import Clip, Target
 from .corpus import SPLITS, Corpus, CorpusRequest, wanted_splits
@@ -134,13 +134,9 @@ def _result(path: Path) -> Mapping[str, Any]:
     labels, scale = value["labels"], value.get("range")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise MediaError(f"{path} is not a labelled transcript in JSON: its labels are {shortened(labels)}")
-    if scale is not None and not (isinstance(scale, list) and len(scale) == 2 and all(map(_is_number, scale))):
+    if scale is not None and not (isinstance(scale, list) and len(scale) == 2 and all(map(is_number, scale))):
         raise MediaError(f"{path} is not a labelled transcript in JSON: its range is {shortened(scale)}")
     return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _answers(values: Mapping[Path, Mapping[str, Any]]) -> _Answers:
@@ -210,7 +206,7 @@ def _check_segment(segment: Mapping[str, Any]) -> None:
     TypeError: it has a time that is none, or something else in the place of words.
     """
     for name in ("start_s", "end_s"):
-        if not _is_number(segment[name]) or segment[name] < 0:
+        if not is_number(segment[name]) or segment[name] < 0:
             raise TypeError(f"{name} is {shortened(segment[name])}")
     for name in ("text", "speaker"):
         if not isinstance(segment[name], str | None):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.text import bare_value, one_line
+from ..core.text import bare_value, in_markdown
 from . import figures
 from .by_clip import ByClip
 from .columns import Column, dot, points
@@ -154,7 +154,7 @@ def environment(autoescape: bool) -> Environment:
     )
     environment.filters |= {
         "points": points,
-        "md": _markdown,
+        "md": in_markdown,
         "p": p_in_words,
         "thousands": "{:,}".format,
     }
@@ -279,12 +279,3 @@ def _overview(report: Report) -> str:
         for name, entry, is_reference in measured
     ]
     return figures.intervals_figure(rows, [column.heading for column in columns])
-
-
-# ── text in Markdown ────────────────────────────────────────────────────────────
-
-
-def _markdown(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    text = one_line(str(text))
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|~#<>&!" else letter for letter in text)

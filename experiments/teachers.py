@@ -12,6 +12,7 @@ from typing import Any
 from ..core.context import Context
 from ..core.errors import SettingsError
 from ..core.files import read_json, write_json
+from ..core.limits import is_number
 from ..llm.predictor import load_predictor
 from ..llm.run import DESCRIPTION, TextRun
 from ..llm.train import fit
@@ -136,7 +137,7 @@ def averaged(opinions: Sequence[Opinions]) -> Opinions:
 def _is_opinion(opinions: Any, clip: str, labels: Sequence[str]) -> bool:
     """Whether a file of opinions says something on that clip."""
     said = opinions.get(clip) if isinstance(opinions, dict) else None
-    return isinstance(said, dict) and set(said) == set(labels) and all(type(x) in (int, float) for x in said.values())
+    return isinstance(said, dict) and set(said) == set(labels) and all(map(is_number, said.values()))
 
 
 def _parts(clips: Sequence[LabelledClip], count: int) -> list[set[str]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import EmoscribeError
 from ..core.files import read_mapping
+from ..core.limits import is_number
 from ..core.text import shortened
 from .run import ADAPTER_CONFIG
 
@@ -34,13 +34,9 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
             patterns = config.get(f"{'rank' if whole else 'alpha'}_pattern")
             given = [config.get(name), *(patterns.values() if isinstance(patterns, Mapping) else ())]
             for value in given:
-                if not _is_number(value, whole) or not 0 < value <= most:
+                if not is_number(value) or (whole and not isinstance(value, int)) or not 0 < value <= most:
                     kind = "whole number" if whole else "number"
                     raise EmoscribeError(
                         f"{path}: {name} must be a {kind} above 0 and up to {most:g}, got {shortened(value)}"
                     )
     return config
-
-
-def _is_number(value: Any, whole: bool) -> bool:
-    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and abs(value) < math.inf

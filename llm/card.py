@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import shlex
 from collections import Counter
@@ -15,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from ..core.text import bare, one_line
+from ..core.text import bare, in_markdown, one_line
 from ..training.curves import FIGURE
 from .run import TextRun
 
@@ -52,7 +51,7 @@ def model_card(run: TextRun) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "md": _text,
+        "md": in_markdown,
         "code": lambda value: _line(value).replace("`", "'"),
         "shell": lambda value: shlex.quote(_line(value)),
         "yaml": _yaml,
@@ -126,16 +125,11 @@ def _line(value: object) -> str:
     return one_line(str(value))
 
 
-def _text(value: object) -> str:
-    """A name from data, which must stay a name: no markup, no HTML, no second cell."""
-    return re.sub(r"([\\`*_{}\[\]|~]|^[#+-])", r"\\\1", html.escape(_line(value), quote=False))
-
-
 def _measure(name: str) -> str:
     """`weighted_f1` as people write it."""
     if name == "mean":
         return "the mean over the corpora, each read by what its labels are about"
-    return _text(re.sub(r"\bf1\b", "F1", name.replace("_", " ")))
+    return in_markdown(re.sub(r"\bf1\b", "F1", name.replace("_", " ")))
 
 
 def _number(value: float | None) -> str:

@@ -250,9 +250,11 @@ def _quantized(
             f"--precision {wanted} needs {FEWEST_TEXTS} texts to be compared on, and {texts.name} has "
             f"{len(texts.prompts)}; give more, or use float32"
         )
-    for precision in (each for each in _QUANTIZED if enough and wanted in (None, each)):
+    for precision, operations in _QUANTIZED.items() if enough else ():
+        if wanted not in (None, precision):
+            continue
         smaller = folder / f"{precision}.onnx"
-        quantize(folder / MODEL, smaller, _QUANTIZED[precision])
+        quantize(folder / MODEL, smaller, operations)
         scored = replace(packed, model=network_of(packed.run, smaller.name)).predict(
             texts.prompts, progress=context.stage(f"reading in {precision}")
         )

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.timeline import LabelledTranscript, Moment, Segment
 from .tables import Cell, Sheet, as_csv, video_of
 from .tiers import utterances_of
-from .tracks import name_of
+from .tracks import name_of, people_in
 
 
 def people_csv(transcript: LabelledTranscript, folder: Path) -> str:
@@ -29,7 +29,7 @@ def people_of(transcript: LabelledTranscript) -> Sheet:
     moments that are read as something (`judged_s`); of labels that are given in any number,
     shares may sum to more than 1.  What is unknown is empty.
     """
-    followed = _followed(transcript)
+    followed = people_in(transcript)
     names = {each["person"]: name_of(each) for each in followed}
     faces: dict[str, list[Mapping[str, Any]]] = {}
     for each in followed:
@@ -96,10 +96,6 @@ def _judged(segments: Sequence[Segment], transcript: LabelledTranscript) -> dict
 
 
 # ── how long ─────────────────────────────────────────────────────────────────
-
-
-def _followed(transcript: LabelledTranscript) -> list[Mapping[str, Any]]:
-    return ((transcript.tracks or {}).get("faces") or {}).get("people") or []
 
 
 def _seen_s(faces: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from ..core.text import bare_value, ends, one_line
 from ..core.timeline import LabelledTranscript, Media
 from .packing import packed
 from .paths import path_from
-from .tracks import blink_rates, name_of
+from .tracks import blink_rates, name_of, people_in
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -115,8 +115,8 @@ def _facts(transcript: LabelledTranscript) -> str:
     else:
         facts.append("sound only")
     facts.append(f"{count:,} moment" + "s" * (count != 1))
-    if _people(transcript):
-        names = {each["person"]: name_of(each) for each in _people(transcript)}
+    if people := people_in(transcript):
+        names = {each["person"]: name_of(each) for each in people}
         rates = blink_rates(transcript.tracks or {})
         facts += [f"{one_line(names[person])} blinks {rate:.0f} times a minute" for person, rate in rates.items()]
     if transcript.range is not None:
@@ -162,10 +162,6 @@ def _sources(media: Media, folder: Path) -> Iterator[str]:
     from_here = path_from(folder, path)
     yield quote(from_here, errors="surrogateescape") if from_here is not None else path.as_uri()
     yield quote(path.name, errors="surrogateescape")
-
-
-def _people(transcript: LabelledTranscript) -> list[dict[str, Any]]:
-    return ((transcript.tracks or {}).get("faces") or {}).get("people") or []
 
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -58,13 +58,9 @@ def _check(value: Mapping[str, Any]) -> None:
     """
     if (wrong := wrong_in({"version": JSON_VERSION, **value}, schema())) is not None:
         raise ValueError(wrong)
-    media, scale, labels = value["media"], value.get("range"), value["labels"]
-    try:
-        possible = "\0" not in media["path"] and bool(os.fsencode(media["path"]) or True)
-    except UnicodeEncodeError:
-        possible = False
-    if not possible:
-        raise ValueError(f"media.path: no file is called {shortened(media['path'])}")
+    path, scale, labels = value["media"]["path"], value.get("range"), value["labels"]
+    if not _can_be_a_path(path):
+        raise ValueError(f"media.path: no file is called {shortened(path)}")
     if scale is not None and not scale[0] < scale[1]:
         raise ValueError(f"range goes from {scale[0]} to {scale[1]}")
     said = value["transcript"]["utterances"] if "transcript" in value else []
@@ -76,6 +72,13 @@ def _check(value: Mapping[str, Any]) -> None:
         if ("rating" in segment) != (scale is not None) or set(segment["scores"]) != set(labels):
             raise ValueError(f"segments[{index}] is read as something else than the labels, or the range, there are")
     _check_faces((value.get("tracks") or {}).get("faces"))
+
+
+def _can_be_a_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _check_faces(faces: Mapping[str, Any] | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.files import plain
-from ..core.timeline import Cues, FaceTrack
+from ..core.timeline import Cues, FaceTrack, LabelledTranscript
 from ..extractors.media.peaks import SoundPeaks
 from ..textualize.behaviour import blinks
 
@@ -64,6 +64,11 @@ def face_tracks(
             "people": [{**_person(face, person), **named.get(person, {})} for person in kept],
         }
     }
+
+
+def people_in(transcript: LabelledTranscript) -> list[Mapping[str, Any]]:
+    """Those whose faces were followed, as `tracks` have them."""
+    return ((transcript.tracks or {}).get("faces") or {}).get("people") or []
 
 
 def name_of(followed: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ def verdict(code: int, told: str, complained: str) -> tuple[int, list[str]]:
 
 
 def pinned(path: Path) -> Iterator[str]:
-    """The lines of a file of constraints that pin for this machine; marks of others are pip-audit's to read."""
+    """The lines of a file of constraints that pin a version; which are for this machine is pip-audit's to tell."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if "==" in line and not line.startswith("#"):
             yield line
@@ -49,10 +49,10 @@ def main() -> None:
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "constraints.txt")
     tool = [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--from", TOOL, "pip-audit"]
     how = ["--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout", "10", "--format", "json"]
-    lines = "\n".join(pinned(path))
-    done = subprocess.run([*tool, *how, "-r", "/dev/stdin"], input=lines, capture_output=True, text=True)
-    code, lines = verdict(done.returncode, done.stdout, done.stderr)
-    print("\n".join(lines), file=sys.stderr if code else sys.stdout)
+    pins = "\n".join(pinned(path))
+    done = subprocess.run([*tool, *how, "-r", "/dev/stdin"], input=pins, capture_output=True, text=True)
+    code, said = verdict(done.returncode, done.stdout, done.stderr)
+    print("\n".join(said), file=sys.stderr if code else sys.stdout)
     sys.exit(code)
 
 

@@ -1,9 +1,9 @@
 """Write into runs what they answer, which is compared whenever they are read: for runs from before that was kept.
 
-python recipes/probe_runs.py llm/adapters/meld-minilm ...
+    python recipes/probe_runs.py llm/adapters/meld-minilm ... [--again]
 
-A run that remembers is left as it is, or with --again asked anew: of what it answers now nothing else tells whether it
-is right.
+A run that remembers is left as it is, or with --again asked anew: of what it
+answers now nothing else tells whether it is right.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections import Counter
@@ -20,13 +19,9 @@ from emoscribe.corpora.identity import fingerprint
 from emoscribe.corpora.registry import READERS, read_corpus, reader
 from emoscribe.evaluation import metrics, regression
 
+from .fixtures.runs import write_rows
+
 # ── miniature trees ──────────────────────────────────────────────────────────
-
-
-def write_csv(path: Path, *rows: list) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 def a_file(path: Path, content: str = "") -> None:
@@ -48,7 +43,7 @@ def meld(data: Path) -> None:
         "Episode",
     ]
     for split in SPLITS:
-        write_csv(
+        write_rows(
             data / f"{split}_sent_emo.csv",
             [*header, "StartTime", "EndTime"],
             [1, f"What, {split}?", "Ross", "surprise", "negative", 0, 0, 4, 7, "00:20:57,256", "00:21:00,049"],
@@ -68,7 +63,7 @@ def c_expr_db(data: Path) -> None:
     header = ["Begin Time - hh:mm:ss.ms", "End Time - hh:mm:ss.ms", *labels, "Sadly Fearful", "Sadly Angry", "Other"]
     for video in range(1, 7):
         rows = [["00:00:00.500", "00:00:01.250", "1", *[""] * 7], ["00:00:02.000", "00:00:03.000", *[""] * 7, "1"]]
-        write_csv(data / "annotation" / f"{video:02}.csv", header, *rows)
+        write_rows(data / "annotation" / f"{video:02}.csv", header, *rows)
     for split in range(5):
         lines = {"train": [f"Fearfully-Surprised/{v:02}_Fearfully-Surprised_0,0" for v in range(1, 5)]}
         lines["val"] = lines["test"] = ["Fearfully-Surprised/05_Fearfully-Surprised_0,0", "Other/01_Other_0,7"]
@@ -129,7 +124,7 @@ def ch_sims(data: Path) -> None:
         for video in range(1, 6)
         for clip, rating in ((1, -0.8), (2, 0.0), (3, 0.6))
     ]
-    write_csv(data / "label.csv", header, *rows)
+    write_rows(data / "label.csv", header, *rows)
     a_file(data / "Raw" / "video_0001" / "0001.mp4")
 
 
@@ -152,7 +147,7 @@ def emorynlp(data: Path) -> None:
             for episode in episodes[split]
             for n, emotion in ((1, "Scared"), (2, "Peaceful"))
         ]
-        write_csv(data / f"emorynlp_{split}_final.csv", header, *rows)
+        write_rows(data / f"emorynlp_{split}_final.csv", header, *rows)
     a_file(data / "emorynlp_train_splits" / "sea1_ep2_sc1_utt1.mp4")
 
 
@@ -166,14 +161,14 @@ def blemore(data: Path) -> None:
             [f"A{actor}_neu_sit2_ver1", f"A{actor}", "f", 0, "neu", 1, "", 2.0, "", "", "", actor],
             [f"A{actor}_mix_disg_hap_30_70_ver1", f"A{actor}", "f", 1, "disg", 1, "", "", "hap", 30.0, 70.0, actor],
         ]
-    write_csv(data / "train_metadata.csv", header, *rows)
+    write_rows(data / "train_metadata.csv", header, *rows)
     a_file(data / "train" / "A1_ang_int1_ver1.mov")
 
 
 def table(data: Path) -> None:
     for split in SPLITS:
         rows = [[f"{split} {n}", "joy" if n % 2 else "anger", f"{split}{n}"] for n in range(4)]
-        write_csv(data / f"{split}.csv", ["text", "label", "source"], *rows)
+        write_rows(data / f"{split}.csv", ["text", "label", "source"], *rows)
 
 
 MINIATURES = {

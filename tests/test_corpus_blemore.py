@@ -19,6 +19,8 @@ from emoscribe.corpora.registry import read_corpus
 from emoscribe.experiments import EvaluationRequest, evaluate
 from emoscribe.extractors.store import CueStore
 
+from .fixtures.runs import write_rows
+
 HEADER = ["filename", "video_id", "mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience", "fold"]
 SINGLE = ["A1_ang_int1_ver1", "A1", 0, "ang", "", "", "", 0]
 NEUTRAL = ["A2_neu_sit1_ver1", "A2", 0, "neu", "", "", "", 1]
@@ -28,8 +30,7 @@ ROWS = [SINGLE, NEUTRAL, LESS, EVEN]
 
 
 def write(data: Path, rows: list[list] = ROWS, name: str = "train_metadata.csv") -> Path:
-    with (data / name).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([HEADER, *rows])
+    write_rows(data / name, HEADER, *rows)
     return data
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,8 @@ from emoscribe.core.labels import SENTIMENT, label_set
 from emoscribe.corpora.ch_sims import MOODS
 from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
+
+from .fixtures.runs import write_rows
 
 COLUMNS = ["video_id", "clip_id", "text", "label", "label_T", "label_A", "label_V", "annotation", "mode"]
 
@@ -21,9 +22,7 @@ def row(clip: str, label: object = 0.2, **changed: object) -> list[object]:
 
 
 def write(path: Path, *rows: list[object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+    write_rows(path, COLUMNS, *rows, encoding="utf-8-sig")
 
 
 def read(data: Path, task: str | None = None) -> Corpus:

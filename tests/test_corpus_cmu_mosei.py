@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from emoscribe.core.labels import SENTIMENT
 from emoscribe.corpora.cmu_mosei_files import SIX
 from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
+
+from .fixtures.runs import write_rows
 
 HAPPY = [1.0, 2.0, 0, 0, 0, 0, 0]
 SAD_AND_ANGRY = [-2.5, 0, 1 / 3, 1.0, 0, 0, 0]
@@ -45,12 +46,6 @@ def record(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(str(path))
     return str(path)
-
-
-def write(path: Path, *rows: Sequence[object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 def read(data: Path, task: str | None = None, split: str = "test") -> Corpus:
@@ -160,11 +155,11 @@ HEADER = ["video", "start_time", "end_time", "sentiment", *SIX.labels, "text", "
 
 def test_tables_of_the_challenge(tmp_path: Path) -> None:
     labels = tmp_path / "Labels"
-    write(
+    write_rows(
         labels / "Data_Train_modified.csv", HEADER, ["a", 3, 4, *NOTHING, "Later.", ""], ["a", 0, 2, *HAPPY, "Hi.", ""]
     )
-    write(labels / "Data_Test_original.csv", HEADER, ["b", -0.4, 2, *SAD_AND_ANGRY, "No.", "no"])
-    write(labels / "Data_Val_modified.csv", ["video"])  # of no use, and not needed for the others
+    write_rows(labels / "Data_Test_original.csv", HEADER, ["b", -0.4, 2, *SAD_AND_ANGRY, "No.", "no"])
+    write_rows(labels / "Data_Val_modified.csv", ["video"])  # of no use, and not needed for the others
     whole = record(tmp_path / "Videos" / "Full" / "Combined" / "b.mp4")
     (clip,) = read(tmp_path).clips
     assert (clip.media, clip.start_s, clip.end_s, clip.text) == (whole, 0.0, 2.0, "No.")
@@ -177,7 +172,7 @@ def test_tables_of_the_challenge(tmp_path: Path) -> None:
 def test_a_table_with_the_sentiment_alone(tmp_path: Path) -> None:
     header = ["video_id", "clip_id", "text", "label", "label_T", "label_A", "label_V", "annotation", "mode"]
     rows = [["a", clip, f"Clip {clip}.", rating, *[""] * 4, "test"] for clip, rating in ((10, -1.5), (2, 0))]
-    write(tmp_path / "label.csv", header, *rows)
+    write_rows(tmp_path / "label.csv", header, *rows)
     video = record(tmp_path / "Raw" / "a" / "10.mp4")
     corpus = read(tmp_path, "sentiment")
     assert [(clip.id, clip.target, clip.media) for clip in corpus.clips] == [("a_2", 0.0, None), ("a_10", -1.5, video)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,8 @@ from emoscribe.corpora.caveats import train_overlap
 from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.identity import overlap, traces
 from emoscribe.corpora.registry import read_corpus
+
+from .fixtures.runs import write_rows
 
 COLUMNS = [
     *("Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID"),
@@ -24,9 +25,7 @@ def row(scene: int, utterance: int, text: str = "Hi.", **changed: object) -> lis
 
 
 def write(path: Path, *rows: list[object], columns: list[str] = COLUMNS) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([columns, *rows])
+    write_rows(path, columns, *rows)
 
 
 def read(data: Path, split: str = "train") -> Corpus:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,8 @@ from emoscribe.core.labels import BASIC, SENTIMENT
 from emoscribe.corpora.caveats import caveats
 from emoscribe.corpora.corpus import Corpus, CorpusRequest
 from emoscribe.corpora.registry import read_corpus
+
+from .fixtures.runs import write_rows
 
 COLUMNS = [
     *("Sr No.", "Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID"),
@@ -32,9 +33,7 @@ def row(dialogue: int, utterance: int, text: str = "Hi.", **changed: object) -> 
 
 
 def write(path: Path, *rows: list[object], columns: list[str] = COLUMNS) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([columns, *rows])
+    write_rows(path, columns, *rows)
 
 
 def read(data: Path, split: str = "train", **how: str) -> Corpus:

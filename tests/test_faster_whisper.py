@@ -56,12 +56,6 @@ def model(save_faster_whisper, tmp_path_factory: pytest.TempPathFactory) -> Path
     return save_faster_whisper(tmp_path_factory.mktemp("models") / "german", SCRIPT, language="de", sure=False)
 
 
-@pytest.fixture(scope="module")
-def two_lines(example: Path, make_media, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with media.sound(example) as sound:
-        return make_media(tmp_path_factory.mktemp("sound") / "two-lines.wav", sound=sound.read(0.0, 5.7))
-
-
 # ── hearing ──────────────────────────────────────────────────────────────────
 
 

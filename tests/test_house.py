@@ -92,6 +92,11 @@ def test_no_circle_of_imports() -> None:
     assert waiting == {}
 
 
+def test_the_ground_floor_says_where_what_is() -> None:
+    listed = re.findall(r"`(\w+)`", (ROOT / "core" / "__init__.py").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "core").glob("*.py") if path.stem != "__init__")
+
+
 def test_every_room_is_packaged() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = set(project["tool"]["setuptools"]["packages"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import h5py
@@ -27,6 +26,8 @@ from emoscribe.corpora.emorynlp import SEVEN
 from emoscribe.corpora.iemocap import FOUR, SIX
 from emoscribe.corpora.ravdess import WITH_CALM
 from emoscribe.corpora.registry import read_corpus
+
+from .fixtures.runs import write_rows
 
 # ── the table ────────────────────────────────────────────────────────────────
 
@@ -79,9 +80,8 @@ def test_the_sign_of_a_rating() -> None:
 def emorynlp(data: Path, train: list[str], test: list[str]) -> Path:
     columns = ["Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID", "Season", "Episode"]
     for episode, (split, labels) in enumerate((("train", train), ("test", test)), start=1):
-        with (data / f"emorynlp_{split}_final.csv").open("w", encoding="utf-8", newline="") as file:
-            rows = [["Hi.", "['Ross Geller']", label, 1, n, 1, episode] for n, label in enumerate(labels)]
-            csv.writer(file).writerows([columns, *rows])
+        rows = [["Hi.", "['Ross Geller']", label, 1, n, 1, episode] for n, label in enumerate(labels)]
+        write_rows(data / f"emorynlp_{split}_final.csv", columns, *rows)
     return data
 
 
@@ -135,9 +135,8 @@ def test_the_description_counts_what_has_no_counterpart(tmp_path: Path) -> None:
 def test_folds_by_source_are_the_same_whatever_the_answers(tmp_path: Path) -> None:
     columns = ["Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID", "Season", "Episode"]
     labels = ["Joyful", "Mad", "Peaceful", "Peaceful", "Powerful", "Sad", "Scared", "Sad"]
-    with (tmp_path / "emorynlp_train_final.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = [["Hi.", "['Ross Geller']", label, 1, n, 1, n] for n, label in enumerate(labels)]
-        csv.writer(file).writerows([columns, *rows])
+    rows = [["Hi.", "['Ross Geller']", label, 1, n, 1, n] for n, label in enumerate(labels)]
+    write_rows(tmp_path / "emorynlp_train_final.csv", columns, *rows)
     own = read_corpus(CorpusRequest("emorynlp", tmp_path, folds="source", fold=2))
     mapped = read_corpus(CorpusRequest("emorynlp", tmp_path, folds="source", fold=2, labels=label_set("basic")))
     assert [(clip.id, clip.split) for clip in own.clips] == [(clip.id, clip.split) for clip in mapped.clips]
@@ -166,9 +165,8 @@ def test_sets_stay_sets_where_the_answers_are_their_own(tmp_path: Path) -> None:
 
 def meld(data: Path, *emotions: str) -> Path:
     columns = ["Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID", "Season", "Episode"]
-    with (data / "test_sent_emo.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = [["Hi.", "Ross", label, "neutral", 0, n, 4, 7] for n, label in enumerate(emotions)]
-        csv.writer(file).writerows([columns, *rows])
+    rows = [["Hi.", "Ross", label, "neutral", 0, n, 4, 7] for n, label in enumerate(emotions)]
+    write_rows(data / "test_sent_emo.csv", columns, *rows)
     return data
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import json
 import re
@@ -20,6 +19,8 @@ from emoscribe.corpora.registry import read_corpus
 from emoscribe.evaluation.predictions import Predictions
 from emoscribe.llm.run import find_run
 from sklearn.metrics import f1_score
+
+from .fixtures.runs import write_rows
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
@@ -112,8 +113,7 @@ def test_goemotions_that_is_not_as_published(
 
 def faces(folder: Path, rows: list[tuple[str, str, str]]) -> Path:
     (folder / "images").mkdir(parents=True)
-    with (folder / "labels.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("image", "person", "label"), *rows])
+    write_rows(folder / "labels.csv", ("image", "person", "label"), *rows)
     for image, _, _ in rows:
         (folder / "images" / image).touch()
     return folder
@@ -151,9 +151,7 @@ LINES = [
 def meld(folder: Path) -> Path:
     header = ("Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID", "Season", "Episode")
     rows = [(text, who, label, "positive", 0, at, 1, 1) for at, (who, label, text) in enumerate(LINES)]
-    folder.mkdir()
-    with (folder / "dev_sent_emo.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
+    write_rows(folder / "dev_sent_emo.csv", header, *rows)
     return folder
 
 

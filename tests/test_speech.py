@@ -179,12 +179,6 @@ def whisper_settings(model: Path | str) -> SpeechSettings:
 
 
 @pytest.fixture(scope="module")
-def two_lines(example: Path, make_media, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with media.sound(example) as sound:
-        return make_media(tmp_path_factory.mktemp("sound") / "two-lines.wav", sound=sound.read(0.0, 5.7))
-
-
-@pytest.fixture(scope="module")
 def checkpoint(save_whisper, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_whisper(tmp_path_factory.mktemp("whisper") / "tiny-random.pt")
 

@@ -132,7 +132,7 @@ def voice_words(
     if found.get("voiced_fraction") == 0.0:
         return VoiceWords(NO_SPEECH, None)
 
-    norms = _norms_for(track, rows, speaker, found["pitch_hz"], population, scope, grades)
+    norms = _norms_for(track, rows, found["pitch_hz"], population, scope, grades)
     text = words_for(found, norms, MAX_WORDS[grades])
     return VoiceWords(text or NOTHING_TO_COMPARE, norms.scope if text else None)
 
@@ -184,15 +184,13 @@ def speaker_norms(
 def _norms_for(
     track: VoiceTrack,
     rows: np.ndarray,
-    speaker: str | None,
     pitch_hz: float,
     population: PopulationNorms | None,
     scope: Scope,
     grades: Grades,
 ) -> SpeakerNorms:
-    """The norms for what `speaker` says in `rows`, of pitch `pitch_hz`."""
-    middle = int(rows[0]) if scope == "past" else int(rows[0]) + MOST_OTHERS // 2
-    around = slice(max(0, min(middle, len(track.start_s)) - MOST_OTHERS), max(MOST_OTHERS, middle))
+    """The norms for what somebody says in `rows`, of pitch `pitch_hz`."""
+    around = _around(int(rows[0]), len(track.start_s), scope)
     values = track.values[around]
     others = np.ones(len(values), dtype=bool)
     others[(rows - around.start)[rows < around.stop]] = False
@@ -202,7 +200,7 @@ def _norms_for(
         others &= track.end_s[around] <= track.start_s[rows].min()
     elif scope == "population":
         others[:] = False
-    own = others & np.array([name == speaker for name in track.speaker[around]])
+    own = others & np.array([name == track.speaker[rows[0]] for name in track.speaker[around]])
 
     pitches_hz = np.append(values[own, track.names.index("pitch_hz")], pitch_hz)
     known_hz = pitches_hz[np.isfinite(pitches_hz)]
@@ -211,6 +209,12 @@ def _norms_for(
     in_recording = speaker_norms(track.names, values[others], None, scope, grades, usual_hz)
     loudness = {name: cuts for name, cuts in in_recording.cuts.items() if name in LOUDNESS_MEASURES}
     return SpeakerNorms({**loudness, **norms.cuts}, norms.scope)
+
+
+def _around(row: int, count: int, scope: Scope) -> slice:
+    """The utterances that one of `count` is compared with: as many as tell something, half of them before it or all."""
+    until = row if scope == "past" else row + MOST_OTHERS // 2
+    return slice(max(0, min(until, count) - MOST_OTHERS), max(MOST_OTHERS, until))
 
 
 def _main_speaker(track: VoiceTrack, rows: np.ndarray, overlap_s: np.ndarray) -> str | None:

@@ -19,12 +19,20 @@ import numpy as np
 
 from ...core.context import Context
 from ...core.errors import EmoscribeError
-from ...core.files import read_mapping
 from ...core.timeline import Sequence
 from ...core.weights import MODELS
 from ..media import SAMPLE_RATE, Sound
 from .settings import FeatureSettings
-from .weights import device_for, fingerprint, given_file, model_folder, pretrained, published_file, weights_of
+from .weights import (
+    columns_of,
+    device_for,
+    fingerprint,
+    given_file,
+    model_folder,
+    pretrained,
+    published_file,
+    weights_of,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,8 +102,7 @@ def columns(name: str, features: FeatureSettings, context: Context) -> tuple[str
     if name in _OPENSMILE:
         return tuple(_opensmile(name).feature_names)
     if name == "wav2vec2":
-        folder = model_folder(name, weights_of(name, features), context)
-        return tuple(map(str, range(read_mapping(folder / "config.json").get("hidden_size", 0))))
+        return columns_of(name, features, context)
     from .vggish import BANDS, SIZE
 
     return tuple(map(str, range(SIZE if name == "vggish" else BANDS)))

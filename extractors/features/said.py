@@ -12,12 +12,11 @@ import numpy as np
 
 from ...core.context import DEFAULT, Context
 from ...core.errors import UnavailableError
-from ...core.files import read_mapping
 from ...core.timeline import Sequence as Rows
 from ...core.timeline import Transcript, Word, timed_words
 from .clock import Clock, clock_of, held
 from .settings import FeatureSettings
-from .weights import device_for, fingerprint, model_folder, pretrained, weights_of
+from .weights import columns_of, device_for, fingerprint, model_folder, pretrained, weights_of
 
 NAME = "token-embeddings"
 
@@ -50,8 +49,7 @@ def columns(features: FeatureSettings, context: Context) -> tuple[str, ...]:
     Raises:
         UnavailableError: the model is not here.
     """
-    folder = model_folder(NAME, weights_of(NAME, features), context)
-    return tuple(map(str, range(read_mapping(folder / "config.json").get("hidden_size", 0))))
+    return columns_of(NAME, features, context)
 
 
 def text_sequences(

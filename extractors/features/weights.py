@@ -11,7 +11,7 @@ from ...core.context import Context, resolve_device
 from ...core.digests import known_sha256
 from ...core.downloads import fetch_file
 from ...core.errors import EmoscribeError, UnavailableError
-from ...core.files import check_readable
+from ...core.files import check_readable, read_mapping
 from ...core.text import first_line
 from ...core.weights import find_base, published_sha256, weights_sha256
 from .settings import FEATURES, FeatureSettings
@@ -62,6 +62,16 @@ def model_folder(name: str, weights: str, context: Context) -> Path:
         return find_base(weights, published_sha256(weights), context)
     except UnavailableError as error:
         raise lacking(name, str(error)) from None
+
+
+def columns_of(name: str, features: FeatureSettings, context: Context) -> tuple[str, ...]:
+    """What a feature's numbers are called that are those of a model's last layer.
+
+    Raises:
+        UnavailableError: the model is not here and cannot be had.
+    """
+    folder = model_folder(name, weights_of(name, features), context)
+    return tuple(map(str, range(read_mapping(folder / "config.json").get("hidden_size", 0))))
 
 
 def published_file(name: str, url: str, context: Context, sha256: str | None = None) -> Path:

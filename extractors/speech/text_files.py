@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import MediaError
-from ...core.limits import LONGEST_S, check_size
+from ...core.limits import LONGEST_S, check_size, is_number
 from ...core.text import one_line, shortened
 from .encodings import recognised
 
@@ -69,7 +69,7 @@ def seconds_of(where: str, item: Mapping[str, Any], name: str) -> float:
         MediaError: there is none, or it is no time in a recording.
     """
     value = item.get(f"{name}_s", item.get(name))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_S:
+    if not is_number(value) or not 0 <= value <= LONGEST_S:
         raise MediaError(
             f"{where}: {name}_s must be a number of seconds from 0, got {shortened(value)}; up to {LONGEST_S:,.0f} is "
             "allowed"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import MediaError
+from ...core.limits import is_number
 from ...core.text import one_line
 from ...core.timeline import Utterance, Word
 from .text_files import json_of, name_of, seconds_of
@@ -97,9 +98,8 @@ def _span(where: str, item: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _milliseconds(value: Any) -> Any:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
     # Whole numbers of any length can stand in JSON, and no fraction is as large.
-    return value / 1000 if known and abs(value) < _MOST_MS else value
+    return value / 1000 if is_number(value) and abs(value) < _MOST_MS else value
 
 
 def _in_milliseconds(
@@ -173,8 +173,7 @@ def _words(where: str, items: Any, start_s: float, end_s: float, unit_s: float) 
 
 def _probability(item: Mapping[str, Any]) -> float | None:
     value = _first(item, _PROBABILITIES)
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    return float(value) if known else None
+    return float(value) if is_number(value) and 0 <= value <= 1 else None
 
 
 def _letters(text: str) -> str:
