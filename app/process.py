@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn, TypeAlias
 
+from ..core import memory
 from ..core.context import StageProgress
 from ..core.errors import EmoscribeError
 from ..core.unfinished import remove_unfinished
@@ -119,6 +120,7 @@ def serve(connection: Connection, work: Work, arguments: tuple[Any, ...]) -> Non
                 answer = "failed", (f"unexpected {type(error).__name__}: {error}. Please report it", 500)
             hands.pop(number, None)
             say(number, *answer)
+            memory.give_back()
 
         threading.Thread(target=do, name=kind, daemon=True).start()
 
