@@ -296,7 +296,8 @@ class Jobs:
             job.become("cancelled")
         except Exception as error:  # whatever it is, the next job has its turn
             if job.media is not None and job.media.parent == job.folder:
-                job.media.unlink(missing_ok=True)
+                with suppress(OSError):  # nor can it be removed where the disk has become read-only
+                    job.media.unlink(missing_ok=True)
                 job.media = None
             ours = isinstance(error, EmoscribeError)
             job.become("failed", str(error) if ours else f"unexpected {type(error).__name__}: {error}")

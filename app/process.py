@@ -8,10 +8,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from ..core.context import StageProgress
 from ..core.errors import EmoscribeError
+from ..core.unfinished import remove_unfinished
 
 # The page answers at once, however busy the models are.
 _NICE = 5
@@ -88,7 +89,7 @@ def serve(connection: Connection, work: Work, arguments: tuple[Any, ...]) -> Non
             with lock:
                 connection.send((number, what, value))
         except OSError:
-            os._exit(0)
+            _end()
 
     tell: StageProgress = lambda stage, done: say(0, "told", (stage, done))  # noqa: E731
     kinds = work(tell, *arguments)
@@ -97,7 +98,7 @@ def serve(connection: Connection, work: Work, arguments: tuple[Any, ...]) -> Non
         try:
             number, what, value = connection.recv()
         except (EOFError, OSError):
-            os._exit(0)
+            _end()
         if what != "begin":
             if number in hands:
                 hands[number].take(what, value)
@@ -120,3 +121,9 @@ def serve(connection: Connection, work: Work, arguments: tuple[Any, ...]) -> Non
             say(number, *answer)
 
         threading.Thread(target=do, name=kind, daemon=True).start()
+
+
+def _end() -> NoReturn:
+    """Whoever this works for is gone."""
+    remove_unfinished()
+    os._exit(0)

@@ -102,6 +102,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
         first = error.errors()[0]
         return answer(Refused(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"))
     if isinstance(error, OSError):
-        return answer(Refused(f"what was sent cannot be kept: {(error.strerror or str(error)).lower()}", 507))
+        where, why = request.app.state.place.folder.parent, (error.strerror or str(error)).lower()
+        return answer(Refused(f"what was sent cannot be kept in {where}: {why}; remove jobs, or make room there", 507))
     assert isinstance(error, EmoscribeError)
     return answer(error)

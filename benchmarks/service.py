@@ -7,6 +7,13 @@ once; the plain way would answer when models are loaded.  Then ten clients send
 MEGABYTES each at the same time, twenty ask for what is refused as fast as they
 can, and a job is called off in the middle.  Told is the memory of the process
 that answers; models have one of their own.
+
+    python benchmarks/service.py --processes [--rounds 5] [--out DIR]
+
+What those processes cost, in which a codec that crashes takes nobody else
+along: the first ten seconds of the example as a job does them, looked at in one
+process and analysed in another, and by the same session in this process; in
+turns, each once before anything is measured.
 """
 
 from __future__ import annotations
@@ -22,19 +29,35 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import httpx2
+from emoscribe.app.files import files
+from emoscribe.app.models import models
+from emoscribe.app.process import Hand
+from emoscribe.app.requests import Defaults
+from emoscribe.app.worker import Worker
+from emoscribe.core.context import unwatched
+from emoscribe.core.files import passing_folder
 from results import device_name, report
 
 CLIP = next((Path(__file__).resolve().parents[1] / "examples").glob("*.mp4"))
 CLIENTS, FLOODING, FLOOD_S = 10, 20, 10.0
+SECONDS = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=200, help="of each upload  [default: %(default)s]")
     parser.add_argument("--out", type=Path, help="keep the result in this folder")
+    parser.add_argument("--processes", action="store_true", help="what the processes cost, and nothing else")
+    parser.add_argument("--rounds", type=int, default=5, help="of each, in turns  [default: %(default)s]")
     args = parser.parse_args(argv)
+    if args.processes:
+        own_s, here_s = in_turns(args.rounds)
+        print(f"in processes of their own {own_s:.2f} s, in this process {here_s:.2f} s: {own_s / here_s - 1:+.1%}")
+        report("service-processes", own_s, here_s, "seconds for ten seconds", device_name("cpu"), args.out)
+        return
 
     began = time.monotonic()
     with service() as (address, pid), httpx2.Client(base_url=address, timeout=300) as client:
@@ -57,6 +80,31 @@ def main(argv: Sequence[str] | None = None) -> None:
         answered_s, free_s = call_off(client)
         print(f"a job called off: answered after {answered_s * 1000:.0f} ms, the next one began after {free_s:.1f} s")
     report("service", first_s, loaded_s, "seconds to the first page", device_name("cpu"), args.out)
+
+
+def in_turns(rounds: int) -> tuple[float, float]:
+    """Median seconds of an analysis in the service's processes, and in this one."""
+    defaults, own_s, here_s = Defaults("embedded", (), True), [], []
+    models_worker, files_worker = Worker(models, defaults, first="prepare"), Worker(files)
+    here = models(unwatched, defaults)["analyze"]
+    with passing_folder() as folder:
+        stretch = {"media": str(CLIP), "name": CLIP.name, "start_s": 0.0, "end_s": SECONDS}
+        looked_at = stretch | {"length_s": 3600.0, "pixels": 10**8}
+        asked = stretch | {"out": str(folder / "result.json"), "settings": defaults.settings, "transcript": None}
+
+        def as_a_job() -> None:
+            files_worker.submit("inspect", looked_at).future.result()
+            models_worker.submit("analyze", asked).future.result()
+
+        for number in range(rounds + 1):
+            for do, took_s in ((as_a_job, own_s), (lambda: here(Hand(asked, lambda what, value: None)), here_s)):
+                began = time.monotonic()
+                do()
+                if number:
+                    took_s.append(time.monotonic() - began)
+    for worker in (models_worker, files_worker):
+        worker.close()
+    return median(own_s), median(here_s)
 
 
 @contextmanager

@@ -32,8 +32,8 @@ _LINE = 110
 # What files end with that hold results as a person has corrected them.
 CORRECTED_SUFFIX = ".emoscribe.json"
 
-# Of a set of files that are to appear together: where each is written until then.
-_STAGED: ContextVar[dict[Path, Path] | None] = ContextVar("staged", default=None)
+# Of a set of files that are to appear together: where each is written until then, or `None` where it is to go.
+_STAGED: ContextVar[dict[Path, Path | None] | None] = ContextVar("staged", default=None)
 
 
 # ── writing ──────────────────────────────────────────────────────────────────
@@ -117,13 +117,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 def together() -> Iterator[None]:
     """Files written in this block, and in this thread, appear all at its end; or none, and what was there stays.
 
+    A process that is killed while they are given their names, which takes a
+    moment at the very end, leaves some of them and some of what was there.
+
     Raises:
         EmoscribeError: one of them cannot be put in its place.
     """
     if _STAGED.get() is not None:
         yield  # they belong to more
         return
-    staged: dict[Path, Path] = {}
+    staged: dict[Path, Path | None] = {}
     token = _STAGED.set(staged)
     try:
         try:
@@ -132,11 +135,18 @@ def together() -> Iterator[None]:
             _STAGED.reset(token)
         _put_in_place(staged)
     finally:
-        for partial in staged.values():
+        for partial in filter(None, staged.values()):
             end(partial)
 
 
-def _put_in_place(staged: Mapping[Path, Path]) -> None:
+def replaced(path: Path) -> None:
+    """With the files of the block of `together` around this, what is at `path` goes, unless it is written anew."""
+    staged = _STAGED.get()
+    assert staged is not None, "nothing is replaced outside of a block"
+    staged.setdefault(path, None)
+
+
+def _put_in_place(staged: Mapping[Path, Path | None]) -> None:
     aside: dict[Path, Path] = {}
     placed: list[Path] = []
     try:
@@ -148,12 +158,12 @@ def _put_in_place(staged: Mapping[Path, Path]) -> None:
                     _copy(path, aside[path])
         for path, partial in staged.items():
             with writing(path):
-                partial.replace(path)
+                path.unlink(missing_ok=True) if partial is None else partial.replace(path)
             placed.append(path)
     except BaseException:
         for path in placed:
             with suppress(OSError):
-                aside[path].replace(path) if path in aside else path.unlink()
+                aside[path].replace(path) if path in aside else path.unlink(missing_ok=True)
         raise
     finally:
         for before in aside.values():

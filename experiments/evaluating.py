@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..core.context import DEFAULT, Context
 from ..core.errors import SettingsError
-from ..core.files import check_folder, together
+from ..core.files import check_folder, replaced, together
 from ..corpora.caveats import caveats, train_overlap
 from ..corpora.corpus import Corpus
 from ..evaluation.answers import write_answers
@@ -26,6 +26,12 @@ from .over_time import frame_times, windows_for, write_over_time
 from .predict import RunPredictions, predict
 from .reading import EvaluationData
 from .request import TARGETS, EvaluationRequest, check_unlabelled, common_task, corpus_for, find_any_run, learnt_range
+
+# What a report may consist of: of an older one nothing stays beside a new one.
+REPORT = (
+    *("report.html", "report.md", "metrics.json", "comparison.json", "references.json", "predictions.csv"),
+    *("blends.json", "frames.parquet", "submission.json", "submission-*.json", "submission.txt", "submission-*.txt"),
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,10 @@ def _write(
     notes: Sequence[str],
     about: Mapping[str, str],
 ) -> dict[str, Path]:
-    """The files of the report, by name; they appear together."""
+    """The files of the report, by name; they appear together, and in the place of an older one."""
+    if (Path(out) / REPORT[0]).exists():
+        for path in (path for pattern in REPORT for path in Path(out).glob(pattern)):
+            replaced(path)
     predictions = [blending.applied(one) for each in answered.values() for one in each.predictions]
     notes = [*notes, *always_the_same(predictions)]
     frames = {reading: one for each in answered.values() for reading, one in each.frames.items()}

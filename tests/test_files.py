@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from emoscribe.core import unfinished
 from emoscribe.core.errors import EmoscribeError
-from emoscribe.core.files import atomic_path, make_folder, passing_folder, together, write_json, write_text
+from emoscribe.core.files import atomic_path, make_folder, passing_folder, replaced, together, write_json, write_text
 
 # Writes a file and fills a folder, and is in the middle of both.
 BUSY = """
@@ -44,6 +44,25 @@ def test_a_set_appears_whole(tmp_path: Path) -> None:
         assert not (tmp_path / "b").exists()
     assert ((tmp_path / "a").read_text(), (tmp_path / "b").read_text()) == ("new", "second")
     assert there(tmp_path) == {"a", "b"}
+
+
+def test_what_a_set_no_longer_has_goes_with_it(tmp_path: Path) -> None:
+    for name in "abc":
+        write_text(tmp_path / name, "old")
+    with pytest.raises(EmoscribeError, match=r"cannot write .*/d: "), together():
+        replaced(tmp_path / "a")
+        before = there(tmp_path)
+        write_text(tmp_path / "d", "new")
+        (lost,) = there(tmp_path) - before
+        (tmp_path / lost).unlink()
+    assert there(tmp_path) == {"a", "b", "c"}
+    with together():
+        for name in "ab":
+            replaced(tmp_path / name)
+        write_text(tmp_path / "b", "new")
+        assert there(tmp_path) >= {"a", "b", "c"}
+    assert there(tmp_path) == {"b", "c"}
+    assert (tmp_path / "b").read_text() == "new"
 
 
 def test_or_not_at_all(tmp_path: Path) -> None:

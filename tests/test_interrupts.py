@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 
@@ -219,3 +221,49 @@ def test_an_analysis_ends_at_once(after_s: float, example: Path, tmp_path: Path)
     assert said.splitlines()[-1] == "emoscribe: interrupted"
     assert took_s < 1
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["store", "pack"])
+def test_what_tidies_and_packs_ends_at_once(name: str, work, tmp_path: Path) -> None:
+    if name == "store":
+        assert work.done("extract", tmp_path / "store").returncode == 0
+        (shard,) = [path for path in (tmp_path / "store").rglob("*.parquet") if path.stat().st_size > 1000][:1]
+        for number in range(300):
+            shutil.copy(shard, shard.with_name(f"{number}-{shard.name}"))
+    command = {"store": ("store", "compact", "store"), "pack": ("pack", "meld-minilm", "--out", "pack", "--offline")}
+    for after_s in (0.4, 1.5, 3.0)[: 3 if TRIES > 1 else 1]:
+        process = started("-m", "emoscribe", *command[name], cwd=tmp_path)
+        said, took_s = interrupted(process, after_s)
+        assert process.returncode == 0 or said.splitlines()[-1] == "emoscribe: interrupted"
+        assert took_s < 2
+        assert not list(tmp_path.rglob("*.partial"))
+        shutil.rmtree(tmp_path / "pack", ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    ("when", "by"), [("loading", signal.SIGTERM), ("idle", signal.SIGINT), ("working", signal.SIGTERM)]
+)
+def test_the_service_ends_at_once(when: str, by: signal.Signals, serving, example: Path) -> None:
+    """With its processes, and with what they were writing."""
+    with (
+        serving("--config", "embedded", "--set", "modalities=VA") as service,
+        httpx2.Client(base_url=service.address, timeout=60) as client,
+    ):
+        while when != "loading" and not client.get("/api/options").json()["ready"]:
+            time.sleep(0.05)
+        if when == "working":
+            id = client.post("/api/analyze", files={"file": example.open("rb")}).json()["id"]
+            while not client.get(f"/api/jobs/{id}").json()["stages"].get("looking"):
+                time.sleep(0.02)
+        children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+        begun = children.read_text().split() if children.exists() else []
+        began = time.monotonic()
+        service.process.send_signal(by)
+        assert service.process.wait(20) == 128 + by
+        took_s = time.monotonic() - began
+        until = began + 5
+        while any(map(_runs, map(int, begun))):
+            assert time.monotonic() < until, "its processes go on"
+            time.sleep(0.02)
+        assert [path.name for path in service.folder.iterdir() if path.name.startswith("emoscribe-")] == []
+    assert took_s < 2

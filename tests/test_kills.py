@@ -6,6 +6,7 @@ left to chance, and so often right before or after a file gets its name.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -14,11 +15,16 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import httpx2
+import numpy as np
 import pytest
 
 if sys.platform == "win32":
@@ -124,7 +130,7 @@ def files_of(out: Path) -> dict[str, Any]:
             found[name] = untimed(json.loads(path.read_text(encoding="utf-8")))
         elif path.suffix in (".html", ".md"):
             text = path.read_text(encoding="utf-8")
-            found[name] = re.sub(r'Trained for \d+ \w+|seconds</th><td dir="auto">[\d.]+', "", text)
+            found[name] = re.sub(r'Trained for \d+ \w+|seconds</th><td dir="auto">[\d.]+|[\d.,]+ ms\b', "", text)
         elif "tfevents" in name:
             found["events"] = [*found.get("events", ()), scalars_of(path)]
         else:
@@ -158,7 +164,11 @@ KINDS: dict[str, Callable[[Path], Any]] = {
     "finetune": files_of,
     "baseline": files_of,
     "analyze": files_of,
+    "evaluate": files_of,
 }
+# What an older report had that the new one has not, and what is none of theirs.
+OLDER = ("report.html", "metrics.json", "frames.parquet", "submission-a.json")
+BESIDE = "notes.txt"
 
 
 @pytest.mark.parametrize("name", list(KINDS))
@@ -168,6 +178,10 @@ def test_what_was_killed_comes_to_the_same(work, warm: Warm, name: str, tmp_path
     def tried(number: int) -> tuple[Path, list[str]]:
         folder = tmp_path / str(number)
         (folder / "tmp").mkdir(parents=True)
+        if name == "evaluate":
+            (folder / "out").mkdir()
+            for old in (*OLDER, BESIDE):
+                (folder / "out" / old).write_text('"old"')
         return folder, [*map(str, work.commands[name]), "--out", str(folder / "out")]
 
     def come_to(folder: Path) -> Any:
@@ -181,6 +195,11 @@ def test_what_was_killed_comes_to_the_same(work, warm: Warm, name: str, tmp_path
     lasts_s = time.monotonic() - began
     whole, renames = come_to(folder), int((folder / "count").read_text())
     assert whole
+    if name == "evaluate":
+        from emoscribe.experiments.evaluating import REPORT
+
+        assert {"frames.parquet", "submission-a.json"} & whole.keys() == set()
+        assert [file for file in whole if not any(fnmatch(file, each) for each in REPORT)] == [BESIDE]
 
     for number in range(1, 2 * KILLS + 1):
         folder, args = tried(number)
@@ -192,25 +211,73 @@ def test_what_was_killed_comes_to_the_same(work, warm: Warm, name: str, tmp_path
         assert come_to(folder) == whole, (at, part)
 
 
-def test_a_service_that_was_killed_leaves_nothing_for_ever(serving) -> None:
-    first = serving("--config", "embedded")
+# ── the service ──────────────────────────────────────────────────────────────
 
-    def folders() -> list[str]:
-        return [path.name for path in first.folder.iterdir() if path.name.startswith("emoscribe-")]
+# Faces and voices: what looks and what listens loads in a moment, and both write where it passes.
+SERVED = ("--config", "embedded", "--set", "modalities=VA")
 
-    with first:
-        children = Path(f"/proc/{first.process.pid}/task/{first.process.pid}/children")
-        workers = children.read_text().split() if children.exists() else []
-        first.process.kill()
-        first.process.wait()
-        (left,) = folders()
-    for _ in range(200):
-        if not any(Path(f"/proc/{pid}").exists() for pid in workers):
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail("its processes go on without it")
-    with type(first)("--config", "embedded", folder=first.folder) as second:
-        assert second.process.poll() is None
-        assert left not in folders() and len(folders()) == 1
-    assert folders() == []
+
+class Slow(io.BytesIO):
+    """A file that takes its time to be sent."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        time.sleep(0.02)
+        return super().read(2000)
+
+
+def gone_through(client: httpx2.Client, clip: bytes) -> Any:
+    """What comes of a job that is sent, waited for and removed."""
+    sent = client.post("/api/analyze", files={"file": ("clip.mp4", Slow(clip))})
+    job = f"/api/jobs/{sent.raise_for_status().json()['id']}"
+    while (status := client.get(job).json())["state"] not in ("done", "failed"):
+        time.sleep(0.02)
+    assert status["state"] == "done", status
+    result = client.get(f"{job}/result.json").raise_for_status().json()
+    assert client.delete(job).status_code == 204
+    return untimed(result)
+
+
+def passing(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith("emoscribe-")]
+
+
+def test_a_service_that_was_killed_comes_to_the_same(serving, make_media, tmp_path: Path) -> None:
+    """Whether something was being sent, worked on or removed: nothing of it stays for ever."""
+    chance = random.Random("serve")
+    sound = 0.3 * np.sin(np.arange(3 * 16_000) / 16_000 * 900)
+    clip = make_media(tmp_path / "clip.mp4", frame_times_s=np.arange(30) / 10, sound=sound).read_bytes()
+    with serving(*SERVED) as unbroken, httpx2.Client(base_url=unbroken.address, timeout=60) as client:
+        gone_through(client, clip)
+        began = time.monotonic()
+        whole = gone_through(client, clip)
+        lasts_s = time.monotonic() - began
+    assert whole["segments"] and passing(unbroken.folder) == []
+
+    for _ in range(KILLS):
+        after_s = chance.uniform(0.0, 1.3 * lasts_s)
+        with (
+            serving(*SERVED, folder=unbroken.folder) as first,
+            httpx2.Client(base_url=first.address, timeout=60) as client,
+        ):
+            while not client.get("/api/options").json()["ready"]:
+                time.sleep(0.02)
+            children = Path(f"/proc/{first.process.pid}/task/{first.process.pid}/children")
+            workers = children.read_text().split() if children.exists() else []
+            threading.Timer(after_s, first.process.kill).start()
+            with suppress(httpx2.TransportError):
+                while True:
+                    gone_through(client, clip)
+            first.process.wait()
+        until = time.monotonic() + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            assert time.monotonic() < until, "its processes go on without it"
+            time.sleep(0.02)
+        left = passing(unbroken.folder)
+        assert left
+        with (
+            serving(*SERVED, folder=unbroken.folder) as second,
+            httpx2.Client(base_url=second.address, timeout=60) as client,
+        ):
+            assert not {*left} & {*passing(unbroken.folder)}
+            assert gone_through(client, clip) == whole, after_s
+        assert passing(unbroken.folder) == [], after_s

@@ -8,10 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 from emoscribe.core.errors import EmoscribeError
@@ -186,6 +189,46 @@ def test_a_disk_that_fills_up_is_gone_on_with(work, small_disk, tmp_path: Path) 
     assert refused.stderr.splitlines()[-1] == (
         f"emoscribe: cannot write to the folder {disk}/out: read-only file system; choose another folder"
     )
+
+
+def test_the_service_goes_on_after_its_disk_was_full(serving, small_disk, make_media, tmp_path: Path) -> None:
+    disk = small_disk("size=1m")
+    sound = 0.3 * np.sin(np.arange(40 * 16_000) / 16_000 * 900)
+    clip = make_media(tmp_path / "clip.mp4", frame_times_s=np.arange(20) / 10, sound=sound).read_bytes()
+    # How much there is to be is not said.
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+
+    def sent(*parts: bytes) -> httpx2.Response:
+        return client.post("/api/analyze", content=iter((head, *parts, b"\r\n--x--\r\n")), headers=form)
+
+    def final(answer: httpx2.Response) -> dict[str, Any]:
+        job = f"/api/jobs/{answer.raise_for_status().json()['id']}"
+        while (status := client.get(job).json())["state"] not in ("done", "failed"):
+            time.sleep(0.02)
+        return status
+
+    with (
+        serving("--config", "embedded", "--set", "modalities=VA", folder=disk) as service,
+        httpx2.Client(base_url=service.address, timeout=60) as client,
+    ):
+        # Its sound takes more than a megabyte while it is looked at.
+        assert final(sent(clip))["error"] == (
+            f"cannot write to the temporary folder {disk}: no space left on device; "
+            "make room there or name another by TMPDIR"
+        )
+        for parts in ([bytes(1_500_000)], [bytes(100_000)] * 60):
+            refused = sent(*parts)
+            assert (refused.status_code, refused.json()["error"]) == (
+                507,
+                f"what was sent cannot be kept in {disk}: no space left on device; remove jobs, or make room there",
+            )
+        announced = client.post("/api/analyze", files={"file": ("a.mp4", bytes(1_500_000))})
+        assert announced.status_code == 507 and announced.json()["error"].startswith("the disk has no room for 1,5")
+        small_disk("size=8m")
+        assert final(sent(clip))["state"] == "done"
+        assert client.get("/api/options").status_code == 200
+    assert list(disk.iterdir()) == []
 
 
 # ── no permission ────────────────────────────────────────────────────────────

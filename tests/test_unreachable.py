@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socketserver
 import subprocess
 import sys
@@ -278,6 +279,27 @@ def test_fetching_for_a_config_ends_in_a_line(answer: Answer, tmp_path: Path, mo
         done = CliRunner().invoke(main, ["doctor", "--fetch", str(config)])
     assert done.exit_code == 1 and done.stderr.count("\n") == 1
     assert "get it with: hf download someone/tiny" in done.stderr
+
+
+def test_a_download_that_drips_ends_with_ctrl_c(tmp_path: Path) -> None:
+    config, comes = tmp_path / "mine.yaml", threading.Event()
+    config.write_text("base: {id: someone/tiny}\nmodalities: T\n")
+
+    def drips(line: str, handler: socketserver.BaseRequestHandler) -> None:
+        comes.set()
+        drip(handler, b"HTTP/1.1 200 OK\r\nContent-Length: 307200\r\n\r\n")
+
+    with served(_hub(drips)) as url:
+        command = [sys.executable, "-m", "emoscribe", "doctor", "--fetch", str(config)]
+        environment = os.environ | {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0"}
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+            assert comes.wait(60)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=20)
+    assert (process.returncode, said.splitlines()[-1]) == (130, "emoscribe: interrupted")
+    # A second; and another where all cores are busy with other work.
+    assert time.monotonic() - began < 2
 
 
 # ── data sets ────────────────────────────────────────────────────────────────
