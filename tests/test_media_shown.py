@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 from fractions import Fraction
@@ -72,6 +73,17 @@ def turned(path: Path, number: int) -> Path:
     data[at : at + len(new)] = new
     path.write_bytes(data)
     return path
+
+
+def test_a_picture_goes_when_it_has_been_looked_at(tmp_path: Path) -> None:
+    """Pixels count for nothing with whoever looks for circles: an hour of film would wait for that."""
+    path = write(tmp_path / "film.mp4", [marked()] * 20)
+    gc.disable()
+    try:
+        assert sum(1 for _ in frames(path)) == 20
+        assert not [each for each in gc.get_objects() if isinstance(each, av.VideoFrame)]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("number", MATRICES)

@@ -138,8 +138,11 @@ class Display:
 
 def matrix_orientation(picture: Any) -> Orientation:
     """What the display matrix of a picture says, to the nearest quarter turn."""
+    from av.sidedata.sidedata import SideDataContainer
+
     try:
-        matrix = picture.side_data.get("DISPLAYMATRIX")
+        # Its own `side_data` would be kept by the picture and keep the picture, until somebody looks for circles.
+        matrix: Any = SideDataContainer(picture).get("DISPLAYMATRIX")  # pyright: ignore[reportCallIssue]
     except ValueError:  # beside others that PyAV does not know
         quarters = round((picture.rotation or 0) / 90) % 4
         return (Orientation(), _EXIF[8], _EXIF[3], _EXIF[6])[quarters]
