@@ -247,7 +247,8 @@ def test_an_interpreter_without_it_is_told_apart(tmp_path: Path, monkeypatch: py
 def test_the_doctor_knows_whether_it_is_here(stand_in: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PYTHON_VARIABLE, stand_in)
     (line,) = (line for line in examine(offline=True) if " vllm " in line)
-    assert line == f"✓ scoring  vllm           scores labels' words (evaluate --engine vllm): 0.0.0, by {stand_in}"
+    said = f"✓ scoring vllm scores labels' words (evaluate --engine vllm): 0.0.0, by {stand_in}"
+    assert line.split() == said.split()
 
 
 def test_a_worker_ends_with_the_process_that_began_it() -> None:
