@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,33 @@ def test_a_killed_worker_loses_nothing(executor: Executor, tmp_path: Path) -> No
     squares = {number.value: outcome for number, outcome in done}
     assert len(done) == 8 and isinstance(lost := squares.pop(5), Lost) and "its worker ended under it" in lost.reason
     assert {number: square for number, (square, _) in squares.items()} == {n: n * n for n in range(8) if n != 5}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="where processes can be kept on cores")
+def test_who_takes_a_core_has_it_alone(tmp_path: Path) -> None:
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    program = f"""
+import os, sys
+from emoscribe.extractors.executors.cores import take_core
+os.sched_setaffinity(0, {cores})
+taken = take_core()
+print(taken and sorted(os.sched_getaffinity(0)), flush=True)
+sys.stdin.read()
+"""
+    command, pipe, environment = (
+        [sys.executable, "-c", program],
+        subprocess.PIPE,
+        os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    with ExitStack() as begun:
+        told = []
+        for _ in range(len(cores) + 1):
+            pipe = subprocess.PIPE
+            one = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+            begun.enter_context(one)
+            assert one.stdout is not None
+            told.append(one.stdout.readline())
+    assert told == [*(f"[{core}]\n" for core in cores), "None\n"]
 
 
 def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from ...core.context import gpu_is_here
 from ...core.interrupts import go_on
 from ...core.unfinished import remove_unfinished
+from .cores import cores_here, stay_on
 from .work import Lost, Make, R, T
 
 # What the models of a worker take, with room for what they work on.
@@ -32,9 +33,9 @@ def workers_for(items: int) -> int:
     if gpu_is_here():
         import torch
 
-        most = min(WORKERS_A_GPU * torch.cuda.device_count(), len(_cores()))
+        most = min(WORKERS_A_GPU * torch.cuda.device_count(), len(cores_here()))
     else:
-        most = len(_cores())
+        most = len(cores_here())
     return max(1, min(most, _memory_bytes() // WORKER_BYTES, items))
 
 
@@ -139,7 +140,7 @@ def _begin(make: Make[Any, Any], turns: Any, cores: int, threads: dict[str, str]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with turns.get_lock():
         number, turns.value = turns.value, turns.value + 1
-    _stay_on(_share(_cores(), number, cores))
+    stay_on(_share(cores_here(), number, cores))
     if gpu_is_here():
         import torch
 
@@ -167,19 +168,6 @@ def _end_with_parent() -> None:
 
 def _share(cores: Sequence[int], number: int, each: int) -> set[int]:
     return {cores[(number * each + core) % len(cores)] for core in range(each)}
-
-
-def _cores() -> list[int]:
-    """Those that this process may compute on."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
-def _stay_on(cores: set[int]) -> None:
-    # Where a system cannot do it, workers share the cores as they come.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)
 
 
 def _threads(cores: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...core.errors import EmoscribeError, UnavailableError
+from .cores import take_core
 from .work import Lost, Make, R, T
 
 # An actor is given items so often: each gift costs some milliseconds, and the last is waited for by all.
@@ -119,7 +120,7 @@ def _rows(make: Make[T, R], items: dict[int, T], blocks: int, workers: int, gpus
     numbered = [{"number": number, "item": item} for number, item in items.items()]
     done = ray.data.from_items(numbered, override_num_blocks=blocks).map_batches(
         _Actor,
-        fn_constructor_args=(make,),
+        fn_constructor_args=(make, not gpus),
         batch_size=1,
         batch_format="numpy",
         compute=ActorPoolStrategy(size=workers),
@@ -135,10 +136,14 @@ def _rows(make: Make[T, R], items: dict[int, T], blocks: int, workers: int, gpus
 
 
 class _Actor:
-    """A worker in an actor of Ray's; what it raises comes back as a value, since Ray would try again."""
+    """A worker in an actor of Ray's; what it raises comes back as a value, since Ray would try again.
 
-    def __init__(self, make: Make[Any, Any]) -> None:
-        self._make = make
+    Args:
+        alone: whether it is to have a core of its own; Ray only counts them.
+    """
+
+    def __init__(self, make: Make[Any, Any], alone: bool) -> None:
+        self._make, self._core = make, take_core() if alone else None
         self._worker: Callable[[Any], Any] | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
