@@ -188,7 +188,8 @@ def test_a_signal_can_be_left_out_and_nothing_is_decoded_for_that(page: Page, se
     began = time.monotonic()
     page.get_by_role("checkbox", name="face").uncheck()
     page.wait_for_function(
-        "(before) => [...document.querySelectorAll('.moment .scores .read .number')].join() !== before",
+        "(before) => [...document.querySelectorAll('.moment .scores .read .number')]"
+        ".map(each => each.innerText).join() !== before",
         arg=",".join(before),
     )
     page.locator(".tools [aria-busy]").wait_for(state="detached")
