@@ -89,7 +89,8 @@ export function createClock(player, duration_s) {
   function settle() {
     if (hasPlayer()) {
       const plays = playing && rate > 0;
-      if (plays && player.paused) player.play().catch(() => clock.pause());
+      // Told to pause before it began, it says so late: by then time may run backwards.
+      if (plays && player.paused) player.play().catch((error) => error.name === "AbortError" || clock.pause());
       if (!plays && !player.paused) player.pause();
     }
     tellChanged();
