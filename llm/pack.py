@@ -16,10 +16,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..core.errors import SettingsError, UnavailableError
-from ..core.manifest import ListedFile, check_listed
 from ..core.settings import Settings
 from ..core.versioned import read_versioned
 from .chat import ChatFrame
+from .manifest import ListedFile, check_listed
 
 PACK = "pack.json"
 VERSION = 1

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from ..core.context import DEFAULT, Context
 from ..core.errors import EmoscribeError, SettingsError
 from ..core.files import atomic_path, check_folder, make_folder, passing_folder, plain, write_json, write_text, writing
-from ..core.manifest import listed
 from ..core.prompt import Prompt, Scored
 from ..core.timeline import Moment
 from ..core.weights import MODELS, find_base
 from ..prompts.render import render
 from ..training.curves import FIGURE
 from ..training.traces import TRACES
+from .manifest import listed
 from .pack import BASE, MEMORY, MODEL, PACK, Agreement, Pack, Precision, check_onnxruntime
 from .pack_card import pack_card
 from .packed import PackedPredictor, load_packed, network_of

@@ -315,7 +315,7 @@ def _listing(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], Any]:
 
 def _listed_anew(folder: Path) -> None:
     """As somebody would who changed a file on purpose."""
-    from emoscribe.core.manifest import listed
+    from emoscribe.llm.manifest import listed
 
     files = {name: file.model_dump() for name, file in listed(folder).items() if name != PACK}
     _listing(lambda told: told.update(files=files))(folder)

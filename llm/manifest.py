@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .digests import known_sha256, sha256_of
-from .errors import EmoscribeError
-from .settings import Settings
+from ..core.digests import known_sha256, sha256_of
+from ..core.errors import EmoscribeError
+from ..core.settings import Settings
 
 
 class ListedFile(Settings):
