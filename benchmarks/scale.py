@@ -135,7 +135,10 @@ def timed(clips: Path, store: Path, modalities: str, executor: Any, workers: int
 
 
 class Memory:
-    """Attributes: `peak`, the greatest resident memory of any process that this one began, in bytes."""
+    """Attributes: `peak`, the greatest resident memory of any process that this one began, in bytes.
+
+    Looked at once a second: a look takes 20 ms, which at five a second was 5 % of two cores.
+    """
 
     def __enter__(self) -> Memory:
         self.peak, self._over = 0, threading.Event()
@@ -148,7 +151,7 @@ class Memory:
         self._watching.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.2):
+        while not self._over.wait(1.0):
             for child in psutil.Process().children(recursive=True):
                 try:
                     self.peak = max(self.peak, child.memory_info().rss)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,9 +14,10 @@ from ...core.errors import EmoscribeError, UnavailableError
 from .cores import take_core
 from .work import Lost, Make, R, T
 
-# An actor is given items so often: each gift costs some milliseconds, and the last is waited for by all.
-_GIFTS = 64
-# So many at once at most: one that ends under its last loses them all, until they are done again.
+# An actor is given this part of its share of what is left, so that few gifts, each of which costs some
+# milliseconds, go before many, and the last, for which all wait, is of one item.
+_PART = 8
+# So many at once at most: one that ends under its last takes them all with it, until they are done again.
 _MOST_AT_ONCE = 16
 # How long a cluster may take to answer at all.
 _KNOCK_S = 5.0
@@ -88,9 +90,9 @@ class RayExecutor:
     def _mapped(self, make: Make[T, R], given: list[T], workers: int) -> Iterator[tuple[T, R | Lost]]:
         left = dict(enumerate(given))
         # Items whose actors ended are tried again, each by itself, so that only the culprit pays.
-        for at_once in (min(max(1, len(given) // (workers * _GIFTS)), _MOST_AT_ONCE), 1):
-            blocks = -(-len(left) // at_once)
-            for number, result in _rows(make, left, blocks, min(workers, blocks), self._gpus) if left else ():
+        for at_once in (_MOST_AT_ONCE, 1):
+            gifts = list(_gifts(list(left.items()), workers, at_once))
+            for number, result in _results(make, gifts, workers, self._gpus) if gifts else ():
                 yield left.pop(number), result
         for item in left.values():
             yield item, Lost("its worker ended under it, again and again; is there enough memory?")
@@ -107,7 +109,16 @@ def _knock(address: str) -> None:
         socket.create_connection((place.hostname or "", place.port), timeout=_KNOCK_S).close()
 
 
-def _rows(make: Make[T, R], items: dict[int, T], blocks: int, workers: int, gpus: float) -> Iterator[tuple[int, R]]:
+def _gifts(items: list[tuple[int, T]], workers: int, most: int) -> Iterator[list[tuple[int, T]]]:
+    """What an actor is given at once: the less, the less is left, so that all end at nearly the same time."""
+    begin = 0
+    while begin < len(items):
+        many = min(max(1, (len(items) - begin) // (workers * _PART)), most)
+        yield items[begin : begin + many]
+        begin += many
+
+
+def _results(make: Make[T, R], gifts: list[list[tuple[int, T]]], workers: int, gpus: float) -> Iterator[tuple[int, R]]:
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
@@ -117,22 +128,24 @@ def _rows(make: Make[T, R], items: dict[int, T], blocks: int, workers: int, gpus
     # A block whose actor ended is left out of the result, and known by that.
     context.max_errored_blocks = -1
     context.actor_task_retry_on_errors = False
-    numbered = [{"number": number, "item": item} for number, item in items.items()]
-    done = ray.data.from_items(numbered, override_num_blocks=blocks).map_batches(
+    # As bytes, since Ray would make columns of what looks like a table.
+    rows = [{"gift": pickle.dumps(gift)} for gift in gifts]
+    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Actor,
         fn_constructor_args=(make, not gpus),
         batch_size=1,
         batch_format="numpy",
-        compute=ActorPoolStrategy(size=workers),
+        compute=ActorPoolStrategy(size=min(workers, len(rows))),
         num_cpus=0 if gpus else 1,
         num_gpus=gpus,
         max_restarts=-1,
         max_task_retries=_TRIES - 1,
     )
     for row in done.iter_rows():
-        if isinstance(error := row["error"], Exception):
-            raise error
-        yield int(row["number"]), row["result"]
+        for number, result, error in pickle.loads(row["done"]):
+            if error is not None:
+                raise error
+            yield number, result
 
 
 class _Actor:
@@ -146,14 +159,14 @@ class _Actor:
         self._make, self._core = make, take_core() if alone else None
         self._worker: Callable[[Any], Any] | None = None
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        import numpy as np
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        return {"done": [pickle.dumps(list(self._done(pickle.loads(gift)))) for gift in batch["gift"]]}
 
-        results, errors = np.empty((2, len(batch["number"])), dtype=object)
-        for row, item in enumerate(batch["item"]):
+    def _done(self, gift: list[tuple[int, Any]]) -> Iterator[tuple[int, Any, Exception | None]]:
+        for number, item in gift:
             try:
                 self._worker = self._worker or self._make()
-                results[row] = self._worker(item)
+                yield number, self._worker(item), None
             except Exception as error:
-                errors[row] = error
-        return {"number": batch["number"], "result": results, "error": errors}
+                yield number, None, error
+                return
