@@ -115,9 +115,9 @@ ANALYZE = _takes(
 )
 EVENTS = _gives("text/event-stream", "Server-sent events: `data:` is a Status as JSON, the last one final.")
 MEDIA = _gives("video/mp4", "The file as it was sent.")
-RESULT = _gives("application/json", "The file, under the name of what was analysed.", 409)
+RESULT = _gives("application/json", "The file, under the name of what was analysed.", 409, 507)
 CORRECT = _takes(
-    {"application/json": {"schema": {"type": "object", "description": "As `result.json` has it."}}}, 404, 409, 413
+    {"application/json": {"schema": {"type": "object", "description": "As `result.json` has it."}}}, 404, 409, 413, 507
 )
 REOPEN = _takes(
     _body(
@@ -140,9 +140,9 @@ READ = _takes(
         },
         {"text": ["You came back!", "I had to."], "speaker": "Ann"},
     ),
-    *(404, 413),
+    *(404, 413, 507),
 )
-DOCUMENT = _takes(_body("multipart/form-data", {"file": _FILE}, {"file": "letters.pdf"}, "file"), 408, 413, 415)
+DOCUMENT = _takes(_body("multipart/form-data", {"file": _FILE}, {"file": "letters.pdf"}, "file"), 408, 413, 415, 507)
 
 # By ending, what a browser plays; all else is only ever saved.
 MEDIA_TYPES = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-from ..core.errors import EmoscribeError
+from ..core.errors import EmoscribeError, WriteError
 
 
 class Refused(EmoscribeError):
@@ -24,5 +24,12 @@ class Refused(EmoscribeError):
 
 def answer(error: EmoscribeError) -> JSONResponse:
     """The error as one line in JSON."""
-    refused = error if isinstance(error, Refused) else Refused(str(error))
-    return JSONResponse({"error": " ".join(str(error).split())}, refused.status, headers=refused.headers)
+    headers = error.headers if isinstance(error, Refused) else None
+    return JSONResponse({"error": " ".join(str(error).split())}, status_of(error), headers=headers)
+
+
+def status_of(error: EmoscribeError) -> int:
+    """That of HTTP: who asks can do nothing about a disk that is full here."""
+    if isinstance(error, Refused):
+        return error.status
+    return 507 if isinstance(error, WriteError) else 400

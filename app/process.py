@@ -14,6 +14,7 @@ from ..core import memory
 from ..core.context import StageProgress
 from ..core.errors import EmoscribeError
 from ..core.unfinished import remove_unfinished
+from .errors import status_of
 
 # The page answers at once, however busy the models are.
 _NICE = 5
@@ -113,7 +114,7 @@ def serve(connection: Connection, work: Work, arguments: tuple[Any, ...]) -> Non
             except Stop:
                 answer = "cancelled", None
             except EmoscribeError as error:
-                answer = "failed", (str(error), getattr(error, "status", 400))
+                answer = "failed", (str(error), status_of(error))
             except MemoryError:
                 answer = "failed", ("this takes more memory than there is for it; give it in smaller parts", 413)
             except Exception as error:

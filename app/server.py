@@ -12,12 +12,14 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..core.errors import EmoscribeError
+from ..core.text import reason_of
 from .requests import Defaults
 from .service import create_app
 from .settings import ServeSettings
+from .streams import MESSAGE_BYTES
 
-# Bytes of a message over a WebSocket: a picture of a stream, generously; and how many may wait to be read.
-_MESSAGE_BYTES, _MESSAGES = 2_000_000, 8
+# How many messages of a WebSocket may wait to be read.
+_MESSAGES = 8
 # Bytes of a request's head.
 _HEAD_BYTES = 32_000
 _END_S = 1
@@ -35,7 +37,7 @@ def bound(settings: ServeSettings) -> socket.socket:
         return socket.create_server(kind[4][:2], family=kind[0], backlog=128)
     except OSError as error:
         # Python says beside the reason what it was about to do.
-        reason = (error.strerror or str(error)).partition(" (")[0].lower()
+        reason = reason_of(error).partition(" (")[0]
         raise EmoscribeError(f"cannot listen at {where}: {reason}; choose another --port or --host") from None
 
 
@@ -55,7 +57,8 @@ def server_of(settings: ServeSettings, defaults: Defaults) -> uvicorn.Server:
         create_app(settings, defaults),
         http=_protocol(settings.stall_s),
         ws="websockets-sansio",
-        ws_max_size=_MESSAGE_BYTES,
+        # Whoever sends still more is cut off, and may not hear why: what they are sending is on its way.
+        ws_max_size=2 * MESSAGE_BYTES,
         ws_max_queue=_MESSAGES,
         ws_per_message_deflate=False,  # a message that unfolds would be larger than it may be
         h11_max_incomplete_event_size=_HEAD_BYTES,

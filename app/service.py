@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from ..core.errors import EmoscribeError
 from ..core.files import passing_folder
 from ..core.interrupts import BEFORE_THE_END
+from ..core.text import reason_of
 from . import routes, streams
 from .errors import Refused, answer
 from .files import files
@@ -102,7 +103,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
         first = error.errors()[0]
         return answer(Refused(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"))
     if isinstance(error, OSError):
-        where, why = request.app.state.place.folder.parent, (error.strerror or str(error)).lower()
+        where, why = request.app.state.place.folder.parent, reason_of(error)
         return answer(Refused(f"what was sent cannot be kept in {where}: {why}; remove jobs, or make room there", 507))
     assert isinstance(error, EmoscribeError)
     return answer(error)

@@ -23,6 +23,8 @@ from .worker import LiveChannel
 
 router = APIRouter()
 
+# Of a message: a picture of a stream, generously.
+MESSAGE_BYTES = 2_000_000
 # What cannot be understood, before whoever sends it is sent away.
 _RUBBISH = 10
 # Messages a second, and how many more at once: a browser sends a dozen.
@@ -61,6 +63,9 @@ class _Talk:
             while rubbish < _RUBBISH:
                 message = await self._received()
                 if message["type"] == "websocket.disconnect":
+                    return
+                if len(message.get("bytes") or message.get("text") or "") > MESSAGE_BYTES:
+                    await self._socket.close(1009)
                     return
                 try:
                     self._count()

@@ -78,9 +78,9 @@ def resolve_device(asked: Device, what: str = "device") -> str:
     return asked if asked != "auto" else "cuda" if gpu_is_here() else "cpu"
 
 
-def cores() -> int:
-    """How many cores this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores_here() -> list[int]:
+    """The numbers of the cores that this process may use, which in a container are fewer than the machine has."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def gpu_is_here() -> bool:

@@ -14,8 +14,9 @@ from typing import Any
 
 from .digests import sha256_of
 from .downloads import models_folder, require_room
-from .errors import EmoscribeError
+from .errors import EmoscribeError, WriteError
 from .files import make_folder, passing_folder
+from .text import reason_of
 
 # Of a file's size, at four to five bits a weight.
 _GROWTH = 4
@@ -49,7 +50,7 @@ def dequantized(file: Path, sha256: str) -> Path:
         except OSError as error:
             # Another process may have been as far a moment before.
             if not kept.is_dir():
-                raise EmoscribeError(f"cannot write {kept}: {error.strerror}") from None
+                raise WriteError(f"cannot write {kept}: {reason_of(error)}") from None
     return kept
 
 

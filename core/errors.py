@@ -29,6 +29,10 @@ class SettingsError(EmoscribeError):
     """A setting is unknown, out of range, or conflicts with another."""
 
 
+class WriteError(EmoscribeError):
+    """A file or a folder cannot be written: the disk is full, read-only, or not there."""
+
+
 class UnavailableError(EmoscribeError):
     """A package, weights or a device that was asked for is not here.
 

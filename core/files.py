@@ -10,7 +10,6 @@ import errno
 import json
 import math
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Set
@@ -22,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from .errors import EmoscribeError, MediaError, SettingsError
+from .errors import MediaError, SettingsError, WriteError
 from .limits import MOST_TABLE_BYTES, check_size
+from .text import reason_of
 from .unfinished import begin, end, name_beside, name_of_passing, sweep, sweep_passing
 
 # A JSON value that fits into this many characters stays on one line.
@@ -57,7 +57,7 @@ def make_folder(folder: str | Path) -> Path:
     """The folder, made with its parents where it is not there.
 
     Raises:
-        EmoscribeError: it cannot be made, or nothing can be written to it.
+        WriteError: it cannot be made, or nothing can be written to it.
     """
     folder = Path(folder)
     sweep(folder)
@@ -68,7 +68,8 @@ def make_folder(folder: str | Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise EmoscribeError(f"cannot write to the folder {folder}: {_reason(error)}; choose another folder") from None
+        reason = reason_of(error)
+        raise WriteError(f"cannot write to the folder {folder}: {reason}; choose another folder") from None
     return folder
 
 
@@ -77,12 +78,12 @@ def writing(path: str | Path) -> Iterator[None]:
     """Whatever goes wrong with the system in this block is told of `path`, which is being written.
 
     Raises:
-        EmoscribeError: the folder is missing or read-only, or the disk full.
+        WriteError: the folder is missing or read-only, or the disk full.
     """
     try:
         yield
     except OSError as error:
-        raise EmoscribeError(f"cannot write {path}: {_reason(error)}; make room or choose another folder") from None
+        raise WriteError(f"cannot write {path}: {reason_of(error)}; make room or choose another folder") from None
 
 
 @contextmanager
@@ -90,7 +91,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """A path to write to; what was written becomes `path` when the block ends well, or that of `together` around it.
 
     Raises:
-        EmoscribeError: see `writing`.
+        WriteError: see `writing`.
     """
     path, staged = Path(path), _STAGED.get()
     partial = path.with_name(name_beside())
@@ -121,7 +122,7 @@ def together() -> Iterator[None]:
     moment at the very end, leaves some of them and some of what was there.
 
     Raises:
-        EmoscribeError: one of them cannot be put in its place.
+        WriteError: one of them cannot be put in its place.
     """
     if _STAGED.get() is not None:
         yield  # they belong to more
@@ -197,7 +198,7 @@ def passing_folder(beside: str | Path | None = None) -> Iterator[Path]:
         beside: where it is, as a hidden folder; by default where the system has such things.
 
     Raises:
-        EmoscribeError: it cannot be made.
+        WriteError: it cannot be made.
     """
     if beside is None:
         with writing_temporary():
@@ -227,7 +228,7 @@ def writing_temporary() -> Iterator[None]:
     """Whatever goes wrong with the system in this block is told of the folder for what passes.
 
     Raises:
-        EmoscribeError: it is full, or cannot be written to.
+        WriteError: it is full, or cannot be written to.
     """
     try:
         yield
@@ -236,8 +237,9 @@ def writing_temporary() -> Iterator[None]:
             where = tempfile.gettempdir()
         except OSError:  # there is none that can be written to
             where = os.environ.get("TMPDIR", "/tmp")
-        raise EmoscribeError(
-            f"cannot write to the temporary folder {where}: {_reason(error)}; make room there or name another by TMPDIR"
+        reason = reason_of(error)
+        raise WriteError(
+            f"cannot write to the temporary folder {where}: {reason}; make room there or name another by TMPDIR"
         ) from None
 
 
@@ -248,7 +250,7 @@ def write_text(path: str | Path, text: str) -> None:
     becomes its `\\udcff` escape: in JSON the very same string.
 
     Raises:
-        EmoscribeError: see `atomic_path`.
+        WriteError: see `atomic_path`.
     """
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -258,7 +260,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """Write `content` as it is.
 
     Raises:
-        EmoscribeError: see `atomic_path`.
+        WriteError: see `atomic_path`.
     """
     with atomic_path(path) as partial:
         partial.write_bytes(content)
@@ -268,7 +270,7 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as JSON that people can read too; see `plain`.
 
     Raises:
-        EmoscribeError: see `atomic_path`.
+        WriteError: see `atomic_path`.
     """
     write_text(path, dumps(value) + "\n")
 
@@ -319,7 +321,7 @@ def read_json(path: str | Path) -> Any:
         check_size(Path(path), "file", MOST_TABLE_BYTES)
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise MediaError(f"cannot read {path}: {_reason(error)}") from None
+        raise MediaError(f"cannot read {path}: {reason_of(error)}") from None
     except (ValueError, RecursionError) as error:
         raise MediaError(f"{path} is not JSON in UTF-8{why_not_json(error)}") from None
 
@@ -346,7 +348,7 @@ def check_readable(path: str | Path) -> None:
         with Path(path).open("rb") as file:
             file.read(1)
     except OSError as error:
-        raise MediaError(f"cannot read {path}: {_reason(error)}") from None
+        raise MediaError(f"cannot read {path}: {reason_of(error)}") from None
 
 
 def why_not_json(error: ValueError | RecursionError) -> str:
@@ -371,9 +373,3 @@ def _laid_out(value: Any, indent: str) -> str:
         items = [_laid_out(item, deeper) for item in value]
         opening, closing = "[", "]"
     return f"{opening}\n{deeper}" + f",\n{deeper}".join(items) + f"\n{indent}{closing}"
-
-
-def _reason(error: OSError) -> str:
-    # Arrow tells the system's reason in its own words alone.
-    told = re.search(r"\[errno (\d+)\]", str(error))
-    return (os.strerror(int(told[1])) if told is not None else error.strerror or str(error)).lower()

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .context import cores
+from .context import cores_here
 from .errors import EmoscribeError
 from .text import first_line
 
@@ -47,4 +47,4 @@ def _threads() -> int:
     given = os.environ.get("OMP_NUM_THREADS", "")
     if given.isdecimal() and int(given):
         return int(given)
-    return cores()
+    return len(cores_here())

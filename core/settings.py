@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 
 from .errors import SettingsError
 from .limits import MOST_CONFIG_BYTES
-from .text import shortened
+from .text import reason_of, shortened
 from .yaml_values import parse_yaml
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -105,7 +105,7 @@ def _read(config: str | Path) -> tuple[dict[str, Any], str]:
             raise SettingsError(f"config {path} has {size:,} bytes, and at most {MOST_CONFIG_BYTES:,} are read")
         values = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"cannot read config {path}: {(error.strerror or str(error)).lower()}") from None
+        raise SettingsError(f"cannot read config {path}: {reason_of(error)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"config {path} is not readable YAML{_because(error)}") from None
     if values is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from typing import Any
 
@@ -88,3 +89,10 @@ def first_line(error: BaseException) -> str:
     """What a library says went wrong, in a line that is none too long; what we say ourselves stays whole."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return line if len(line) <= 200 or isinstance(error, EmoscribeError) else f"{line[:200]}…"
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says went wrong, as it stands within a sentence."""
+    # Arrow tells it in its own words alone.
+    told = re.search(r"\[errno (\d+)\]", str(error))
+    return (os.strerror(int(told[1])) if told is not None else error.strerror or str(error)).lower()

@@ -18,7 +18,7 @@ import numpy as np
 
 from .errors import MediaError
 from .limits import MOST_TIERS, check_size, check_times
-from .text import one_line, shortened
+from .text import one_line, reason_of, shortened
 
 # What a tier of ours holds; it is the first part of the tier's name.
 Kind = Literal["transcript", "words", "emotion", "face", "voice"]
@@ -120,7 +120,7 @@ def read_tiers(path: str | Path) -> TierFile:
     except FileNotFoundError:
         raise MediaError(f"no file {path}") from None
     except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror}") from None
+        raise MediaError(f"{path} cannot be read: {reason_of(error)}") from None
     file = _read_eaf(path, content) if path.suffix.lower() == ".eaf" else _read_textgrid(path, content)
     if len(file.tiers) > MOST_TIERS:
         raise MediaError(f"{path} has {len(file.tiers):,} tiers, and at most {MOST_TIERS:,} are read; divide it")

@@ -16,7 +16,7 @@ from typing import Any
 from ..core.errors import MediaError
 from ..core.files import check_readable
 from ..core.limits import MOST_TABLE_BYTES, check_size
-from ..core.text import shortened
+from ..core.text import reason_of, shortened
 
 # Spreadsheets of many countries write semicolons.
 _DELIMITERS = ",;\t"
@@ -118,7 +118,7 @@ def read_bytes(path: Path) -> bytes:
         check_size(path, "table", MOST_TABLE_BYTES)
         return path.read_bytes()
     except OSError as error:
-        raise MediaError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+        raise MediaError(f"cannot read {path}: {reason_of(error)}") from None
 
 
 def read_utf8(path: Path) -> str:

@@ -7,7 +7,6 @@ would, so what stands here is what would happen.
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..core.context import Context
+from ..core.context import Context, cores_here
 from ..core.errors import EmoscribeError, UnavailableError
 from ..core.settings import shipped_configs
 from ..core.text import ends
@@ -103,7 +102,7 @@ def _machine() -> str:
 
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
     versions = f"emoscribe {importlib.metadata.version('emoscribe')}, Python {platform.python_version()}"
-    return f"{versions}, PyTorch {torch.__version__}, {device}, {os.cpu_count()} cores"
+    return f"{versions}, PyTorch {torch.__version__}, {device}, {len(cores_here())} cores"
 
 
 def _settings(kind: Kind, engine: str) -> Any:

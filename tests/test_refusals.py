@@ -145,7 +145,7 @@ except Exception as error:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"TMPDIR": "/dev/null/none"}
     )
-    assert done.stdout.startswith("EmoscribeError cannot write to the temporary folder /dev/null/none: no usable")
+    assert done.stdout.startswith("WriteError cannot write to the temporary folder /dev/null/none: no usable")
 
 
 @pytest.fixture
@@ -226,8 +226,18 @@ def test_the_service_goes_on_after_its_disk_was_full(serving, small_disk, make_m
         announced = client.post("/api/analyze", files={"file": ("a.mp4", bytes(1_500_000))})
         assert announced.status_code == 507 and announced.json()["error"].startswith("the disk has no room for 1,5")
         small_disk("size=8m")
-        assert final(sent(clip))["state"] == "done"
-        assert client.get("/api/options").status_code == 200
+        done = final(sent(clip))
+        assert done["state"] == "done"
+        job = f"/api/jobs/{done['id']}"
+        result = client.get(f"{job}/result.json").raise_for_status().content
+        # There is room for what is sent, and none for what is made of it.
+        small_disk(f"size={shutil.disk_usage(disk).used + len(result) + 8192}")
+        for refused in (client.put(f"{job}/result", content=result), client.get(f"{job}/result.html")):
+            assert refused.status_code == 507, refused.text
+            assert f"cannot write {disk}/" in refused.json()["error"], refused.text
+        small_disk("size=8m")
+        assert client.put(f"{job}/result", content=result).status_code == 204
+        assert client.get(f"{job}/result.html").status_code == 200
     assert list(disk.iterdir()) == []
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core.errors import SettingsError
 from ..core.measures import VOICE, check_declared
-from ..core.text import shortened
+from ..core.text import reason_of, shortened
 
 LEVELS = ("very low", "low", "medium", "high", "very high")
 MEDIUM = LEVELS.index("medium")
@@ -124,7 +124,7 @@ def read_norms(path: str | Path, grades: Grades) -> PopulationNorms:
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"cannot read the voice norms {path}: {error.strerror}") from None
+        raise SettingsError(f"cannot read the voice norms {path}: {reason_of(error)}") from None
     except (ValueError, RecursionError):
         raise SettingsError(f"{path} is not JSON; voice norms are kept as JSON") from None
     return population_norms(data, grades, str(path))

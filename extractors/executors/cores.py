@@ -8,17 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from ...core.context import cores_here
+
 try:
     import fcntl
 except ImportError:  # on Windows workers share the cores as they come
     fcntl = None
-
-
-def cores_here() -> list[int]:
-    """Those that this process may compute on."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def stay_on(cores: Iterable[int]) -> None:

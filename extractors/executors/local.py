@@ -14,10 +14,10 @@ from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
-from ...core.context import gpu_is_here
+from ...core.context import cores_here, gpu_is_here
 from ...core.interrupts import go_on
 from ...core.unfinished import remove_unfinished
-from .cores import cores_here, stay_on
+from .cores import stay_on
 from .work import Lost, Make, R, T
 
 # What the models of a worker take, with room for what they work on.

@@ -14,11 +14,11 @@ from ...core.errors import EmoscribeError, UnavailableError
 from .cores import take_core
 from .work import Lost, Make, R, T
 
-# An actor is given this part of its share of what is left, so that few gifts, each of which costs some
-# milliseconds, go before many, and the last, for which all wait, is of one item.
+# An actor is given so many items at once at most, since each gift costs Ray some milliseconds.  One that ends under
+# its last takes them all with it, until they are done again; and of none is told before all are done.
+_MOST_AT_ONCE = 4
+# It is given no more than this part of its share of what is left: for the last gift all others wait.
 _PART = 8
-# So many at once at most: one that ends under its last takes them all with it, until they are done again.
-_MOST_AT_ONCE = 16
 # How long a cluster may take to answer at all.
 _KNOCK_S = 5.0
 # How often an actor is begun anew for what the one before ended under.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.context import Context, cores, gpu_is_here, resolve_device
+from ...core.context import Context, cores_here, gpu_is_here, resolve_device
 from ...core.errors import SettingsError, UnavailableError
 from ...core.timeline import Utterance
 from ..media import SAMPLE_RATE, Sound
@@ -80,7 +80,7 @@ def _threads() -> int:
     """Up to four, and one less than there are cores, on which somebody looks meanwhile; 0 is what the system says."""
     if "OMP_NUM_THREADS" in os.environ:
         return 0
-    return min(4, max(1, cores() - 1))
+    return min(4, max(1, len(cores_here()) - 1))
 
 
 def _precision(settings: SpeechSettings, device: str) -> str:

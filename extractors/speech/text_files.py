@@ -10,7 +10,7 @@ from typing import Any
 
 from ...core.errors import MediaError
 from ...core.limits import LONGEST_S, check_size, is_number
-from ...core.text import one_line, shortened
+from ...core.text import one_line, reason_of, shortened
 from .encodings import recognised
 
 
@@ -29,7 +29,7 @@ def text_of(path: Path, what: str = "transcript") -> str:
     except FileNotFoundError:
         raise MediaError(f"no {what} {path}") from None
     except OSError as error:
-        raise MediaError(f"the {what} {path} cannot be read: {error.strerror}") from None
+        raise MediaError(f"the {what} {path} cannot be read: {reason_of(error)}") from None
     if not raw.strip():
         raise MediaError(f"the {what} {path} is empty")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
