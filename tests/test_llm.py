@@ -33,41 +33,9 @@ WORDS = "fine great awful day what a you did face : smile frown before , someone
 POSITIONS = 48
 
 
-def make_tokenizer(folder: Path) -> None:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *dict.fromkeys(WORDS.split())])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    # As all-MiniLM-L6-v2 stores it: cut and padded to a length of its own.
-    tokenizer.enable_truncation(8)
-    tokenizer.enable_padding(length=8)
-    tokenizer.save(str(folder / "tokenizer.json"))
-
-
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("models") / "tiny-bert"
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=64,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        max_position_embeddings=POSITIONS,
-        # Far from a fresh model's narrow weights, so that every part shows in the scores.
-        initializer_range=0.3,
-    )
-    BertModel(config).save_pretrained(folder)
-    make_tokenizer(folder)
-    return folder
+def base(tmp_path_factory: pytest.TempPathFactory, make_bert: Callable[..., Path]) -> Path:
+    return make_bert(tmp_path_factory.mktemp("models") / "tiny-bert", WORDS, POSITIONS, padded_to=8)
 
 
 @pytest.fixture(scope="module", autouse=True)
