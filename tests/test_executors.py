@@ -80,8 +80,9 @@ def executor(request: pytest.FixtureRequest) -> Executor:
 
 
 def test_every_item_is_done_once_with_a_worker_a_process(executor: Executor, tmp_path: Path) -> None:
-    done = list(executor.map(Squares(tmp_path), map(Number, range(9))))
-    assert sorted((number.value, square) for number, (square, _) in done) == [(n, n * n) for n in range(9)]
+    # On Ray so many are given out several at once, and one at a time at the end.
+    done = list(executor.map(Squares(tmp_path), map(Number, range(70))))
+    assert sorted((number.value, square) for number, (square, _) in done) == [(n, n * n) for n in range(70)]
     assert len({pid for _, (_, pid) in done}) <= (1 if isinstance(executor, SerialExecutor) else 2)
 
 
@@ -92,10 +93,23 @@ def test_what_a_worker_raises_ends_it_all(executor: Executor, tmp_path: Path) ->
 
 @pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)
 def test_a_killed_worker_loses_nothing(executor: Executor, tmp_path: Path) -> None:
-    done = list(executor.map(Squares(tmp_path, once=(2,), always=(5,)), map(Number, range(8))))
+    done = list(executor.map(Squares(tmp_path, once=(2,), always=(5,)), map(Number, range(40))))
     squares = {number.value: outcome for number, outcome in done}
-    assert len(done) == 8 and isinstance(lost := squares.pop(5), Lost) and "its worker ended under it" in lost.reason
-    assert {number: square for number, (square, _) in squares.items()} == {n: n * n for n in range(8) if n != 5}
+    assert len(done) == 40 and isinstance(lost := squares.pop(5), Lost) and "its worker ended under it" in lost.reason
+    assert {number: square for number, (square, _) in squares.items()} == {n: n * n for n in range(40) if n != 5}
+
+
+def test_without_an_address_a_cluster_that_there_is_stays_alone(cluster: str) -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1].parent)!r})
+import ray
+from emoscribe.extractors.executors import RayExecutor
+for one in RayExecutor(1).map(lambda: str, [3]):
+    print(one, len(ray.nodes()), ray.get_runtime_context().gcs_address == {cluster!r})
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert told.stdout == "(3, '3') 1 False\n", told.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="where processes can be kept on cores")
@@ -109,11 +123,7 @@ taken = take_core()
 print(taken and sorted(os.sched_getaffinity(0)), flush=True)
 sys.stdin.read()
 """
-    command, pipe, environment = (
-        [sys.executable, "-c", program],
-        subprocess.PIPE,
-        os.environ | {"TMPDIR": str(tmp_path)},
-    )
+    command, environment = [sys.executable, "-c", program], os.environ | {"TMPDIR": str(tmp_path)}
     with ExitStack() as begun:
         told = []
         for _ in range(len(cores) + 1):

@@ -279,7 +279,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "a.txt")], capture_output=True, text=True, check=True
     )
-    assert result.stdout.startswith("EmoscribeError cannot write")
+    assert result.stdout.startswith("WriteError cannot write")
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "before"
 

@@ -259,5 +259,5 @@ def test_norms_that_cannot_be_read(tmp_path):
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(SettingsError, match=r"broken.json is not JSON"):
         read_norms(tmp_path / "broken.json", "tenths")
-    with pytest.raises(SettingsError, match=r"none.json: No such file"):
+    with pytest.raises(SettingsError, match=r"none.json: no such file"):
         read_norms(tmp_path / "none.json", "tenths")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -76,7 +77,8 @@ class RayExecutor:
             if self._address is not None:
                 _knock(self._address)
             ray.init(
-                address=self._address,
+                # Or else it would join whatever cluster there is.
+                address=self._address or "local",
                 num_cpus=None if self._address else self._workers,
                 include_dashboard=False if not self._address else None,
                 log_to_driver=False,
@@ -94,6 +96,8 @@ class RayExecutor:
             gifts = list(_gifts(list(left.items()), workers, at_once))
             for number, result in _results(make, gifts, workers, self._gpus) if gifts else ():
                 yield left.pop(number), result
+            # Actors hold their cores until nothing refers to them any more, be it in a circle.
+            gc.collect()
         for item in left.values():
             yield item, Lost("its worker ended under it, again and again; is there enough memory?")
 
@@ -122,6 +126,8 @@ def _results(make: Make[T, R], gifts: list[list[tuple[int, T]]], workers: int, g
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
+    # What comes of each item is told by us; and what is logged of an actor that ended would keep it.
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -135,7 +141,8 @@ def _results(make: Make[T, R], gifts: list[list[tuple[int, T]]], workers: int, g
         fn_constructor_args=(make, not gpus),
         batch_size=1,
         batch_format="numpy",
-        compute=ActorPoolStrategy(size=min(workers, len(rows))),
+        # A gift that waits for an actor is lost with it.
+        compute=ActorPoolStrategy(size=min(workers, len(rows)), max_tasks_in_flight_per_actor=1),
         num_cpus=0 if gpus else 1,
         num_gpus=gpus,
         max_restarts=-1,
