@@ -91,10 +91,11 @@ class RayExecutor:
 
     def _mapped(self, make: Make[T, R], given: list[T], workers: int) -> Iterator[tuple[T, R | Lost]]:
         left = dict(enumerate(given))
-        # Items whose actors ended are tried again, each by itself, so that only the culprit pays.
-        for at_once in (_MOST_AT_ONCE, 1):
+        # Items whose actors ended are tried again, each by itself and none waiting behind another, so that only the
+        # culprit pays.
+        for at_once, in_flight in ((_MOST_AT_ONCE, 2), (1, 1)):
             gifts = list(_gifts(list(left.items()), workers, at_once))
-            for number, result in _results(make, gifts, workers, self._gpus) if gifts else ():
+            for number, result in _results(make, gifts, (workers, in_flight), self._gpus) if gifts else ():
                 yield left.pop(number), result
             # Actors hold their cores until nothing refers to them any more, be it in a circle.
             gc.collect()
@@ -122,7 +123,12 @@ def _gifts(items: list[tuple[int, T]], workers: int, most: int) -> Iterator[list
         begin += many
 
 
-def _results(make: Make[T, R], gifts: list[list[tuple[int, T]]], workers: int, gpus: float) -> Iterator[tuple[int, R]]:
+def _results(
+    make: Make[T, R], gifts: list[list[tuple[int, T]]], actors: tuple[int, int], gpus: float
+) -> Iterator[tuple[int, R]]:
+    """Args:
+    actors: how many, and how many gifts each has at a time: one to work on, others to wait.
+    """
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
@@ -134,6 +140,7 @@ def _results(make: Make[T, R], gifts: list[list[tuple[int, T]]], workers: int, g
     # A block whose actor ended is left out of the result, and known by that.
     context.max_errored_blocks = -1
     context.actor_task_retry_on_errors = False
+    workers, in_flight = actors
     # As bytes, since Ray would make columns of what looks like a table.
     rows = [{"gift": pickle.dumps(gift)} for gift in gifts]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
@@ -141,8 +148,7 @@ def _results(make: Make[T, R], gifts: list[list[tuple[int, T]]], workers: int, g
         fn_constructor_args=(make, not gpus),
         batch_size=1,
         batch_format="numpy",
-        # A gift that waits for an actor is lost with it.
-        compute=ActorPoolStrategy(size=min(workers, len(rows)), max_tasks_in_flight_per_actor=1),
+        compute=ActorPoolStrategy(size=min(workers, len(rows)), max_tasks_in_flight_per_actor=in_flight),
         num_cpus=0 if gpus else 1,
         num_gpus=gpus,
         max_restarts=-1,
