@@ -142,12 +142,13 @@ export function createClock(player, duration_s) {
   }
 
   if (player) {
+    // What a player tells comes late: by then it may have been told something else.
     player.addEventListener("play", () => {
-      if (!playing) clock.play(Math.abs(rate));
+      if (!player.paused && !playing) clock.play(Math.abs(rate));
     });
     // A pause that somebody else made, as a headset's button does, or the end.
     player.addEventListener("pause", () => {
-      if (playing && rate > 0 && hasPlayer()) loop && player.ended ? again() : clock.pause();
+      if (player.paused && playing && rate > 0 && hasPlayer()) loop && player.ended ? again() : clock.pause();
     });
     player.addEventListener("loadedmetadata", () => {
       if (clock.now > 0) player.currentTime = clock.now;
