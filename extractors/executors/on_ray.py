@@ -95,7 +95,7 @@ class RayExecutor:
         # culprit pays.
         for at_once, in_flight in ((_MOST_AT_ONCE, 2), (1, 1)):
             gifts = list(_gifts(list(left.items()), workers, at_once))
-            for number, result in _results(make, gifts, (workers, in_flight), self._gpus) if gifts else ():
+            for number, result in _results(make, gifts, workers, in_flight, self._gpus) if gifts else ():
                 yield left.pop(number), result
             # Actors hold their cores until nothing refers to them any more, be it in a circle.
             gc.collect()
@@ -124,10 +124,10 @@ def _gifts(items: list[tuple[int, T]], workers: int, most: int) -> Iterator[list
 
 
 def _results(
-    make: Make[T, R], gifts: list[list[tuple[int, T]]], actors: tuple[int, int], gpus: float
+    make: Make[T, R], gifts: list[list[tuple[int, T]]], workers: int, in_flight: int, gpus: float
 ) -> Iterator[tuple[int, R]]:
     """Args:
-    actors: how many, and how many gifts each has at a time: one to work on, others to wait.
+    in_flight: gifts that an actor has at a time, one to work on and the others to wait.
     """
     import ray
     from ray.data import ActorPoolStrategy, DataContext
@@ -140,7 +140,6 @@ def _results(
     # A block whose actor ended is left out of the result, and known by that.
     context.max_errored_blocks = -1
     context.actor_task_retry_on_errors = False
-    workers, in_flight = actors
     # As bytes, since Ray would make columns of what looks like a table.
     rows = [{"gift": pickle.dumps(gift)} for gift in gifts]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
